@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * kind.h - what a thread of a database instance is, or what it does between statements.
+ *
+ * One table: the number travels in records, the name is what every output prints.
+ */
+#ifndef TAP_BPF_ABI_KIND_H
+#define TAP_BPF_ABI_KIND_H
+
+#define TAP_KINDS(X) \
+	X(NONE, "none") \
+	X(UNKNOWN, "unknown") \
+	X(CLIENT, "client") \
+	X(PARALLEL, "parallel") \
+	X(AUTOVACUUM, "autovacuum") \
+	X(WALSENDER, "walsender") \
+	X(BGWORKER, "bgworker") \
+	X(AUTOVACUUM_LAUNCHER, "autovacuum_launcher") \
+	X(BGWRITER, "bgwriter") \
+	X(CHECKPOINTER, "checkpointer") \
+	X(STARTUP, "startup") \
+	X(WALRECEIVER, "walreceiver") \
+	X(WALWRITER, "walwriter") \
+	X(ARCHIVER, "archiver") \
+	X(LOGGER, "logger") \
+	X(POSTMASTER, "postmaster") \
+	X(STARTING, "starting") \
+	X(EXITING, "exiting") \
+	X(CHILD, "child") \
+	X(IDLE, "idle") \
+	X(IDLE_IN_TRANSACTION, "idle_in_transaction") \
+	X(REST, "rest")
+
+/*
+ * NONE         no row: a free place in a table; never shown
+ * UNKNOWN      the engine shows a type this build of dbtap has no name for
+ * STARTING     forked, and has not said yet what it is
+ * EXITING      has left the engine's tables and is on its way out
+ * CHILD        a program the instance started (archive_command, COPY ... PROGRAM)
+ * IDLE*        a client session between statements
+ * REST         what a full map could not keep apart
+ */
+enum tap_kind {
+#define X(id, name) TAP_KIND_##id,
+	TAP_KINDS(X)
+#undef X
+	TAP_KIND_COUNT
+};
+
+#endif

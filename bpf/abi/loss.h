@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * loss.h - every way the kernel side can fail to see or keep something, counted by reason.
+ */
+#ifndef TAP_BPF_ABI_LOSS_H
+#define TAP_BPF_ABI_LOSS_H
+
+#define TAP_LOSSES(X) \
+	X(TASK_STORAGE_FULL, "task_storage_full", "a thread got no accumulator: its time is in no row") \
+	X(TOTALS_FULL, "totals_full", "the map of query totals was full: figures went to the row of kind rest") \
+	X(WAITS_FULL, "waits_full", "the map of wait totals was full: waits went to the row of kind rest") \
+	X(READ_FAILED, "read_failed", "a thread's memory could not be read: it kept its last known statement") \
+	X(RING_FULL, "ring_full", "the event ring was full: a query text was not taken, it is tried again") \
+	X(CALLS_FULL, "calls_full", "the map of exact calls was full: calls of new queries were not counted") \
+	X(TEXT_FAILED, "text_failed", "a statement's text could not be read for its fingerprint")
+
+enum tap_loss {
+#define X(id, name, meaning) TAP_LOSS_##id,
+	TAP_LOSSES(X)
+#undef X
+	TAP_LOSS_COUNT
+};
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pg_layout.h - where PostgreSQL keeps, in each of its processes, what dbtap reads.
+ *
+ * A row of the layout table (userspace/attach/pg_layout.c) fills the offsets, the binary's symbols and the load address
+ * fill the addresses. BPF programs and userspace read through the same record.
+ */
+#ifndef TAP_BPF_ABI_PG_LAYOUT_H
+#define TAP_BPF_ABI_PG_LAYOUT_H
+
+#include "bpf/abi/types.h"
+
+enum {
+	TAP_PG_BACKEND_TYPES = 32, /* bound of BackendType values, all versions */
+	TAP_PG_STATUS_MAX = 448,   /* bound of sizeof(PgBackendStatus), all versions */
+	TAP_PG_CLIENT_READ = 0x06000000, /* wait event ClientRead, all versions from 13 */
+};
+
+/* What the engine's BackendState numbers mean; the table of a layout maps them. */
+enum tap_pg_state {
+	TAP_PG_STATE_UNDEFINED = 0,
+	TAP_PG_STATE_IDLE = 1,
+	TAP_PG_STATE_RUNNING = 2,
+	TAP_PG_STATE_IDLE_IN_TRANSACTION = 3,
+	TAP_PG_STATE_FASTPATH = 4,
+	TAP_PG_STATE_IDLE_IN_TRANSACTION_ABORTED = 5,
+	TAP_PG_STATE_DISABLED = 6,
+	TAP_PG_STATE_COUNT = 7,
+};
+
+/* Offsets in bytes. `status_*` are of PgBackendStatus, `proc_*` of PGPROC. */
+struct tap_pg_layout {
+	__u16 status_size; /* sizeof(PgBackendStatus), at most TAP_PG_STATUS_MAX */
+	__u16 status_changecount;
+	__u16 status_procpid;
+	__u16 status_backend_type;
+	__u16 status_proc_start;
+	__u16 status_xact_start;
+	__u16 status_activity_start;
+	__u16 status_state_start;
+	__u16 status_database;
+	__u16 status_user;
+	__u16 status_client_addr; /* SockAddr: 128 bytes of sockaddr_storage, then its length */
+	__u16 status_state;
+	__u16 status_appname;  /* char * */
+	__u16 status_activity; /* char * */
+	__u16 status_progress_command;
+	__u16 status_query_id;
+	__u16 proc_lock_group_leader; /* PGPROC * */
+	__u16 proc_pid;
+	__u16 proc_wait_event_info;
+	__u16 pad;
+	__u8 kind_of_type[TAP_PG_BACKEND_TYPES]; /* enum tap_kind by BackendType; UNKNOWN where the version has none */
+};
+TAP_ABI_SIZE(tap_pg_layout, 72);
+
+/* Addresses of the binary's variables in every process of an instance (the postmaster forks, so they are the same). */
+struct tap_pg_addresses {
+	__u64 my_beentry;             /* PgBackendStatus *MyBEEntry */
+	__u64 my_wait_event_info;     /* uint32 *my_wait_event_info */
+	__u64 my_proc;                /* PGPROC *MyProc */
+	__u64 parallel_worker_number; /* int ParallelWorkerNumber, -1 outside parallel workers */
+	__u64 query_id_enabled;       /* bool query_id_enabled */
+};
+TAP_ABI_SIZE(tap_pg_addresses, 40);
+
+#endif

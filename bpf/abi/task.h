@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * task.h - what is kept per traced thread, how it is adopted, and how it is read.
+ */
+#ifndef TAP_BPF_ABI_TASK_H
+#define TAP_BPF_ABI_TASK_H
+
+#include "bpf/abi/account.h"
+#include "bpf/abi/pg_layout.h"
+
+enum {
+	TAP_INSTANCES_MAX = 128,
+	TAP_TEXT_MAX = 1024, /* bytes of a statement that fingerprints and captured texts see */
+	TAP_NO_WAY = 0xff,
+};
+
+/* In this order: from BACKEND on a thread is accounted. */
+enum tap_role {
+	TAP_ROLE_NONE = 0, /* being adopted */
+	TAP_ROLE_DEAD = 1,
+	TAP_ROLE_CLOCK = 2,      /* dbtap itself: pairs the scheduler's clock with the monotonic one */
+	TAP_ROLE_BACKEND = 3,    /* a child of the postmaster: its memory says what it does */
+	TAP_ROLE_FIXED = 4,      /* `kind` is all there is to know; memory is not read */
+	TAP_ROLE_POSTMASTER = 5, /* FIXED, and its children are backends */
+};
+
+/* Why the last boundary was one. */
+enum tap_off {
+	TAP_OFF_NONE = 0, /* on the CPU since */
+	TAP_OFF_SLEEP = 1,
+	TAP_OFF_PREEMPTED = 2,
+};
+
+/* Kernel counters of a thread at a boundary; all only grow. */
+struct tap_counters {
+	__u64 sum_exec_ns;
+	__u64 run_delay_ns;
+	__u64 minor_faults;
+	__u64 major_faults;
+	__u64 rchar_bytes;
+	__u64 wchar_bytes;
+	__u64 read_bytes;
+	__u64 dirtied_bytes;
+};
+TAP_ABI_SIZE(tap_counters, 64);
+
+/* What a backend's status entry said at the last boundary. */
+struct tap_identity {
+	__u32 change_count;
+	__u32 database;
+	__u32 user;
+	__u8 kind;  /* enum tap_kind */
+	__u8 state; /* enum tap_pg_state */
+	__u8 source; /* of query_id */
+	__u8 pad;
+	__s64 activity_start_us; /* the engine's clock */
+	__u64 query_id;
+};
+TAP_ABI_SIZE(tap_identity, 32);
+
+struct tap_task {
+	__u32 seq;        /* odd while the owning thread's switch writes */
+	__u32 read_epoch; /* the last snapshot that read this thread; written by the snapshot iterator alone */
+
+	__u64 last_ns;    /* scheduler clock up to which time is accounted */
+	__u64 arrival_ns; /* start of the run on a CPU that is accounted up to last_ns */
+	struct tap_counters counters;
+
+	struct tap_identity identity;
+	__u64 status_address; /* the thread's status entry; 0 until it is known to be its own */
+	__u64 wait_address;   /* its wait event word */
+	__u64 activity_address; /* text of the current statement, as last read from the entry */
+	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
+	__u32 instance;
+	__u8 role;         /* enum tap_role */
+	__u8 off;          /* enum tap_off */
+	__u8 in_statement; /* the last boundary saw a statement running */
+	__u8 progress;     /* the running statement reports progress: its change count says nothing about statements */
+	__u8 current_way;  /* row the thread works for */
+	__u8 sleep_way;    /* row and wait the thread sleeps for; TAP_NO_WAY: none */
+	__u8 sleep_wait;
+	__u8 next_victim;
+	__s32 ns_pid; /* pid in its own namespace, as the engine knows it */
+	__u32 sleep_event;
+
+	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
+};
+TAP_ABI_SIZE(tap_task, 3240);
+
+/* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
+struct tap_adoption {
+	__u32 instance;
+	__u8 role;
+	__u8 pad[3];
+	struct tap_identity identity; /* as read from its memory just now; kind is always set */
+	__u64 status_address;
+	__u64 wait_address;
+	__u64 activity_address;
+	__u32 wait_event;
+	__u32 pad2;
+};
+TAP_ABI_SIZE(tap_adoption, 72);
+
+/* One thread in the snapshot stream: this head, then `n_ways` struct tap_way. */
+struct tap_task_record {
+	__u32 size; /* of head and ways */
+	__s32 tid;
+	__s32 tgid;
+	__u32 instance;
+	__u64 now_ns; /* scheduler clock when the record was taken */
+	__u64 last_ns;
+	__u64 arrival_ns;
+	__u64 last_arrival_ns; /* of the kernel, now */
+	__u64 last_queued_ns;  /* of the kernel, now: not 0 while on a run queue */
+	struct tap_counters seen;    /* at the last boundary */
+	struct tap_counters current; /* now; sum_exec_ns may lag by a tick while on a CPU */
+	struct tap_identity identity;
+	struct tap_row_key current_row;
+	struct tap_row_key sleep_row;
+	__u32 sleep_event;
+	__u8 role;
+	__u8 off;
+	__u8 on_cpu;
+	__u8 in_statement;
+	__u8 asleep; /* sleep_row and sleep_event hold */
+	__u8 torn;   /* the thread switched every time we looked: figures may be off by one switch */
+	__u8 pad[2];
+	__u32 n_ways;
+};
+TAP_ABI_SIZE(tap_task_record, 280);
+
+/* Configuration of an instance: map `instances`. */
+struct tap_instance {
+	struct tap_pg_layout layout;
+	struct tap_pg_addresses addresses;
+	__u32 activity_size; /* bytes of a statement text in memory */
+	__u8 own_ids;        /* the engine computes no query ids: fingerprint every statement */
+	__u8 live;           /* the entry is in use */
+	__u8 pad[2];
+};
+TAP_ABI_SIZE(tap_instance, 120);
+
+/* The two clocks at one moment. */
+struct tap_clock_pair {
+	__u64 sched_ns;
+	__u64 monotonic_ns;
+};
+TAP_ABI_SIZE(tap_clock_pair, 16);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * maps.bpf.h - every map and global of the programs. Weak: each program file sees the same one.
+ *
+ * Names read as relations. Sizes marked "resized" are set by userspace before the load.
+ */
+#ifndef TAP_BPF_MAPS_BPF_H
+#define TAP_BPF_MAPS_BPF_H
+
+#include "vmlinux/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi/kind.h"
+#include "bpf/abi/loss.h"
+#include "bpf/abi/task.h"
+#include "bpf/abi/text.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tap_task);
+} task_to_account __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TAP_INSTANCES_MAX);
+	__type(key, __u32);
+	__type(value, struct tap_instance);
+} instances __weak SEC(".maps");
+
+/* Threads to adopt, by host tid; filled by userspace before it runs the `adopt` iterator. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct tap_adoption);
+} adopted __weak SEC(".maps");
+
+/* Rows that no living thread holds any more; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct tap_row_key);
+	__type(value, struct tap_account);
+} row_to_account __weak SEC(".maps");
+
+/* ... and their waits; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct tap_wait_key);
+	__type(value, struct tap_wait_total);
+} row_to_wait __weak SEC(".maps");
+
+/* Exact calls at statement depth; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct tap_row_key);
+	__type(value, __u64);
+} row_to_calls __weak SEC(".maps");
+
+/* Query ids whose text went up already; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct tap_text_key);
+	__type(value, __u8);
+} text_sent __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1024 * 1024);
+} events __weak SEC(".maps");
+
+/* Space too large for the stack; its users run with interrupts off. */
+struct tap_scratch {
+	__u8 status[512]; /* a copy of an engine's status entry */
+	char text[TAP_TEXT_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tap_scratch);
+} scratch __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tap_task);
+} snapshot_copy __weak SEC(".maps");
+
+/* Set by userspace before the load. */
+const volatile bool has_bpf_loop __weak = false;
+
+/* The gate: nothing is accounted, and no thread adopted at its fork, while it is closed. */
+bool gate_open __weak = false;
+/* Number of the snapshot being taken, see tap_task.read_epoch. */
+__u32 snapshot_epoch __weak = 0;
+struct tap_clock_pair clock_pair __weak = {};
+__u64 losses[TAP_LOSS_COUNT] __weak = {};
+/* Cost of own fingerprints, printed apart. */
+__u64 fingerprint_ns __weak = 0;
+__u64 fingerprint_count __weak = 0;
+/* Switches and ticks of traced threads, and uprobe hits. */
+__u64 statement_hits __weak = 0;
+
+static __always_inline void count_loss(enum tap_loss reason)
+{
+	__sync_fetch_and_add(&losses[reason], 1);
+}
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sched.bpf.c - the ambient engine: context switches, ticks and forks of traced threads.
+ *
+ * Only the outgoing thread of a switch is looked at. Its CPU and run-queue time are the growth of the kernel's own
+ * counters; its time off the CPU follows by subtraction from the moment it last left: no clock is read.
+ */
+#include "vmlinux/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/compat.bpf.h"
+#include "bpf/statement.bpf.h"
+#include "bpf/task.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Charges the time the thread was off the CPU to what it left for. */
+static __always_inline void off_close(struct tap_task *account, __s64 off_ns)
+{
+	struct tap_way *way = way_at(account, account->sleep_way);
+	__u32 wait = account->sleep_wait;
+
+	if (account->off == TAP_OFF_SLEEP && way && wait < TAP_WAY_WAITS) {
+		way->waits[wait].ns += off_ns;
+		way->waits[wait].count++;
+	} else {
+		way = way_at(account, account->current_way);
+		if (way)
+			way->account.unknown_ns += off_ns;
+	}
+	account->sleep_way = TAP_NO_WAY;
+}
+
+/* Charges the run that ends here, and what was waited for a CPU before it, to a row. */
+static __always_inline void run_charge(struct tap_task *account, __u32 index, const struct tap_counters *now,
+				       __u64 runq_ns)
+{
+	struct tap_way *way = way_at(account, index);
+	struct tap_account *to;
+
+	if (!way)
+		return;
+	to = &way->account;
+	to->runq_ns += runq_ns;
+	to->cpu_ns += now->sum_exec_ns - account->counters.sum_exec_ns;
+	to->minor_faults += now->minor_faults - account->counters.minor_faults;
+	to->major_faults += now->major_faults - account->counters.major_faults;
+	to->rchar_bytes += now->rchar_bytes - account->counters.rchar_bytes;
+	to->wchar_bytes += now->wchar_bytes - account->counters.wchar_bytes;
+	to->read_bytes += now->read_bytes - account->counters.read_bytes;
+	to->dirtied_bytes += now->dirtied_bytes - account->counters.dirtied_bytes;
+}
+
+/*
+ * The wait event of the sleep that begins. An idle session that waits in epoll waits for its client: PostgreSQL sets no
+ * other event there, and not reading it saves a quarter of the cost of the most frequent switch there is.
+ */
+static __always_inline __s64 sleep_event(struct tap_task *account, struct task_struct *task, bool exiting)
+{
+	struct tap_way *way = way_at(account, account->current_way);
+
+	if (account->role != TAP_ROLE_BACKEND || exiting)
+		return 0;
+	if (way && way->key.kind == TAP_KIND_IDLE && is_epoll_wait(task_syscall(task)))
+		return TAP_PG_CLIENT_READ;
+	return pg_wait_event(account);
+}
+
+static __always_inline void off_open(struct tap_task *account, struct task_struct *task, enum tap_off why, bool exiting)
+{
+	__u32 index = account->current_way;
+	struct tap_way *way = way_at(account, index);
+	__s64 event;
+
+	account->off = why;
+	if (!way)
+		return;
+	if (why == TAP_OFF_PREEMPTED)
+		way->account.preemptions++;
+	if (why != TAP_OFF_SLEEP)
+		return;
+	way->account.sleeps++;
+	event = sleep_event(account, task, exiting);
+	account->sleep_event = event;
+	account->sleep_wait = event < 0 ? TAP_NO_WAY : wait_of(account, index, event);
+	account->sleep_way = index;
+}
+
+/*
+ * Whether what was waited for a CPU belongs to the row the thread worked for before. After idle it does not: it is the
+ * statement that follows that suffers it.
+ */
+static __always_inline bool runq_is_of_before(const struct tap_way *before)
+{
+	return before && before->key.kind != TAP_KIND_IDLE && before->key.kind != TAP_KIND_IDLE_IN_TRANSACTION;
+}
+
+/* The one place where time is accounted: from the last boundary to this one. */
+static __always_inline void boundary(struct tap_task *account, struct task_struct *task, enum tap_off why)
+{
+	struct tap_way *before = way_at(account, account->current_way);
+	bool exiting = task->flags & PF_EXITING;
+	__u64 arrival_ns = task->sched_info.last_arrival;
+	struct tap_counters now;
+	struct rows rows;
+	__u64 runq_ns;
+
+	counters_read(&now, task);
+	account->seq++;
+	runq_ns = now.run_delay_ns - account->counters.run_delay_ns;
+	if (arrival_ns != account->arrival_ns) {
+		if (account->last_ns)
+			off_close(account, (__s64)(arrival_ns - account->last_ns - runq_ns));
+		account->last_ns = arrival_ns;
+		account->arrival_ns = arrival_ns;
+	}
+	account->last_ns += now.sum_exec_ns - account->counters.sum_exec_ns;
+	if (runq_is_of_before(before)) {
+		before->account.runq_ns += runq_ns;
+		runq_ns = 0;
+	}
+	rows = rows_follow(account, exiting, why != TAP_OFF_SLEEP);
+	run_charge(account, rows.run, &now, runq_ns);
+	account->counters = now;
+	account->current_way = rows.next;
+	off_open(account, task, why, exiting);
+	if (why != TAP_OFF_NONE && task->__state & TASK_DEAD) {
+		task_evict(account);
+		account->role = TAP_ROLE_DEAD;
+	}
+	account->seq++;
+}
+
+/* dbtap's own switch tells what the scheduler's clock and the monotonic clock say at one moment. */
+static __noinline int clock_boundary(struct tap_task *account, struct task_struct *task)
+{
+	__u64 sum_exec_ns = task->se.sum_exec_runtime;
+
+	if (account->counters.sum_exec_ns) {
+		clock_pair.sched_ns = task->sched_info.last_arrival + sum_exec_ns - account->counters.sum_exec_ns;
+		clock_pair.monotonic_ns = bpf_ktime_get_ns();
+	}
+	account->counters.sum_exec_ns = sum_exec_ns;
+	return 0;
+}
+
+SEC("?tp_btf/sched_switch")
+int BPF_PROG(on_sched_switch, bool preempt, struct task_struct *prev)
+{
+	struct tap_task *account;
+
+	if (!gate_open)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, prev, NULL, 0);
+	if (!account)
+		return 0;
+	if (account->role < TAP_ROLE_BACKEND)
+		return account->role == TAP_ROLE_CLOCK ? clock_boundary(account, prev) : 0;
+	/* Tested before the state: a thread preempted on its way to sleep is not asleep. */
+	boundary(account, prev, preempt || prev->__state == TASK_RUNNING ? TAP_OFF_PREEMPTED : TAP_OFF_SLEEP);
+	return 0;
+}
+
+/* A thread that computes for long is brought up to date, so that a statement that ends unseen costs the next one little. */
+SEC("?perf_event")
+int on_tick(struct bpf_perf_event_data *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct tap_task *account;
+
+	if (!gate_open)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
+	if (!account || account->role < TAP_ROLE_BACKEND)
+		return 0;
+	boundary(account, task, TAP_OFF_NONE);
+	return 0;
+}
+
+/*
+ * The child of a postmaster is a backend that has yet to say which; the child of anything else is a program or thread
+ * it started. The child is not yet visible elsewhere, so its record needs no sequence.
+ */
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(on_sched_process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct tap_task *from, *account;
+
+	if (!gate_open)
+		return 0;
+	from = bpf_task_storage_get(&task_to_account, parent, NULL, 0);
+	if (!from || from->role < TAP_ROLE_BACKEND)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, child, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!account) {
+		count_loss(TAP_LOSS_TASK_STORAGE_FULL);
+		return 0;
+	}
+	account->instance = from->instance;
+	account->read_epoch = snapshot_epoch;
+	account->current_way = TAP_NO_WAY;
+	account->sleep_way = TAP_NO_WAY;
+	account->ns_pid = namespace_pid(child);
+	account->identity.kind = TAP_KIND_STARTING;
+	account->role = TAP_ROLE_BACKEND;
+	if (from->role != TAP_ROLE_POSTMASTER) {
+		account->role = TAP_ROLE_FIXED;
+		account->identity.kind = TAP_KIND_CHILD;
+	}
+	counters_read(&account->counters, child);
+	return 0;
+}
+
+/* A backend that becomes another program: its memory no longer means anything. */
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(on_sched_process_exec, struct task_struct *task)
+{
+	struct tap_task *account;
+
+	if (!gate_open)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
+	if (!account || account->role != TAP_ROLE_BACKEND)
+		return 0;
+	account->identity.kind = TAP_KIND_CHILD;
+	account->role = TAP_ROLE_FIXED;
+	return 0;
+}

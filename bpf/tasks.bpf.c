@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * tasks.bpf.c - iterators over all threads: adopt those that already run, and read those that are traced.
+ *
+ * Userspace runs them; they never run at the same time as each other.
+ */
+#include "vmlinux/vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/account.bpf.h"
+#include "bpf/task.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The scheduler's clock now. */
+static __always_inline __u64 sched_now_ns(void)
+{
+	return bpf_ktime_get_ns() + clock_pair.sched_ns - clock_pair.monotonic_ns;
+}
+
+static __always_inline __u8 idle_or_own_kind(const struct tap_identity *identity)
+{
+	if (identity->kind != TAP_KIND_CLIENT)
+		return identity->kind;
+	if (identity->state == TAP_PG_STATE_IDLE)
+		return TAP_KIND_IDLE;
+	if (identity->state == TAP_PG_STATE_IDLE_IN_TRANSACTION ||
+	    identity->state == TAP_PG_STATE_IDLE_IN_TRANSACTION_ABORTED)
+		return TAP_KIND_IDLE_IN_TRANSACTION;
+	return identity->kind;
+}
+
+/* What the thread does right now, as userspace read it, becomes its first row and, when it is asleep, its first wait. */
+static __always_inline void adopt_state(struct tap_task *account, const struct tap_adoption *adoption,
+					struct task_struct *task)
+{
+	bool running = adoption->identity.state == TAP_PG_STATE_RUNNING ||
+		       adoption->identity.state == TAP_PG_STATE_FASTPATH;
+	struct tap_row_key key;
+
+	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
+	account->idle_change_count = adoption->identity.change_count;
+	if (running)
+		key_make(&key, account, adoption->identity.kind, adoption->identity.source,
+			 adoption->identity.query_id);
+	else
+		key_make(&key, account, idle_or_own_kind(&adoption->identity), TAP_QUERY_ID_NONE, 0);
+	account->current_way = way_make(account, &key);
+	account->sleep_way = TAP_NO_WAY;
+	if (task->on_cpu || task->__state == TASK_RUNNING)
+		return;
+	account->off = TAP_OFF_SLEEP;
+	account->sleep_event = adoption->wait_event;
+	account->sleep_way = account->current_way;
+	account->sleep_wait = wait_of(account, account->current_way, adoption->wait_event);
+}
+
+/* Time counts from now: what the thread has waited for a CPU up to now is not in the window. */
+static __always_inline void adopt_clock(struct tap_task *account, struct task_struct *task)
+{
+	__u64 queued_ns = task->sched_info.last_queued;
+
+	counters_read(&account->counters, task);
+	account->last_ns = sched_now_ns();
+	account->arrival_ns = task->sched_info.last_arrival;
+	if (queued_ns && queued_ns < account->last_ns)
+		account->counters.run_delay_ns += account->last_ns - queued_ns;
+}
+
+SEC("?iter/task")
+int adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct tap_adoption *adoption;
+	struct tap_task *account;
+	__u32 tid;
+
+	if (!task)
+		return 0;
+	tid = task->pid;
+	adoption = bpf_map_lookup_elem(&adopted, &tid);
+	if (!adoption)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!account) {
+		count_loss(TAP_LOSS_TASK_STORAGE_FULL);
+		return 0;
+	}
+	if (account->role)
+		return 0;
+	account->instance = adoption->instance;
+	account->identity = adoption->identity;
+	account->status_address = adoption->status_address;
+	account->wait_address = adoption->wait_address;
+	account->activity_address = adoption->activity_address;
+	account->ns_pid = namespace_pid(task);
+	account->read_epoch = snapshot_epoch;
+	adopt_clock(account, task);
+	adopt_state(account, adoption, task);
+	/* Last: from here on the thread's own switch writes. */
+	__sync_lock_test_and_set(&account->seq, 0);
+	account->role = adoption->role;
+	return 0;
+}
+
+static __always_inline void record_fill(struct tap_task_record *record, struct tap_task *copy, struct task_struct *task)
+{
+	struct tap_way *way;
+
+	record->tid = task->pid;
+	record->tgid = task->tgid;
+	record->instance = copy->instance;
+	record->last_ns = copy->last_ns;
+	record->arrival_ns = copy->arrival_ns;
+	record->seen = copy->counters;
+	record->identity = copy->identity;
+	record->role = copy->role;
+	record->off = copy->off;
+	record->in_statement = copy->in_statement;
+	way = way_at(copy, copy->current_way);
+	if (way)
+		record->current_row = way->key;
+	way = way_at(copy, copy->sleep_way);
+	if (copy->off == TAP_OFF_SLEEP && way) {
+		record->sleep_row = way->key;
+		record->sleep_event = copy->sleep_event;
+		record->asleep = copy->sleep_wait < TAP_WAY_WAITS;
+	}
+}
+
+static __always_inline void record_read_kernel(struct tap_task_record *record, struct task_struct *task)
+{
+	record->on_cpu = task->on_cpu != 0;
+	record->last_arrival_ns = task->sched_info.last_arrival;
+	record->last_queued_ns = task->sched_info.last_queued;
+	counters_read(&record->current, task);
+	record->now_ns = sched_now_ns();
+}
+
+/*
+ * A copy of the thread's accumulators and its kernel counters that belong together: neither a switch-out (seq) nor an
+ * arrival fell between. Marks the thread as read by this snapshot.
+ */
+static __always_inline void record_take(struct tap_task_record *record, struct tap_task *copy, struct tap_task *account,
+					struct task_struct *task)
+{
+	__u32 before, after;
+
+	for (int i = 0; i < 4; i++) {
+		before = *(volatile __u32 *)&account->seq;
+		bpf_probe_read_kernel(copy, sizeof(*copy), account);
+		record_read_kernel(record, task);
+		account->read_epoch = snapshot_epoch;
+		after = *(volatile __u32 *)&account->seq;
+		record->torn = before != after || before & 1;
+		if (!record->torn && task->sched_info.last_arrival == record->last_arrival_ns)
+			return;
+	}
+}
+
+SEC("?iter/task")
+int snapshot(struct bpf_iter__task *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct task_struct *task = ctx->task;
+	struct tap_task_record record = {};
+	struct tap_task *account, *copy;
+	__u32 zero = 0;
+
+	if (!task)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
+	copy = bpf_map_lookup_elem(&snapshot_copy, &zero);
+	if (!account || !copy || account->role < TAP_ROLE_BACKEND)
+		return 0;
+	record_take(&record, copy, account, task);
+	record_fill(&record, copy, task);
+	for (int i = 0; i < TAP_WAYS; i++)
+		record.n_ways += !way_is_free(&copy->ways[i]);
+	record.size = sizeof(record) + record.n_ways * sizeof(struct tap_way);
+	bpf_seq_write(seq, &record, sizeof(record));
+	for (int i = 0; i < TAP_WAYS; i++) {
+		if (!way_is_free(&copy->ways[i]))
+			bpf_seq_write(seq, &copy->ways[i], sizeof(copy->ways[i]));
+	}
+	return 0;
+}

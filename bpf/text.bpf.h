@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * text.bpf.h - the text of the current thread's statement: its own fingerprint, and its one trip to userspace.
+ */
+#ifndef TAP_BPF_TEXT_BPF_H
+#define TAP_BPF_TEXT_BPF_H
+
+#include "bpf/abi/fingerprint.h"
+#include "bpf/account.bpf.h"
+
+/* Reads the statement's text into this CPU's scratch. Its length without the NUL, or negative. */
+static __always_inline long text_read(const struct tap_task *task, struct tap_scratch *copy)
+{
+	long size = bpf_probe_read_user_str(copy->text, sizeof(copy->text), (const void *)task->activity_address);
+
+	if (size < 0)
+		count_loss(TAP_LOSS_TEXT_FAILED);
+	return size - 1;
+}
+
+struct fingerprint_loop {
+	struct tap_fp state;
+	struct tap_scratch *copy;
+};
+
+static long fingerprint_byte(__u32 index, void *context)
+{
+	struct fingerprint_loop *loop = context;
+
+	tap_fp_step(&loop->state, (unsigned char)loop->copy->text[index & (TAP_TEXT_MAX - 1)]);
+	return 0;
+}
+
+/* The statement's own fingerprint; 0 when it cannot be had. Needs bpf_loop, 5.17 (commit e6f2dd0f8067). */
+TAP_GLOBAL __u64 text_fingerprint(struct tap_task *task)
+{
+	struct fingerprint_loop loop = {};
+	__u32 zero = 0;
+	__u64 began;
+	long size;
+
+	if (!task || !has_bpf_loop || !task->activity_address)
+		return 0;
+	loop.copy = bpf_map_lookup_elem(&scratch, &zero);
+	if (!loop.copy)
+		return 0;
+	began = bpf_ktime_get_ns();
+	size = text_read(task, loop.copy);
+	if (size < 0)
+		return 0;
+	tap_fp_init(&loop.state);
+	bpf_loop(size, fingerprint_byte, &loop, 0);
+	__sync_fetch_and_add(&fingerprint_count, 1);
+	__sync_fetch_and_add(&fingerprint_ns, bpf_ktime_get_ns() - began);
+	return tap_fp_final(&loop.state);
+}
+
+/* Sends the text of a row's query, once per query id. Called when a thread gets a way for a row it did not have. */
+TAP_GLOBAL int text_send(struct tap_task *task, struct tap_row_key *row)
+{
+	struct tap_text_key key = {};
+	struct tap_text_event *event;
+	struct tap_scratch *copy;
+	__u32 zero = 0;
+	__u8 one = 1;
+	long size;
+
+	if (!task || !row)
+		return 0;
+	key.instance = row->instance;
+	key.source = row->source;
+	key.query_id = row->query_id;
+	if (!task->activity_address || bpf_map_lookup_elem(&text_sent, &key))
+		return 0;
+	copy = bpf_map_lookup_elem(&scratch, &zero);
+	if (!copy)
+		return 0;
+	size = text_read(task, copy);
+	if (size < 0 || size > (long)sizeof(event->text))
+		return 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count_loss(TAP_LOSS_RING_FULL);
+		return 0;
+	}
+	event->key = key;
+	event->text_size = size;
+	event->database = row->database;
+	__builtin_memcpy(event->text, copy->text, sizeof(event->text));
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&text_sent, &key, &one, BPF_ANY);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * figure.h - the figures of a row: one table for their names, units and meaning.
+ *
+ * JSON, CSV, the text columns, --sort and --help all read this table. A figure is either present or absent with a
+ * reason; it is never 0 for "unknown".
+ */
+#ifndef TAP_CORRELATE_FIGURE_H
+#define TAP_CORRELATE_FIGURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum tap_unit {
+	TAP_UNIT_COUNT,
+	TAP_UNIT_NS,
+	TAP_UNIT_BYTES,
+};
+
+/* id, name in JSON and CSV, unit, meaning */
+#define TAP_FIGURES(X) \
+	X(CALLS, calls, COUNT, "statements that ended in the window") \
+	X(RUNNING, running, COUNT, "statements unfinished at the end of the window") \
+	X(ELAPSED, elapsed_ns, NS, "thread time, the sum of the next four") \
+	X(CPU, cpu_ns, NS, "on a CPU") \
+	X(RUNQ, runq_ns, NS, "runnable, waiting for a CPU") \
+	X(WAIT, wait_ns, NS, "asleep, by the wait event the engine had set") \
+	X(UNKNOWN, unknown_ns, NS, "neither: stolen by the hypervisor or interrupts, or asleep with an unreadable event") \
+	X(SLEEPS, sleeps, COUNT, "voluntary context switches") \
+	X(PREEMPTIONS, preemptions, COUNT, "involuntary context switches") \
+	X(MINOR_FAULTS, minor_faults, COUNT, "page faults served from memory") \
+	X(MAJOR_FAULTS, major_faults, COUNT, "page faults that read from a device") \
+	X(RCHAR, rchar_bytes, BYTES, "asked of read system calls, page cache or not") \
+	X(WCHAR, wchar_bytes, BYTES, "asked of write system calls") \
+	X(READ, read_bytes, BYTES, "read from a device for the thread") \
+	X(DIRTIED, dirtied_bytes, BYTES, "page cache dirtied by the thread")
+
+enum tap_figure {
+#define X(id, name, unit, meaning) TAP_FIGURE_##id,
+	TAP_FIGURES(X)
+#undef X
+	TAP_FIGURE_COUNT
+};
+
+struct tap_figure_info {
+	const char *name;
+	enum tap_unit unit;
+	const char *meaning;
+};
+
+/* Indexed by enum tap_figure. */
+extern const struct tap_figure_info tap_figure_infos[TAP_FIGURE_COUNT];
+
+/* The figure called `name`, or -ENOENT. */
+int tap_figure_by_name(const char *name);
+
+/* Why a figure or field is absent. */
+#define TAP_REASONS(X) \
+	X(NONE, "") \
+	X(PIPELINED, "statements were pipelined or sent several in one string: counted only at --depth statement") \
+	X(NO_CONNECTION, "needs a connection to the server") \
+	X(NOT_LOCAL, "the client is not on this host") \
+	X(NOT_TRACED, "this version does not trace it") \
+	X(DEPTH_STATEMENT, "needs --depth statement") \
+	X(SHED, "the probe was taken off to stay inside the budget") \
+	X(SHARED, "figures of the rows this process worked for are in the queries view")
+
+enum tap_reason {
+#define X(id, text) TAP_REASON_##id,
+	TAP_REASONS(X)
+#undef X
+	TAP_REASON_COUNT
+};
+
+extern const char *const tap_reason_texts[TAP_REASON_COUNT];
+
+struct tap_figures {
+	int64_t value[TAP_FIGURE_COUNT];
+	uint8_t absent[TAP_FIGURE_COUNT]; /* enum tap_reason; NONE: `value` is the figure */
+};
+
+#endif

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * snapshot.c - from the kernel's records to rows, with what is in progress at the moment of the snapshot.
+ *
+ * A thread's time up to its last boundary is in its ways. From there to now it has been, in this order, off the CPU,
+ * on a run queue, and on a CPU; how far it has come tells how to split the rest. Nothing is clamped: a later snapshot
+ * has the exact figures, and the sum of windows is exact.
+ */
+#include "correlate/snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/abi/kind.h"
+
+void tap_snapshot_init(struct tap_snapshot *snapshot)
+{
+	*snapshot = (struct tap_snapshot){ 0 };
+	tap_row_set_init(&snapshot->rows);
+}
+
+void tap_snapshot_done(struct tap_snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	tap_row_set_done(&snapshot->rows);
+	free(snapshot->threads);
+	free(snapshot->calls);
+	tap_snapshot_init(snapshot);
+}
+
+static struct tap_thread *thread_add(struct tap_snapshot *snapshot)
+{
+	/* Grows at powers of two. */
+	if (!(snapshot->n_threads & (snapshot->n_threads - 1))) {
+		size_t capacity = snapshot->n_threads ? snapshot->n_threads * 2 : 1;
+		struct tap_thread *threads = reallocarray(snapshot->threads, capacity, sizeof(*threads));
+
+		if (!threads)
+			return NULL;
+		snapshot->threads = threads;
+	}
+	return memset(&snapshot->threads[snapshot->n_threads++], 0, sizeof(struct tap_thread));
+}
+
+static int add_account(struct tap_snapshot *snapshot, struct tap_thread *thread, const struct tap_row_key *key,
+		       const struct tap_account *account)
+{
+	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+	struct tap_row sum = { .account = thread->account };
+
+	if (!row)
+		return -ENOMEM;
+	tap_row_add_account(row, account);
+	tap_row_add_account(&sum, account);
+	thread->account = sum.account;
+	return 0;
+}
+
+static int add_wait(struct tap_snapshot *snapshot, struct tap_thread *thread, const struct tap_row_key *key,
+		    const struct tap_row_wait *wait)
+{
+	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+
+	if (!row)
+		return -ENOMEM;
+	thread->wait_ns += wait->ns;
+	return tap_row_add_wait(row, wait->event, wait->count, wait->ns, wait->open);
+}
+
+static int add_way(struct tap_snapshot *snapshot, struct tap_thread *thread, const struct tap_way *way)
+{
+	int status = add_account(snapshot, thread, &way->key, &way->account);
+
+	for (int i = 0; i < TAP_WAY_WAITS && !status; i++) {
+		struct tap_row_wait wait = { .event = way->waits[i].event,
+					     .count = way->waits[i].count,
+					     .ns = way->waits[i].ns };
+
+		if (wait.count || wait.ns)
+			status = add_wait(snapshot, thread, &way->key, &wait);
+	}
+	return status;
+}
+
+/* What happened since the last boundary. */
+struct progress {
+	int64_t off_ns;
+	int64_t runq_ns;
+	int64_t cpu_ns;
+};
+
+static struct progress progress_of(const struct tap_task_record *record)
+{
+	struct progress progress = { 0 };
+	int64_t now = (int64_t)record->now_ns, last = (int64_t)record->last_ns;
+
+	progress.runq_ns = (int64_t)(record->current.run_delay_ns - record->seen.run_delay_ns);
+	/* Forked and never at a boundary: its time begins with its first wait for a CPU. */
+	if (!last)
+		last = record->last_arrival_ns ? (int64_t)record->last_arrival_ns - progress.runq_ns : now;
+	if (record->on_cpu && record->last_arrival_ns != record->arrival_ns) {
+		progress.off_ns = (int64_t)record->last_arrival_ns - last - progress.runq_ns;
+		progress.cpu_ns = now - (int64_t)record->last_arrival_ns;
+	} else if (record->on_cpu) {
+		progress.cpu_ns = now - last;
+	} else if (record->last_queued_ns) {
+		progress.off_ns = (int64_t)record->last_queued_ns - last - progress.runq_ns;
+		progress.runq_ns += now - (int64_t)record->last_queued_ns;
+	} else {
+		progress.off_ns = now - last - progress.runq_ns;
+	}
+	return progress;
+}
+
+static int add_progress(struct tap_snapshot *snapshot, struct tap_thread *thread, const struct tap_task_record *record)
+{
+	const struct tap_counters *now = &record->current, *seen = &record->seen;
+	struct progress progress = progress_of(record);
+	struct tap_account account = {
+		.cpu_ns = (uint64_t)progress.cpu_ns,
+		.runq_ns = (uint64_t)progress.runq_ns,
+		.minor_faults = now->minor_faults - seen->minor_faults,
+		.major_faults = now->major_faults - seen->major_faults,
+		.rchar_bytes = now->rchar_bytes - seen->rchar_bytes,
+		.wchar_bytes = now->wchar_bytes - seen->wchar_bytes,
+		.read_bytes = now->read_bytes - seen->read_bytes,
+		.dirtied_bytes = now->dirtied_bytes - seen->dirtied_bytes,
+	};
+	bool sleeping = !record->on_cpu && !record->last_queued_ns;
+	struct tap_row_wait wait = { .event = record->sleep_event, .ns = progress.off_ns };
+	int status;
+
+	/* A sleep that is over has its count only at the next boundary. */
+	wait.open = 1;
+	thread->asleep = record->asleep && sleeping;
+	thread->event = record->sleep_event;
+	if (!record->asleep)
+		account.unknown_ns = progress.off_ns;
+	status = add_account(snapshot, thread, &record->current_row, &account);
+	if (!status && record->asleep)
+		status = add_wait(snapshot, thread, &record->sleep_row, &wait);
+	return status;
+}
+
+/* The row of a thread that has not been at a boundary yet. */
+static struct tap_row_key row_unknown_yet(const struct tap_task_record *record)
+{
+	return (struct tap_row_key){ .instance = record->instance, .kind = record->identity.kind };
+}
+
+int tap_snapshot_add_thread(struct tap_snapshot *snapshot, const struct tap_task_record *record,
+			    const struct tap_way *ways)
+{
+	struct tap_task_record whole = *record;
+	struct tap_thread *thread;
+	struct tap_row *row;
+	int status = 0;
+
+	if (record->n_ways > TAP_WAYS || record->identity.kind >= TAP_KIND_COUNT)
+		return -EBADMSG;
+	thread = thread_add(snapshot);
+	if (!thread)
+		return -ENOMEM;
+	if (whole.current_row.kind == TAP_KIND_NONE)
+		whole.current_row = row_unknown_yet(record);
+	thread->tid = record->tid;
+	thread->tgid = record->tgid;
+	thread->instance = record->instance;
+	thread->role = record->role;
+	thread->identity = record->identity;
+	thread->row = whole.current_row;
+	snapshot->torn += record->torn;
+	for (uint32_t i = 0; i < record->n_ways && !status; i++)
+		status = add_way(snapshot, thread, &ways[i]);
+	if (!status)
+		status = add_progress(snapshot, thread, &whole);
+	if (status)
+		return status;
+	if (record->in_statement && record->identity.kind == TAP_KIND_CLIENT) {
+		row = tap_row_set_get(&snapshot->rows, &whole.current_row);
+		if (row)
+			row->running++;
+	}
+	return 0;
+}
+
+int tap_snapshot_add_stream(struct tap_snapshot *snapshot, const void *stream, size_t size)
+{
+	const char *at = stream;
+	struct tap_way ways[TAP_WAYS];
+	struct tap_task_record record;
+	int status;
+
+	while (size) {
+		if (size < sizeof(record))
+			return -EBADMSG;
+		memcpy(&record, at, sizeof(record));
+		if (record.n_ways > TAP_WAYS || record.size != sizeof(record) + record.n_ways * sizeof(ways[0]) ||
+		    record.size > size)
+			return -EBADMSG;
+		memcpy(ways, at + sizeof(record), record.n_ways * sizeof(ways[0]));
+		status = tap_snapshot_add_thread(snapshot, &record, ways);
+		if (status)
+			return status;
+		at += record.size;
+		size -= record.size;
+	}
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * snapshot.h - everything the kernel side knows at one moment, as plain values.
+ *
+ * userspace/consume takes it live; views are made of the difference of two. Cumulative since the attach.
+ */
+#ifndef TAP_CORRELATE_SNAPSHOT_H
+#define TAP_CORRELATE_SNAPSHOT_H
+
+#include <stdbool.h>
+
+#include "bpf/abi/loss.h"
+#include "bpf/abi/task.h"
+#include "correlate/row.h"
+
+/* One living thread. */
+struct tap_thread {
+	int32_t tid;
+	int32_t tgid;
+	uint32_t instance;
+	uint8_t role; /* enum tap_role */
+	struct tap_identity identity;
+	struct tap_row_key row; /* what it works for now */
+	bool asleep;
+	uint32_t event; /* when asleep */
+	struct tap_account account; /* of all its rows since the attach */
+	int64_t wait_ns;
+};
+
+/* One row's exact calls, from the uprobe. */
+struct tap_calls {
+	struct tap_row_key key;
+	uint64_t count;
+};
+
+struct tap_snapshot {
+	int64_t realtime_ns; /* since the epoch */
+	int64_t monotonic_ns;
+	struct tap_row_set rows;
+	struct tap_thread *threads;
+	size_t n_threads;
+	struct tap_calls *calls;
+	size_t n_calls;
+	uint64_t losses[TAP_LOSS_COUNT];
+	uint64_t torn; /* threads that switched whenever they were looked at */
+	uint64_t statement_hits;
+	uint64_t fingerprint_ns;
+	uint64_t fingerprints;
+};
+
+void tap_snapshot_init(struct tap_snapshot *snapshot);
+void tap_snapshot_done(struct tap_snapshot *snapshot);
+
+/*
+ * Adds one thread as the snapshot iterator wrote it: what its ways hold, and what is in progress since its last
+ * boundary (on a CPU, on a run queue, asleep). -EBADMSG when the record contradicts itself, -ENOMEM; 0 otherwise.
+ */
+int tap_snapshot_add_thread(struct tap_snapshot *snapshot, const struct tap_task_record *record,
+			    const struct tap_way *ways);
+
+/* Parses the iterator's whole output. -EBADMSG on a cut or contradictory stream: what came before it is in. */
+int tap_snapshot_add_stream(struct tap_snapshot *snapshot, const void *stream, size_t size);
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* texts.c - query texts by instance, source and id. */
+#include "correlate/texts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void tap_texts_init(struct tap_texts *texts)
+{
+	*texts = (struct tap_texts){ 0 };
+	tap_hash_init(&texts->index, sizeof(struct tap_text_key));
+}
+
+void tap_texts_done(struct tap_texts *texts)
+{
+	if (!texts)
+		return;
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->items[i].text);
+	free(texts->items);
+	tap_hash_done(&texts->index);
+	tap_texts_init(texts);
+}
+
+const struct tap_text *tap_texts_find(const struct tap_texts *texts, const struct tap_text_key *key)
+{
+	size_t place = tap_hash_find(&texts->index, texts->items, sizeof(*texts->items), key);
+
+	return place == TAP_HASH_NONE ? NULL : &texts->items[place];
+}
+
+/* Length without the first bytes of a UTF-8 character whose rest was cut off. */
+static size_t whole_characters(const char *text, size_t size)
+{
+	size_t back = 0;
+
+	while (back < 3 && back < size && ((unsigned char)text[size - 1 - back] & 0xc0) == 0x80)
+		back++;
+	if (back < size) {
+		unsigned char lead = (unsigned char)text[size - 1 - back];
+		size_t need = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+
+		if (need > back + 1)
+			return size - 1 - back;
+	}
+	return size;
+}
+
+static int append(struct tap_texts *texts, const struct tap_text_key *key, char *text, bool from_engine)
+{
+	int status;
+
+	if (texts->count == texts->capacity) {
+		size_t capacity = texts->capacity ? texts->capacity * 2 : 64;
+		struct tap_text *items = reallocarray(texts->items, capacity, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		texts->items = items;
+		texts->capacity = capacity;
+	}
+	texts->items[texts->count] = (struct tap_text){ .key = *key, .text = text, .from_engine = from_engine };
+	status = tap_hash_add(&texts->index, texts->items, sizeof(*texts->items), texts->count);
+	if (!status)
+		texts->count++;
+	return status;
+}
+
+int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const char *text, size_t size, bool from_engine)
+{
+	size_t place = tap_hash_find(&texts->index, texts->items, sizeof(*texts->items), key);
+	char *copy;
+	int status;
+
+	if (place != TAP_HASH_NONE && (texts->items[place].from_engine || !from_engine))
+		return 0;
+	size = strnlen(text, size);
+	copy = strndup(text, whole_characters(text, size));
+	if (!copy)
+		return -ENOMEM;
+	if (place != TAP_HASH_NONE) {
+		free(texts->items[place].text);
+		texts->items[place].text = copy;
+		texts->items[place].from_engine = from_engine;
+		return 0;
+	}
+	status = append(texts, key, copy, from_engine);
+	if (status)
+		free(copy);
+	return status;
+}

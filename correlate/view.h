@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * view.h - the immutable result of one window, the only thing a renderer reads.
+ *
+ * correlate/model fills it, userspace/output prints it. No renderer computes: what it shows is here. Every string is
+ * raw bytes from the host, the database or a client and hostile until the renderer has escaped it; NULL is "absent".
+ * All memory belongs to the view and goes with tap_view_free.
+ */
+#ifndef TAP_CORRELATE_VIEW_H
+#define TAP_CORRELATE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "correlate/figure.h"
+
+/* A field outside the figures that could not be had, and why. */
+struct tap_absence {
+	const char *field;
+	const char *reason;
+};
+
+struct tap_view_wait {
+	const char *class_name; /* "Lock" */
+	const char *event_name; /* "transactionid" */
+	uint64_t count;         /* sleeps */
+	int64_t ns;
+};
+
+/* One query, auxiliary process kind or idle state. */
+struct tap_view_query {
+	const char *instance;
+	const char *database;        /* NULL: none */
+	const char *user;            /* NULL: none */
+	const char *kind;            /* never NULL */
+	const char *query_id;        /* the engine's own notation; NULL: none */
+	const char *query_id_source; /* "engine" or "own"; NULL with query_id */
+	const char *query;           /* NULL: none or unknown */
+	struct tap_figures figures;
+	struct tap_view_wait *waits; /* largest first */
+	size_t n_waits;
+	struct tap_absence *absent; /* fields of this row, beside figures.absent */
+	size_t n_absent;
+};
+
+struct tap_view_session {
+	const char *instance;
+	int64_t pid;
+	int64_t tid;
+	int64_t leader_pid; /* 0: absent */
+	int64_t client_pid; /* 0: absent */
+	const char *kind;
+	const char *database;
+	const char *user;
+	const char *application;
+	const char *client; /* "[local]", "10.0.0.7:41234"; NULL: a background process */
+	const char *state;  /* PostgreSQL's words: active, idle, idle in transaction, ...; NULL: a background process */
+	int64_t state_since_ns;       /* age of the state at the end of the window, -1: absent */
+	int64_t transaction_since_ns; /* age of the open transaction, -1: none or absent */
+	const char *wait_class;       /* NULL: not waiting */
+	const char *wait_event;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	struct tap_figures figures;
+	struct tap_absence *absent;
+	size_t n_absent;
+};
+
+/* One wait event of one instance. */
+struct tap_view_event {
+	const char *instance;
+	const char *class_name;
+	const char *event_name;
+	uint64_t count;
+	int64_t ns;
+	double percent;    /* of the waits of the instance's rows that are not idle */
+	uint64_t sessions; /* threads in it at the end of the window */
+	const char *top_query_id; /* the row that lost most to it; NULL: it has no query id */
+	const char *top_query;
+	const char *top_kind;
+	int64_t top_ns;
+	bool idle; /* a wait for work (class Activity, ClientRead of an idle session), not of a query */
+};
+
+struct tap_view_instance {
+	const char *id;      /* "postgres-5432" */
+	const char *engine;  /* "postgres" */
+	const char *version; /* "15.18" */
+	int64_t pid;
+	int64_t port; /* 0: none */
+	const char *data_dir;
+	const char *build_id; /* hex; NULL: the binary carries none */
+	const char *layout;   /* how its memory layout was found: "table 15 x86-64, checked against 12 processes" */
+	bool connected;
+	const char *not_connected_why; /* NULL when connected */
+	uint64_t processes;            /* at the end of the window */
+	struct tap_figures figures;    /* of all its rows */
+};
+
+struct tap_view_loss {
+	const char *reason;
+	const char *meaning;
+	uint64_t count;
+};
+
+struct tap_view {
+	const char *tool_version;
+	const char *depth; /* "ambient" */
+	const char *host_name;
+	const char *kernel;
+	int64_t cpus;
+	int64_t start_realtime_ns; /* since the epoch */
+	int64_t end_realtime_ns;
+	double seconds;
+
+	struct tap_view_instance *instances;
+	size_t n_instances;
+	struct tap_view_loss *losses; /* all reasons, also those that are 0 */
+	size_t n_losses;
+
+	double bpf_cpu_percent; /* of one core; negative: absent */
+	double trap_cpu_percent;
+	double fingerprint_cpu_percent; /* part of bpf_cpu_percent spent on own fingerprints */
+	double tool_cpu_percent;
+	int64_t tool_rss_bytes;
+
+	struct tap_figures totals; /* of all rows */
+	double attributed_percent; /* of the thread time of all rows, what is not unknown */
+
+	struct tap_absence *absent; /* figures no row can have in this run */
+	size_t n_absent;
+
+	struct tap_view_query *queries; /* sorted and limited as asked */
+	size_t n_queries;
+	size_t n_queries_all; /* before the limit */
+	struct tap_view_session *sessions;
+	size_t n_sessions;
+	size_t n_sessions_all;
+	struct tap_view_event *events;
+	size_t n_events;
+	size_t n_events_all;
+};
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reader.h - takes snapshots from an attached tracer, and drains the query texts it sent.
+ */
+#ifndef TAP_USERSPACE_CONSUME_READER_H
+#define TAP_USERSPACE_CONSUME_READER_H
+
+#include "correlate/snapshot.h"
+#include "correlate/texts.h"
+#include "userspace/base/error.h"
+#include "userspace/load/tracer.h"
+
+struct tap_reader;
+
+/* Borrows the tracer, which must outlive the reader. */
+int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct tap_error *err);
+/* NULL is fine. */
+void tap_reader_free(struct tap_reader *reader);
+
+/* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed. */
+int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct tap_error *err);
+
+/* Moves the texts that arrived into `texts`. */
+int tap_reader_drain(struct tap_reader *reader, struct tap_texts *texts);
+
+#endif

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* features.c - the table of kernel features and their probes. */
+#include "userspace/load/features.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "userspace/load/privilege.h"
+
+enum {
+	FLOOR_MAJOR = 5,
+	FLOOR_MINOR = 15,
+};
+
+static bool probe_kernel(void)
+{
+	struct utsname name;
+	int major, minor;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+		return false;
+	return major > FLOOR_MAJOR || (major == FLOOR_MAJOR && minor >= FLOOR_MINOR);
+}
+
+static bool probe_btf(void)
+{
+	const char *path = getenv("DBTAP_TEST_BTF"); /* lets a test take the file away */
+
+	return !access(path ? path : "/sys/kernel/btf/vmlinux", R_OK);
+}
+
+static bool probe_task_storage(void)
+{
+	return libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
+}
+
+static bool probe_ringbuf(void)
+{
+	return libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1;
+}
+
+static bool probe_bpf_loop(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
+}
+
+static bool file_has(const char *path, const char *word)
+{
+	char text[256] = "";
+	FILE *file = fopen(path, "re");
+	bool found;
+
+	if (!file)
+		return false;
+	found = fgets(text, sizeof(text), file) && strstr(text, word);
+	fclose(file);
+	return found;
+}
+
+/* The scheduler's clock must not differ between CPUs: on x86-64 that is the TSC kept as clock source. */
+static bool probe_clock(void)
+{
+	static const char path[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+
+	return file_has(path, "tsc") || file_has(path, "arch_sys_counter") || file_has(path, "kvm-clock");
+}
+
+static bool probe_uprobe(void)
+{
+	return !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
+}
+
+static bool probe_stats(void)
+{
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static bool probe_task_io(void)
+{
+	return !access("/proc/self/io", R_OK);
+}
+
+const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
+	[TAP_FEATURE_KERNEL] = { "kernel 5.15 or newer", "everything", "boot a newer kernel", true, probe_kernel },
+	[TAP_FEATURE_BTF] = { "kernel type information (/sys/kernel/btf/vmlinux)", "everything",
+			      "boot a kernel built with CONFIG_DEBUG_INFO_BTF (every distribution's is)", true, probe_btf },
+	[TAP_FEATURE_PRIVILEGE] = { "root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", "everything",
+				    "run dbtap as root", true, tap_privilege_suffices },
+	[TAP_FEATURE_TASK_STORAGE] = { "BPF task storage", "everything", "boot a kernel from 5.13 on with CONFIG_BPF_SYSCALL",
+				       true, probe_task_storage },
+	[TAP_FEATURE_RINGBUF] = { "BPF ring buffer", "query texts", "boot a kernel from 5.8 on", true, probe_ringbuf },
+	[TAP_FEATURE_CLOCK] = { "a scheduler clock that all CPUs share", "off-CPU times",
+				"times of threads that move between CPUs may be off; boot with a stable clock source", false,
+				probe_clock },
+	[TAP_FEATURE_BPF_LOOP] = { "bpf_loop (5.17)", "own fingerprints",
+				   "queries without an engine id are one row a user; set compute_query_id = on", false,
+				   probe_bpf_loop },
+	[TAP_FEATURE_UPROBE] = { "uprobes", "--depth statement", "only --depth ambient works", false, probe_uprobe },
+	[TAP_FEATURE_STATS] = { "BPF run statistics", "the overhead figures", "the cost of the BPF programs is not shown",
+				false, probe_stats },
+	[TAP_FEATURE_TASKSTATS_IO] = { "task I/O accounting", "rchar, read and dirtied bytes",
+				       "boot a kernel with CONFIG_TASK_IO_ACCOUNTING", false, probe_task_io },
+};
+
+bool tap_feature_has(enum tap_feature feature)
+{
+	static signed char known[TAP_FEATURE_COUNT]; /* 0: not probed yet; a cache, the answer never changes */
+
+	if (!known[feature])
+		known[feature] = tap_feature_infos[feature].probe() ? 1 : -1;
+	return known[feature] > 0;
+}
+
+int tap_features_require(struct tap_error *err)
+{
+	/* Rights first: without them the other probes fail for the wrong reason. */
+	if (!tap_privilege_suffices())
+		return tap_error_set(err, -EPERM, "dbtap needs %s: %s",
+				     tap_feature_infos[TAP_FEATURE_PRIVILEGE].name,
+				     tap_feature_infos[TAP_FEATURE_PRIVILEGE].without);
+	for (int i = 0; i < TAP_FEATURE_COUNT; i++) {
+		if (tap_feature_infos[i].required && !tap_feature_has(i))
+			return tap_error_set(err, -EOPNOTSUPP, "this host lacks %s: %s", tap_feature_infos[i].name,
+					     tap_feature_infos[i].without);
+	}
+	return 0;
+}

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* tracer.c - owns the skeleton, its links and the ticks. */
+#include "userspace/load/tracer.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "tracer.skel.h"
+
+#include "bpf/abi/kind.h"
+#include "userspace/load/features.h"
+
+enum {
+	DEFAULT_ROWS = 32768,
+	DEFAULT_WAITS = 65536,
+	DEFAULT_TICK_HZ = 49, /* not a divisor of the kernel's own tick: the two do not beat */
+	CALLS_LINKS_MAX = TAP_INSTANCES_MAX,
+};
+
+struct tap_tracer {
+	struct tracer_bpf *skeleton;
+	struct bpf_link *sched_switch;
+	struct bpf_link *fork;
+	struct bpf_link *exec;
+	struct bpf_link *empty;
+	struct bpf_link **ticks;
+	int n_cpus;
+	struct bpf_link *calls[CALLS_LINKS_MAX];
+	size_t n_calls;
+	struct bpf_link *adopt_iterator;
+	struct bpf_link *snapshot_iterator;
+	uint32_t tick_hz;
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static void programs_choose(struct tracer_bpf *skeleton)
+{
+	struct bpf_program *programs[] = {
+		skeleton->progs.on_sched_switch, skeleton->progs.on_sched_process_fork,
+		skeleton->progs.on_sched_process_exec, skeleton->progs.on_tick, skeleton->progs.adopt,
+		skeleton->progs.snapshot, skeleton->progs.on_end_command, skeleton->progs.empty_sched_switch,
+	};
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		bpf_program__set_autoload(programs[i], true);
+}
+
+static void maps_size(struct tracer_bpf *skeleton, const struct tap_tracer_options *options)
+{
+	uint32_t rows = options->rows_max ? options->rows_max : DEFAULT_ROWS;
+	uint32_t waits = options->waits_max ? options->waits_max : DEFAULT_WAITS;
+
+	bpf_map__set_max_entries(skeleton->maps.row_to_account, rows);
+	bpf_map__set_max_entries(skeleton->maps.row_to_wait, waits);
+	bpf_map__set_max_entries(skeleton->maps.row_to_calls, rows);
+	bpf_map__set_max_entries(skeleton->maps.text_sent, rows < 4096 ? 4096 : rows);
+}
+
+static int load(struct tap_tracer *tracer, const struct tap_tracer_options *options, struct tap_error *err)
+{
+	int status;
+
+	tracer->skeleton = tracer_bpf__open();
+	if (!tracer->skeleton)
+		return tap_error_set(err, -errno, "cannot open the BPF programs: %s", strerror(errno));
+	programs_choose(tracer->skeleton);
+	maps_size(tracer->skeleton, options);
+	tracer->skeleton->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
+	status = tracer_bpf__load(tracer->skeleton);
+	if (status == -EPERM)
+		return tap_error_set(err, status,
+				     "the kernel refused to load the BPF programs (Operation not permitted): run dbtap as root");
+	if (status)
+		return tap_error_set(err, status,
+				     "the kernel refused to load the BPF programs (%s): `dbtap doctor` tells what it lacks",
+				     strerror(-status));
+	return 0;
+}
+
+int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer **ret, struct tap_error *err)
+{
+	struct tap_tracer *tracer;
+	int status;
+
+	libbpf_set_print(quiet);
+	tracer = calloc(1, sizeof(*tracer));
+	if (!tracer)
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	tracer->tick_hz = options->tick_hz ? options->tick_hz : DEFAULT_TICK_HZ;
+	tracer->n_cpus = libbpf_num_possible_cpus();
+	status = tracer->n_cpus > 0 ? load(tracer, options, err) : tap_error_set(err, -EIO, "cannot count the CPUs");
+	if (status) {
+		tap_tracer_free(tracer);
+		return status;
+	}
+	*ret = tracer;
+	return 0;
+}
+
+void tap_tracer_free(struct tap_tracer *tracer)
+{
+	if (!tracer)
+		return;
+	tap_tracer_detach_calls(tracer);
+	tap_tracer_detach_empty(tracer);
+	tap_tracer_detach(tracer);
+	bpf_link__destroy(tracer->adopt_iterator);
+	bpf_link__destroy(tracer->snapshot_iterator);
+	tracer_bpf__destroy(tracer->skeleton);
+	free(tracer);
+}
+
+static int link_program(struct bpf_program *program, struct bpf_link **ret, struct tap_error *err)
+{
+	*ret = bpf_program__attach(program);
+	if (!*ret)
+		return tap_error_set(err, -errno, "cannot attach %s: %s", bpf_program__name(program), strerror(errno));
+	return 0;
+}
+
+/* A timer per CPU. CPUs that are offline are passed over. */
+static int ticks_attach(struct tap_tracer *tracer, struct tap_error *err)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.freq = 1,
+		.sample_freq = tracer->tick_hz,
+	};
+
+	tracer->ticks = calloc((size_t)tracer->n_cpus, sizeof(*tracer->ticks));
+	if (!tracer->ticks)
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	for (int cpu = 0; cpu < tracer->n_cpus; cpu++) {
+		int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+		if (fd < 0 && errno == ENODEV)
+			continue;
+		if (fd < 0)
+			return tap_error_set(err, -errno, "cannot start a timer on CPU %d: %s", cpu, strerror(errno));
+		tracer->ticks[cpu] = bpf_program__attach_perf_event(tracer->skeleton->progs.on_tick, fd);
+		if (!tracer->ticks[cpu]) {
+			int code = -errno;
+
+			close(fd);
+			return tap_error_set(err, code, "cannot attach the timer of CPU %d: %s", cpu, strerror(-code));
+		}
+	}
+	return 0;
+}
+
+int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
+{
+	int status = link_program(tracer->skeleton->progs.on_sched_process_fork, &tracer->fork, err);
+
+	if (!status)
+		status = link_program(tracer->skeleton->progs.on_sched_process_exec, &tracer->exec, err);
+	if (!status)
+		status = link_program(tracer->skeleton->progs.on_sched_switch, &tracer->sched_switch, err);
+	if (!status)
+		status = ticks_attach(tracer, err);
+	if (status)
+		tap_tracer_detach(tracer);
+	return status;
+}
+
+static void link_drop(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+	*link = NULL;
+}
+
+void tap_tracer_detach(struct tap_tracer *tracer)
+{
+	link_drop(&tracer->sched_switch);
+	link_drop(&tracer->fork);
+	link_drop(&tracer->exec);
+	for (int cpu = 0; tracer->ticks && cpu < tracer->n_cpus; cpu++)
+		bpf_link__destroy(tracer->ticks[cpu]);
+	free(tracer->ticks);
+	tracer->ticks = NULL;
+}
+
+void tap_tracer_set_gate(struct tap_tracer *tracer, bool open)
+{
+	__atomic_store_n(&tracer->skeleton->bss->gate_open, open, __ATOMIC_RELEASE);
+}
+
+/* The row into which a full map spills, for both parities. */
+static int rest_rows_add(struct tap_tracer *tracer, uint32_t index)
+{
+	struct tap_account account = { 0 };
+	struct tap_wait_total total = { 0 };
+	int rows = bpf_map__fd(tracer->skeleton->maps.row_to_account);
+	int waits = bpf_map__fd(tracer->skeleton->maps.row_to_wait);
+
+	for (uint8_t parity = 0; parity < 2; parity++) {
+		struct tap_row_key key = { .instance = index, .kind = TAP_KIND_REST, .parity = parity };
+		struct tap_wait_key wait = { .row = key, .event = TAP_EVENT_ANY };
+
+		if (bpf_map_update_elem(rows, &key, &account, BPF_ANY) ||
+		    bpf_map_update_elem(waits, &wait, &total, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const struct tap_instance *instance,
+			    struct tap_error *err)
+{
+	int status;
+
+	if (index >= TAP_INSTANCES_MAX)
+		return tap_error_set(err, -E2BIG, "more than %d instances on one host: name one with --instance",
+				     TAP_INSTANCES_MAX);
+	status = rest_rows_add(tracer, index);
+	if (!status && bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.instances), &index, instance, BPF_ANY))
+		status = -errno;
+	if (status)
+		return tap_error_set(err, status, "cannot tell the kernel side of an instance: %s", strerror(-status));
+	return 0;
+}
+
+int tap_tracer_stage(struct tap_tracer *tracer, uint32_t tid, const struct tap_adoption *adoption)
+{
+	return bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.adopted), &tid, adoption, BPF_ANY) ? -errno : 0;
+}
+
+/* Reads an iterator of no output to its end. */
+static int iterate(struct bpf_link *link)
+{
+	char nothing[64];
+	int fd = bpf_iter_create(bpf_link__fd(link));
+	ssize_t size;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		size = read(fd, nothing, sizeof(nothing));
+	} while (size > 0 || (size < 0 && errno == EINTR));
+	close(fd);
+	return size < 0 ? -errno : 0;
+}
+
+static int iterator_of(struct bpf_program *program, struct bpf_link **link)
+{
+	if (!*link)
+		*link = bpf_program__attach_iter(program, NULL);
+	return *link ? 0 : -errno;
+}
+
+static void staged_clear(struct tap_tracer *tracer)
+{
+	int fd = bpf_map__fd(tracer->skeleton->maps.adopted);
+	uint32_t tid;
+
+	while (!bpf_map_get_next_key(fd, NULL, &tid))
+		bpf_map_delete_elem(fd, &tid);
+}
+
+int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err)
+{
+	int status = iterator_of(tracer->skeleton->progs.adopt, &tracer->adopt_iterator);
+
+	if (!status)
+		status = iterate(tracer->adopt_iterator);
+	staged_clear(tracer);
+	if (status)
+		return tap_error_set(err, status, "cannot iterate over the host's threads: %s", strerror(-status));
+	return 0;
+}
+
+int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)
+{
+	struct tap_adoption self = { .role = TAP_ROLE_CLOCK };
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	int status = 0;
+
+	if (!tracer->skeleton->bss->clock_pair.monotonic_ns) {
+		status = tap_tracer_stage(tracer, tid, &self);
+		if (!status)
+			status = tap_tracer_adopt(tracer, err);
+	}
+	/* Two switches: the first one knows no earlier one to measure its run from. */
+	for (int i = 0; i < 2; i++)
+		usleep(50);
+	if (status || !tracer->skeleton->bss->clock_pair.monotonic_ns)
+		return tap_error_set(err, status ? status : -EIO,
+				     "the context switch program does not run: is another tracer holding the tracepoint?");
+	return 0;
+}
+
+int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err)
+{
+	struct bpf_link *link;
+
+	if (tracer->n_calls == CALLS_LINKS_MAX)
+		return tap_error_set(err, -E2BIG, "more than %d binaries to probe", CALLS_LINKS_MAX);
+	link = bpf_program__attach_uprobe(tracer->skeleton->progs.on_end_command, false, -1, binary, offset);
+	if (!link)
+		return tap_error_set(err, -errno, "cannot probe %s: %s", binary, strerror(errno));
+	tracer->calls[tracer->n_calls++] = link;
+	return 0;
+}
+
+void tap_tracer_detach_calls(struct tap_tracer *tracer)
+{
+	while (tracer->n_calls)
+		bpf_link__destroy(tracer->calls[--tracer->n_calls]);
+}
+
+bool tap_tracer_has_calls(const struct tap_tracer *tracer)
+{
+	return tracer->n_calls > 0;
+}
+
+int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
+{
+	switch (map) {
+	case TAP_MAP_ROWS:
+		return bpf_map__fd(tracer->skeleton->maps.row_to_account);
+	case TAP_MAP_WAITS:
+		return bpf_map__fd(tracer->skeleton->maps.row_to_wait);
+	case TAP_MAP_CALLS:
+		return bpf_map__fd(tracer->skeleton->maps.row_to_calls);
+	case TAP_MAP_EVENTS:
+		return bpf_map__fd(tracer->skeleton->maps.events);
+	}
+	return -EINVAL;
+}
+
+int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch)
+{
+	int status = iterator_of(tracer->skeleton->progs.snapshot, &tracer->snapshot_iterator);
+	int fd;
+
+	if (status)
+		return status;
+	__atomic_store_n(&tracer->skeleton->bss->snapshot_epoch, epoch, __ATOMIC_SEQ_CST);
+	fd = bpf_iter_create(bpf_link__fd(tracer->snapshot_iterator));
+	return fd < 0 ? -errno : fd;
+}
+
+uint32_t tap_tracer_epoch(const struct tap_tracer *tracer)
+{
+	return tracer->skeleton->bss->snapshot_epoch;
+}
+
+void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_counters *ret)
+{
+	const struct tracer_bpf__bss *bss = tracer->skeleton->bss;
+
+	*ret = (struct tap_tracer_counters){
+		.losses = (const uint64_t *)bss->losses,
+		.fingerprint_ns = __atomic_load_n(&bss->fingerprint_ns, __ATOMIC_RELAXED),
+		.fingerprints = __atomic_load_n(&bss->fingerprint_count, __ATOMIC_RELAXED),
+		.statement_hits = __atomic_load_n(&bss->statement_hits, __ATOMIC_RELAXED),
+	};
+}
+
+int tap_tracer_stats_begin(void)
+{
+	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int stats_add(const struct bpf_program *program, uint64_t *runs, uint64_t *ns)
+{
+	struct bpf_prog_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return -errno;
+	*runs += info.run_cnt;
+	*ns += info.run_time_ns;
+	return 0;
+}
+
+int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	const struct bpf_program *programs[] = {
+		tracer->skeleton->progs.on_sched_switch,
+		tracer->skeleton->progs.on_sched_process_fork,
+		tracer->skeleton->progs.on_sched_process_exec,
+		tracer->skeleton->progs.on_tick,
+	};
+	uint64_t runs = 0, ns = 0;
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		int status = stats_add(programs[i], &runs, &ns);
+
+		if (status)
+			return status;
+	}
+	*ret_runs = runs;
+	*ret_ns = ns;
+	return 0;
+}
+
+static int stats_of(const struct bpf_program *program, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	uint64_t runs = 0, ns = 0;
+	int status = stats_add(program, &runs, &ns);
+
+	if (status)
+		return status;
+	*ret_runs = runs;
+	*ret_ns = ns;
+	return 0;
+}
+
+int tap_tracer_stats_switch(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	return stats_of(tracer->skeleton->progs.on_sched_switch, ret_runs, ret_ns);
+}
+
+int tap_tracer_stats_empty(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	return stats_of(tracer->skeleton->progs.empty_sched_switch, ret_runs, ret_ns);
+}
+
+int tap_tracer_attach_empty(struct tap_tracer *tracer, struct tap_error *err)
+{
+	return link_program(tracer->skeleton->progs.empty_sched_switch, &tracer->empty, err);
+}
+
+void tap_tracer_detach_empty(struct tap_tracer *tracer)
+{
+	link_drop(&tracer->empty);
+}

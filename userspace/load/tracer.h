@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tracer.h - the BPF side as an object in stages: open (load), attach, add instances, gate; and what a reader needs of it.
+ *
+ * Everything is detached when the object is freed or the process ends: links and maps live on its file descriptors only.
+ */
+#ifndef TAP_USERSPACE_LOAD_TRACER_H
+#define TAP_USERSPACE_LOAD_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi/task.h"
+#include "bpf/abi/text.h"
+#include "userspace/base/error.h"
+
+struct tap_tracer;
+
+struct tap_tracer_options {
+	uint32_t rows_max;  /* entries of the totals map; 0: default */
+	uint32_t waits_max; /* ... of the waits map; 0: default */
+	uint32_t tick_hz;   /* 0: default */
+};
+
+/* Loads all programs. -EPERM, -EOPNOTSUPP (kernel lacks something) and others, with what to do in `err`. */
+int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer **ret, struct tap_error *err);
+/* NULL is fine. */
+void tap_tracer_free(struct tap_tracer *tracer);
+
+/* The ambient programs on or off, any number of times. Nothing is accounted while the gate is closed. */
+int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err);
+void tap_tracer_detach(struct tap_tracer *tracer);
+void tap_tracer_set_gate(struct tap_tracer *tracer, bool open);
+
+/*
+ * Makes the kernel side know an instance; `index` (below TAP_INSTANCES_MAX) is its number in every record. Reusing an index
+ * replaces it.
+ */
+int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const struct tap_instance *instance,
+			    struct tap_error *err);
+
+/* Threads that already run: stage each, then adopt all staged. Those adopted before are left alone. */
+int tap_tracer_stage(struct tap_tracer *tracer, uint32_t tid, const struct tap_adoption *adoption);
+int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err);
+
+/* Pairs the scheduler's and the monotonic clock anew: sleeps a moment. */
+int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);
+
+/* The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. */
+int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err);
+void tap_tracer_detach_calls(struct tap_tracer *tracer);
+bool tap_tracer_has_calls(const struct tap_tracer *tracer);
+
+/* For consume/: file descriptors of maps, a new iterator over traced threads (the caller closes it), and counters. */
+enum tap_tracer_map {
+	TAP_MAP_ROWS,
+	TAP_MAP_WAITS,
+	TAP_MAP_CALLS,
+	TAP_MAP_EVENTS,
+};
+
+int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);
+int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch);
+uint32_t tap_tracer_epoch(const struct tap_tracer *tracer);
+
+struct tap_tracer_counters {
+	const uint64_t *losses; /* TAP_LOSS_COUNT of them */
+	uint64_t fingerprint_ns;
+	uint64_t fingerprints;
+	uint64_t statement_hits;
+};
+
+void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_counters *ret);
+
+/* Program statistics for cost figures: BPF_ENABLE_STATS must be on (tap_tracer_stats_begin returns its descriptor). */
+int tap_tracer_stats_begin(void);
+/* Sums over the attached ambient programs. */
+int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
+
+/* The empty program on the context switch, for `bench overhead`. */
+int tap_tracer_attach_empty(struct tap_tracer *tracer, struct tap_error *err);
+void tap_tracer_detach_empty(struct tap_tracer *tracer);
+int tap_tracer_stats_empty(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
+/* ... and of the switch program alone. */
+int tap_tracer_stats_switch(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
+
+#endif
