@@ -64,6 +64,7 @@ int tap_figure_by_name(const char *name);
 	X(NOT_TRACED, "this version does not trace it") \
 	X(DEPTH_STATEMENT, "needs --depth statement") \
 	X(SHED, "the probe was taken off to stay inside the budget") \
+	X(NOT_A_STATEMENT, "the row is no statement of a client") \
 	X(SHARED, "figures of the rows this process worked for are in the queries view")
 
 enum tap_reason {

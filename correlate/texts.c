@@ -16,8 +16,10 @@ void tap_texts_done(struct tap_texts *texts)
 {
 	if (!texts)
 		return;
-	for (size_t i = 0; i < texts->count; i++)
-		free(texts->items[i].text);
+	for (size_t i = 0; i < texts->count; i++) {
+		free(texts->items[i].raw);
+		free(texts->items[i].normalised);
+	}
 	free(texts->items);
 	tap_hash_done(&texts->index);
 	tap_texts_init(texts);
@@ -47,46 +49,40 @@ static size_t whole_characters(const char *text, size_t size)
 	return size;
 }
 
-static int append(struct tap_texts *texts, const struct tap_text_key *key, char *text, bool from_engine)
+/* The entry of a key, made when missing. */
+static struct tap_text *entry_of(struct tap_texts *texts, const struct tap_text_key *key)
 {
-	int status;
+	size_t place = tap_hash_find(&texts->index, texts->items, sizeof(*texts->items), key);
 
+	if (place != TAP_HASH_NONE)
+		return &texts->items[place];
 	if (texts->count == texts->capacity) {
 		size_t capacity = texts->capacity ? texts->capacity * 2 : 64;
 		struct tap_text *items = reallocarray(texts->items, capacity, sizeof(*items));
 
 		if (!items)
-			return -ENOMEM;
+			return NULL;
 		texts->items = items;
 		texts->capacity = capacity;
 	}
-	texts->items[texts->count] = (struct tap_text){ .key = *key, .text = text, .from_engine = from_engine };
-	status = tap_hash_add(&texts->index, texts->items, sizeof(*texts->items), texts->count);
-	if (!status)
-		texts->count++;
-	return status;
+	texts->items[texts->count] = (struct tap_text){ .key = *key };
+	if (tap_hash_add(&texts->index, texts->items, sizeof(*texts->items), texts->count))
+		return NULL;
+	return &texts->items[texts->count++];
 }
 
-int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const char *text, size_t size, bool from_engine)
+int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const char *text, size_t size,
+		  enum tap_text_form form)
 {
-	size_t place = tap_hash_find(&texts->index, texts->items, sizeof(*texts->items), key);
-	char *copy;
-	int status;
+	struct tap_text *entry = entry_of(texts, key);
+	char **place;
 
-	if (place != TAP_HASH_NONE && (texts->items[place].from_engine || !from_engine))
+	if (!entry)
+		return -ENOMEM;
+	place = form == TAP_TEXT_RAW ? &entry->raw : &entry->normalised;
+	if (*place)
 		return 0;
 	size = strnlen(text, size);
-	copy = strndup(text, whole_characters(text, size));
-	if (!copy)
-		return -ENOMEM;
-	if (place != TAP_HASH_NONE) {
-		free(texts->items[place].text);
-		texts->items[place].text = copy;
-		texts->items[place].from_engine = from_engine;
-		return 0;
-	}
-	status = append(texts, key, copy, from_engine);
-	if (status)
-		free(copy);
-	return status;
+	*place = strndup(text, whole_characters(text, size));
+	return *place ? 0 : -ENOMEM;
 }

@@ -2,21 +2,24 @@
 /*
  * texts.h - the text of each query id, as seen first or best.
  *
- * Keeps raw texts; what leaves for an output is normalised by the caller unless literals were asked for. Texts from the
- * engine's own statistics (already normalised, never cut) replace those from memory.
+ * Two texts an id at most: raw from memory, literals included and perhaps cut; and whole, normalised from the engine's own
+ * statistics. What leaves for an output is chosen in correlate/model.
  */
 #ifndef TAP_CORRELATE_TEXTS_H
 #define TAP_CORRELATE_TEXTS_H
-
-#include <stdbool.h>
 
 #include "bpf/abi/text.h"
 #include "userspace/base/hash.h"
 
 struct tap_text {
 	struct tap_text_key key; /* first, for the index */
-	char *text;              /* NUL-terminated; an incomplete last character is cut off */
-	bool from_engine;        /* from the engine's statistics */
+	char *raw;	  /* NULL: not seen; an incomplete last character is cut off */
+	char *normalised; /* NULL: the engine was not asked or does not know */
+};
+
+enum tap_text_form {
+	TAP_TEXT_RAW,
+	TAP_TEXT_NORMALISED,
 };
 
 struct tap_texts {
@@ -29,8 +32,9 @@ struct tap_texts {
 void tap_texts_init(struct tap_texts *texts);
 void tap_texts_done(struct tap_texts *texts);
 
-/* Remembers a text (copied, cut at a NUL). 0 or -ENOMEM. */
-int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const char *text, size_t size, bool from_engine);
+/* Remembers the first text of a form (copied, cut at a NUL); later ones are passed over. 0 or -ENOMEM. */
+int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const char *text, size_t size,
+		  enum tap_text_form form);
 
 /* NULL when there is none. Valid until the next put. */
 const struct tap_text *tap_texts_find(const struct tap_texts *texts, const struct tap_text_key *key);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "correlate/figure.h"
+#include "userspace/base/arena.h"
 
 /* A field outside the figures that could not be had, and why. */
 struct tap_absence {
@@ -141,6 +142,11 @@ struct tap_view {
 	struct tap_view_event *events;
 	size_t n_events;
 	size_t n_events_all;
+
+	struct tap_arena memory; /* of everything above */
 };
+
+/* NULL is fine. */
+void tap_view_free(struct tap_view *view);
 
 #endif

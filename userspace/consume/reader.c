@@ -38,7 +38,7 @@ static int on_event(void *context, void *data, size_t size)
 
 	if (size < sizeof(*event) || event->text_size > sizeof(event->text) || !reader->draining)
 		return 0;
-	return tap_texts_put(reader->draining, &event->key, event->text, event->text_size, false);
+	return tap_texts_put(reader->draining, &event->key, event->text, event->text_size, TAP_TEXT_RAW);
 }
 
 int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct tap_error *err)

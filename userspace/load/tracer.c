@@ -12,10 +12,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "tracer.skel.h"
-
+#include "bpf/abi/fingerprint.h"
 #include "bpf/abi/kind.h"
 #include "userspace/load/features.h"
+
+#include "tracer.skel.h" /* names the types above */
 
 enum {
 	DEFAULT_ROWS = 32768,
@@ -30,6 +31,7 @@ struct tap_tracer {
 	struct bpf_link *fork;
 	struct bpf_link *exec;
 	struct bpf_link *empty;
+	struct bpf_link *trap;
 	struct bpf_link **ticks;
 	int n_cpus;
 	struct bpf_link *calls[CALLS_LINKS_MAX];
@@ -38,6 +40,12 @@ struct tap_tracer {
 	struct bpf_link *snapshot_iterator;
 	uint32_t tick_hz;
 };
+
+static void link_drop(struct bpf_link **link)
+{
+	bpf_link__destroy(*link);
+	*link = NULL;
+}
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
 {
@@ -117,6 +125,7 @@ void tap_tracer_free(struct tap_tracer *tracer)
 		return;
 	tap_tracer_detach_calls(tracer);
 	tap_tracer_detach_empty(tracer);
+	tap_tracer_detach_trap(tracer);
 	tap_tracer_detach(tracer);
 	bpf_link__destroy(tracer->adopt_iterator);
 	bpf_link__destroy(tracer->snapshot_iterator);
@@ -177,12 +186,6 @@ int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
 	if (status)
 		tap_tracer_detach(tracer);
 	return status;
-}
-
-static void link_drop(struct bpf_link **link)
-{
-	bpf_link__destroy(*link);
-	*link = NULL;
 }
 
 void tap_tracer_detach(struct tap_tracer *tracer)
@@ -322,6 +325,18 @@ void tap_tracer_detach_calls(struct tap_tracer *tracer)
 {
 	while (tracer->n_calls)
 		bpf_link__destroy(tracer->calls[--tracer->n_calls]);
+}
+
+/* In this process alone, which is no traced thread: the program returns at once. */
+int tap_tracer_attach_trap(struct tap_tracer *tracer, const char *binary, uint64_t offset)
+{
+	tracer->trap = bpf_program__attach_uprobe(tracer->skeleton->progs.on_end_command, false, 0, binary, offset);
+	return tracer->trap ? 0 : -errno;
+}
+
+void tap_tracer_detach_trap(struct tap_tracer *tracer)
+{
+	link_drop(&tracer->trap);
 }
 
 bool tap_tracer_has_calls(const struct tap_tracer *tracer)

@@ -52,6 +52,10 @@ int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint6
 void tap_tracer_detach_calls(struct tap_tracer *tracer);
 bool tap_tracer_has_calls(const struct tap_tracer *tracer);
 
+/* The same program that counts nothing, for finding out what a trap costs. */
+int tap_tracer_attach_trap(struct tap_tracer *tracer, const char *binary, uint64_t offset);
+void tap_tracer_detach_trap(struct tap_tracer *tracer);
+
 /* For consume/: file descriptors of maps, a new iterator over traced threads (the caller closes it), and counters. */
 enum tap_tracer_map {
 	TAP_MAP_ROWS,

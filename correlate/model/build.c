@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* build.c - names, texts and figures that all lists of a view share. */
+#include "correlate/model/build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/abi/kind.h"
+#include "correlate/engine/postgres/wait_events.h"
+#include "correlate/fingerprint.h"
+#include "userspace/base/strbuf.h"
+
+static const char *const kind_names[TAP_KIND_COUNT] = {
+#define X(id, name) [TAP_KIND_##id] = name,
+	TAP_KINDS(X)
+#undef X
+};
+
+const struct tap_window_instance *tap_build_instance(const struct tap_build *build, uint32_t index)
+{
+	const struct tap_window_input *input = build->input;
+
+	return index < input->n_instances && input->instances[index].present ? &input->instances[index] : NULL;
+}
+
+const char *tap_build_name(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, uint32_t oid)
+{
+	const struct tap_window_instance *info = tap_build_instance(build, instance);
+	const char *name = info && info->names ? tap_names_find(info->names, kind, oid) : NULL;
+	char digits[16];
+
+	if (!oid)
+		return NULL;
+	if (name)
+		return tap_arena_string(build->arena, name);
+	snprintf(digits, sizeof(digits), "%" PRIu32, oid);
+	return tap_arena_string(build->arena, digits);
+}
+
+const char *tap_build_query_id(struct tap_build *build, uint8_t source, uint64_t query_id)
+{
+	char digits[24];
+
+	if (source == TAP_QUERY_ID_NONE)
+		return NULL;
+	snprintf(digits, sizeof(digits), "%" PRId64, (int64_t)query_id);
+	return tap_arena_string(build->arena, digits);
+}
+
+const char *tap_build_source(uint8_t source)
+{
+	return source == TAP_QUERY_ID_ENGINE ? "engine" : source == TAP_QUERY_ID_OWN ? "own" : NULL;
+}
+
+const char *tap_build_redact(struct tap_build *build, const char *raw)
+{
+	struct tap_strbuf text;
+	const char *copy;
+
+	if (!raw || build->input->options.raw_text)
+		return tap_arena_string(build->arena, raw);
+	tap_strbuf_init(&text);
+	tap_fingerprint_normalise(raw, strlen(raw), &text);
+	copy = text.failed ? NULL : tap_arena_string(build->arena, text.data);
+	build->arena->failed |= text.failed;
+	tap_strbuf_done(&text);
+	return copy;
+}
+
+const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t source, uint64_t query_id)
+{
+	struct tap_text_key key = { .instance = instance, .source = source, .query_id = query_id };
+	const struct tap_text *text = tap_texts_find(build->input->texts, &key);
+
+	if (source == TAP_QUERY_ID_NONE || !text)
+		return NULL;
+	if (text->normalised && !(build->input->options.raw_text && text->raw))
+		return tap_arena_string(build->arena, text->normalised);
+	return tap_build_redact(build, text->raw);
+}
+
+const char *tap_build_kind(uint8_t kind)
+{
+	return kind_names[kind < TAP_KIND_COUNT ? kind : TAP_KIND_UNKNOWN];
+}
+
+void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event, const char **ret_class,
+		     const char **ret_name)
+{
+	const struct tap_window_instance *info = tap_build_instance(build, instance);
+	char class_name[TAP_PG_WAIT_CLASS_MAX], event_name[TAP_PG_WAIT_NAME_MAX];
+
+	if (event == TAP_EVENT_ANY) {
+		*ret_class = "rest";
+		*ret_name = "rest";
+		return;
+	}
+	tap_pg_wait_event_name(info ? info->version_number : 0, event, class_name, event_name);
+	*ret_class = tap_arena_string(build->arena, class_name);
+	*ret_name = tap_arena_string(build->arena, event_name);
+}
+
+void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns)
+{
+	int64_t *value = ret->value;
+
+	memset(ret, 0, sizeof(*ret));
+	value[TAP_FIGURE_CALLS] = (int64_t)account->calls;
+	value[TAP_FIGURE_CPU] = (int64_t)account->cpu_ns;
+	value[TAP_FIGURE_RUNQ] = (int64_t)account->runq_ns;
+	value[TAP_FIGURE_WAIT] = wait_ns;
+	value[TAP_FIGURE_UNKNOWN] = account->unknown_ns;
+	value[TAP_FIGURE_ELAPSED] = value[TAP_FIGURE_CPU] + value[TAP_FIGURE_RUNQ] + wait_ns + account->unknown_ns;
+	value[TAP_FIGURE_SLEEPS] = (int64_t)account->sleeps;
+	value[TAP_FIGURE_PREEMPTIONS] = (int64_t)account->preemptions;
+	value[TAP_FIGURE_MINOR_FAULTS] = (int64_t)account->minor_faults;
+	value[TAP_FIGURE_MAJOR_FAULTS] = (int64_t)account->major_faults;
+	value[TAP_FIGURE_RCHAR] = (int64_t)account->rchar_bytes;
+	value[TAP_FIGURE_WCHAR] = (int64_t)account->wchar_bytes;
+	value[TAP_FIGURE_READ] = (int64_t)account->read_bytes;
+	value[TAP_FIGURE_DIRTIED] = (int64_t)account->dirtied_bytes;
+}
+
+void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum tap_reason reason)
+{
+	figures->absent[figure] = (uint8_t)reason;
+	figures->value[figure] = 0;
+}
+
+/* An absent part of calls leaves the sum absent; a row that cannot have calls adds none. */
+void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from)
+{
+	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
+		to->value[i] += from->value[i];
+		if (from->absent[i] && from->absent[i] != TAP_REASON_NOT_A_STATEMENT)
+			to->absent[i] = from->absent[i];
+	}
+}

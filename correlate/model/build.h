@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * build.h - shared by the parts of a view under construction; private to correlate/model.
+ */
+#ifndef TAP_CORRELATE_MODEL_BUILD_H
+#define TAP_CORRELATE_MODEL_BUILD_H
+
+#include "correlate/model/window.h"
+#include "correlate/row.h"
+
+struct tap_build {
+	const struct tap_window_input *input;
+	struct tap_view *view;
+	struct tap_arena *arena;
+	struct tap_row_set rows; /* the window: end - begin, of the wanted instance and database */
+};
+
+/* What is known of an instance; NULL when the index means nothing here. */
+const struct tap_window_instance *tap_build_instance(const struct tap_build *build, uint32_t index);
+/* The name of an oid, or its digits; NULL for oid 0. In the arena. */
+const char *tap_build_name(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, uint32_t oid);
+/* The engine's notation of a query id; NULL without one. */
+const char *tap_build_query_id(struct tap_build *build, uint8_t source, uint64_t query_id);
+const char *tap_build_source(uint8_t source);
+/* The text to show: normalised unless literals were asked for; NULL when none was seen. */
+const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t source, uint64_t query_id);
+/* The same of a text at hand. */
+const char *tap_build_redact(struct tap_build *build, const char *raw);
+const char *tap_build_kind(uint8_t kind);
+void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event, const char **ret_class,
+		     const char **ret_name);
+
+/* Time, bytes and counts of an account and its waits; calls and running are the caller's. */
+void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns);
+void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum tap_reason reason);
+void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from);
+
+/* The lists; each sorts and limits its own. */
+int tap_build_queries(struct tap_build *build);
+int tap_build_sessions(struct tap_build *build);
+int tap_build_events(struct tap_build *build);
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* queries.c - the rows of a window as the queries view shows them: figures, waits, names, texts; sorted and limited. */
+#include "correlate/model/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/abi/kind.h"
+
+enum {
+	/* Calls are absent when more than one in this many statements ended unseen. */
+	UNCOUNTED_SHARE = 1000,
+};
+
+static uint64_t calls_of(const struct tap_snapshot *snapshot, const struct tap_row_key *key)
+{
+	for (size_t i = 0; i < snapshot->n_calls; i++) {
+		if (!memcmp(&snapshot->calls[i].key, key, sizeof(*key)))
+			return snapshot->calls[i].count;
+	}
+	return 0;
+}
+
+/* Commands that report progress bump the change count by themselves: it says nothing of statements. */
+static bool text_reports_progress(const char *text)
+{
+	static const char *const commands[] = { "copy ",    "vacuum",	"analyze", "create index", "create unique index",
+						"reindex ", "cluster",	"create table as", "base_backup", "call ",
+						"do ",	    "refresh " };
+
+	for (size_t i = 0; text && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strncasecmp(text, commands[i], strlen(commands[i])))
+			return true;
+	}
+	return false;
+}
+
+/* Several statements in one string share its text: a semicolon with something after it, literals being gone. */
+static bool text_is_several(const char *text)
+{
+	const char *semicolon = text ? strchr(text, ';') : NULL;
+
+	while (semicolon) {
+		if (semicolon[1 + strspn(semicolon + 1, " \t\r\n;")])
+			return true;
+		semicolon = strchr(semicolon + 1, ';');
+	}
+	return false;
+}
+
+static bool kind_has_calls(uint8_t kind)
+{
+	return kind == TAP_KIND_CLIENT;
+}
+
+static void calls_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+{
+	const struct tap_window_options *options = &build->input->options;
+	struct tap_figures *figures = &query->figures;
+
+	if (!kind_has_calls(row->key.kind)) {
+		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_NOT_A_STATEMENT);
+		tap_build_absent(figures, TAP_FIGURE_RUNNING, TAP_REASON_NOT_A_STATEMENT);
+		return;
+	}
+	figures->value[TAP_FIGURE_RUNNING] = (int64_t)row->running;
+	if (options->exact_calls) {
+		figures->value[TAP_FIGURE_CALLS] = (int64_t)(calls_of(build->input->end, &row->key) -
+							     calls_of(build->input->begin, &row->key));
+		return;
+	}
+	if (options->calls_shed)
+		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_SHED);
+	else if (text_is_several(query->query) ||
+		 (row->account.uncounted * UNCOUNTED_SHARE > row->account.calls && !text_reports_progress(query->query)))
+		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_PIPELINED);
+}
+
+static int by_ns(const void *a, const void *b)
+{
+	const struct tap_view_wait *left = a, *right = b;
+
+	return (left->ns < right->ns) - (left->ns > right->ns);
+}
+
+static void waits_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+{
+	query->waits = tap_arena_new(build->arena, row->n_waits, sizeof(*query->waits));
+	if (!query->waits)
+		return;
+	for (size_t i = 0; i < row->n_waits; i++) {
+		struct tap_view_wait *wait = &query->waits[i];
+
+		tap_build_event(build, row->key.instance, row->waits[i].event, &wait->class_name, &wait->event_name);
+		wait->count = row->waits[i].count + row->waits[i].open;
+		wait->ns = row->waits[i].ns;
+	}
+	query->n_waits = row->n_waits;
+	qsort(query->waits, query->n_waits, sizeof(*query->waits), by_ns);
+}
+
+static void absent_add(struct tap_build *build, struct tap_view_query *query, const char *field, const char *reason)
+{
+	query->absent = tap_arena_new(build->arena, 1, sizeof(*query->absent));
+	if (!query->absent)
+		return;
+	query->absent[0] = (struct tap_absence){ field, reason };
+	query->n_absent = 1;
+}
+
+static void query_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+{
+	const struct tap_row_key *key = &row->key;
+	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
+
+	query->instance = instance ? tap_arena_string(build->arena, instance->id) : "?";
+	query->kind = tap_build_kind(key->kind);
+	query->database = tap_build_name(build, key->instance, TAP_NAME_DATABASE, key->database);
+	query->user = tap_build_name(build, key->instance, TAP_NAME_USER, key->user);
+	query->query_id = tap_build_query_id(build, key->source, key->query_id);
+	query->query_id_source = tap_build_source(key->source);
+	query->query = tap_build_text(build, key->instance, key->source, key->query_id);
+	if (query->query_id && !query->query)
+		absent_add(build, query, "query", "the statement's text was not seen");
+	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row));
+	calls_fill(build, query, row);
+	waits_fill(build, query, row);
+}
+
+/* Statements first, then what works in the background, then what waits for work. */
+static int rank_of(const struct tap_view_query *query)
+{
+	if (query->query_id || !strcmp(query->kind, "client") || !strcmp(query->kind, "parallel"))
+		return 0;
+	return strncmp(query->kind, "idle", 4) ? 1 : 2;
+}
+
+static int by_order(const void *a, const void *b, void *context)
+{
+	const struct tap_view_query *left = a, *right = b;
+	int sort = *(const int *)context;
+	int figure = sort < 0 ? TAP_FIGURE_ELAPSED : sort;
+	int rank = sort < 0 ? rank_of(left) - rank_of(right) : 0;
+	int64_t l = left->figures.value[figure], r = right->figures.value[figure];
+
+	if (rank)
+		return rank;
+	return (l < r) - (l > r);
+}
+
+int tap_build_queries(struct tap_build *build)
+{
+	struct tap_view *view = build->view;
+	int sort = build->input->options.sort;
+	size_t limit = build->input->options.limit;
+
+	view->queries = tap_arena_new(build->arena, build->rows.count, sizeof(*view->queries));
+	if (!view->queries)
+		return -ENOMEM;
+	for (size_t i = 0; i < build->rows.count; i++)
+		query_fill(build, &view->queries[i], &build->rows.rows[i]);
+	view->n_queries_all = build->rows.count;
+	for (size_t i = 0; i < view->n_queries_all; i++)
+		tap_build_figures_add(&view->totals, &view->queries[i].figures);
+	qsort_r(view->queries, view->n_queries_all, sizeof(*view->queries), by_order, &sort);
+	view->n_queries = limit && limit < view->n_queries_all ? limit : view->n_queries_all;
+	return build->arena->failed ? -ENOMEM : 0;
+}

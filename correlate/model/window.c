@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* window.c - puts a view together: the window's rows, then each list, then the totals. */
+#include "correlate/model/window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bpf/abi/kind.h"
+#include "correlate/model/build.h"
+
+static const struct {
+	const char *name;
+	const char *meaning;
+} loss_table[TAP_LOSS_COUNT] = {
+#define X(id, name, meaning) [TAP_LOSS_##id] = { name, meaning },
+	TAP_LOSSES(X)
+#undef X
+};
+
+/* What a later part of dbtap will fill and this version cannot. */
+static const struct tap_absence not_traced[] = {
+	{ "read_requests", "this version does not trace block requests" },
+	{ "cache_read_bytes", "this version does not trace the page cache" },
+	{ "write_bytes", "this version does not trace block requests" },
+	{ "write_requests", "this version does not trace block requests" },
+	{ "submitted_write_bytes", "this version does not trace block requests" },
+	{ "read_seq_bytes", "this version does not trace block requests" },
+	{ "read_near_bytes", "this version does not trace block requests" },
+	{ "read_rand_bytes", "this version does not trace block requests" },
+	{ "temp_bytes", "this version does not trace temporary files" },
+	{ "io_latency_ns", "this version does not trace block requests" },
+	{ "relations", "this version does not trace block requests" },
+	{ "anon_peak_bytes", "this version does not trace anonymous memory" },
+	{ "anon_growth_bytes", "this version does not trace anonymous memory" },
+	{ "latency_ns", "this version does not trace statement latency" },
+	{ "errors", "this version does not trace errors" },
+	{ "client_pid", "this version does not look up local clients" },
+};
+
+static bool row_is_wanted(const struct tap_build *build, const struct tap_row_key *key)
+{
+	const struct tap_window_options *options = &build->input->options;
+	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
+	const char *name;
+
+	if (!instance || (options->instance && strcmp(options->instance, instance->id)))
+		return false;
+	if (!options->database)
+		return true;
+	name = instance->names ? tap_names_find(instance->names, TAP_NAME_DATABASE, key->database) : NULL;
+	return name && !strcmp(name, options->database);
+}
+
+static int rows_filter(struct tap_build *build, const struct tap_row_set *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct tap_row *from = &all->rows[i];
+		struct tap_row *row;
+
+		if (!row_is_wanted(build, &from->key))
+			continue;
+		row = tap_row_set_get(&build->rows, &from->key);
+		if (!row)
+			return -ENOMEM;
+		tap_row_add_account(row, &from->account);
+		row->running = from->running;
+		for (size_t j = 0; j < from->n_waits; j++) {
+			if (tap_row_add_wait(row, from->waits[j].event, from->waits[j].count, from->waits[j].ns,
+					     from->waits[j].open))
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int rows_build(struct tap_build *build)
+{
+	struct tap_row_set all;
+	int status;
+
+	tap_row_set_init(&all);
+	status = tap_row_set_subtract(&build->input->end->rows, &build->input->begin->rows, &all);
+	if (!status)
+		status = rows_filter(build, &all);
+	tap_row_set_done(&all);
+	return status;
+}
+
+static void instance_sum(struct tap_build *build, struct tap_view_instance *view)
+{
+	for (size_t i = 0; i < build->view->n_queries_all; i++) {
+		if (!strcmp(build->view->queries[i].instance, view->id))
+			tap_build_figures_add(&view->figures, &build->view->queries[i].figures);
+	}
+}
+
+static void instance_fill(struct tap_build *build, struct tap_view_instance *view,
+			  const struct tap_window_instance *from)
+{
+	view->id = tap_arena_string(build->arena, from->id);
+	view->engine = from->engine;
+	view->version = tap_arena_string(build->arena, from->version);
+	view->pid = from->pid;
+	view->port = from->port;
+	view->data_dir = tap_arena_string(build->arena, from->data_dir);
+	view->build_id = from->build_id && *from->build_id ? tap_arena_string(build->arena, from->build_id) : NULL;
+	view->layout = tap_arena_string(build->arena, from->layout);
+	view->connected = from->connected;
+	view->not_connected_why = from->connected ? NULL : tap_arena_string(build->arena, from->not_connected_why);
+	view->processes = from->sessions ? from->sessions->count : 0;
+	instance_sum(build, view);
+}
+
+static int instances_build(struct tap_build *build)
+{
+	const struct tap_window_input *input = build->input;
+	struct tap_view *view = build->view;
+
+	view->instances = tap_arena_new(build->arena, input->n_instances, sizeof(*view->instances));
+	if (!view->instances)
+		return -ENOMEM;
+	for (size_t i = 0; i < input->n_instances; i++) {
+		const struct tap_window_instance *instance = &input->instances[i];
+
+		if (instance->present &&
+		    (!input->options.instance || !strcmp(input->options.instance, instance->id)))
+			instance_fill(build, &view->instances[view->n_instances++], instance);
+	}
+	return build->arena->failed ? -ENOMEM : 0;
+}
+
+static int losses_build(struct tap_build *build)
+{
+	struct tap_view *view = build->view;
+	const struct tap_snapshot *end = build->input->end, *begin = build->input->begin;
+
+	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 1, sizeof(*view->losses));
+	if (!view->losses)
+		return -ENOMEM;
+	for (int i = 0; i < TAP_LOSS_COUNT; i++)
+		view->losses[i] = (struct tap_view_loss){ loss_table[i].name, loss_table[i].meaning,
+							  end->losses[i] - begin->losses[i] };
+	view->losses[TAP_LOSS_COUNT] = (struct tap_view_loss){
+		"torn", "a thread switched whenever it was looked at: off by one switch", end->torn
+	};
+	view->n_losses = TAP_LOSS_COUNT + 1;
+	return 0;
+}
+
+static void host_fill(struct tap_build *build)
+{
+	struct utsname name;
+
+	if (uname(&name))
+		return;
+	build->view->host_name = tap_arena_string(build->arena, name.nodename);
+	build->view->kernel = tap_arena_string(build->arena, name.release);
+	build->view->cpus = sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static void head_fill(struct tap_build *build)
+{
+	const struct tap_window_input *input = build->input;
+	struct tap_view *view = build->view;
+	double nanoseconds = (double)(input->end->monotonic_ns - input->begin->monotonic_ns);
+
+	view->tool_version = input->tool_version;
+	view->depth = input->depth;
+	view->start_realtime_ns = input->begin->realtime_ns;
+	view->end_realtime_ns = input->end->realtime_ns;
+	view->seconds = nanoseconds / 1e9;
+	view->bpf_cpu_percent = input->cost.bpf_cpu_percent;
+	view->trap_cpu_percent = input->cost.trap_cpu_percent;
+	view->tool_cpu_percent = input->cost.tool_cpu_percent;
+	view->tool_rss_bytes = input->cost.tool_rss_bytes;
+	view->fingerprint_cpu_percent =
+		nanoseconds > 0
+			? 100.0 * (double)(input->end->fingerprint_ns - input->begin->fingerprint_ns) / nanoseconds
+			: 0;
+	view->absent = tap_arena_new(build->arena, sizeof(not_traced) / sizeof(not_traced[0]), sizeof(*view->absent));
+	if (view->absent) {
+		memcpy(view->absent, not_traced, sizeof(not_traced));
+		view->n_absent = sizeof(not_traced) / sizeof(not_traced[0]);
+	}
+	host_fill(build);
+}
+
+static void attributed_fill(struct tap_view *view)
+{
+	int64_t elapsed = view->totals.value[TAP_FIGURE_ELAPSED];
+	int64_t unknown = view->totals.value[TAP_FIGURE_UNKNOWN];
+
+	if (unknown < 0)
+		unknown = -unknown;
+	view->attributed_percent = elapsed > 0 ? 100.0 * (1.0 - (double)unknown / (double)elapsed) : 100.0;
+}
+
+int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
+{
+	struct tap_build build = { .input = input };
+	int status;
+
+	build.view = calloc(1, sizeof(*build.view));
+	if (!build.view)
+		return -ENOMEM;
+	tap_arena_init(&build.view->memory);
+	build.arena = &build.view->memory;
+	tap_row_set_init(&build.rows);
+	head_fill(&build);
+	status = rows_build(&build);
+	if (!status)
+		status = tap_build_queries(&build);
+	if (!status)
+		status = tap_build_sessions(&build);
+	if (!status)
+		status = tap_build_events(&build);
+	if (!status)
+		status = instances_build(&build);
+	if (!status)
+		status = losses_build(&build);
+	attributed_fill(build.view);
+	tap_row_set_done(&build.rows);
+	if (status || build.arena->failed) {
+		tap_view_free(build.view);
+		return -ENOMEM;
+	}
+	*ret = build.view;
+	return 0;
+}

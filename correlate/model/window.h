@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * window.h - from two snapshots and what is known of the instances to a view.
+ *
+ * Pure: everything it needs is in the input, live or replayed.
+ */
+#ifndef TAP_CORRELATE_MODEL_WINDOW_H
+#define TAP_CORRELATE_MODEL_WINDOW_H
+
+#include "correlate/names.h"
+#include "correlate/session.h"
+#include "correlate/snapshot.h"
+#include "correlate/texts.h"
+#include "correlate/view.h"
+
+struct tap_window_instance {
+	bool present; /* the index is in use */
+	const char *id;
+	const char *engine;
+	const char *version;
+	int32_t version_number;
+	int32_t pid;
+	int32_t port;
+	const char *data_dir;
+	const char *build_id;
+	const char *layout;
+	bool connected;
+	const char *not_connected_why;
+	const struct tap_names *names;
+	const struct tap_session_list *sessions; /* at the end of the window */
+};
+
+/* Negative: could not be measured. */
+struct tap_window_cost {
+	double bpf_cpu_percent;
+	double trap_cpu_percent;
+	double tool_cpu_percent;
+	int64_t tool_rss_bytes;
+};
+
+struct tap_window_options {
+	const char *instance; /* NULL: all */
+	const char *database; /* NULL: all */
+	int sort;             /* enum tap_figure, or -1: the view's own order */
+	size_t limit;         /* 0: none */
+	bool raw_text;
+	bool exact_calls; /* statement depth was on for the whole window */
+	bool calls_shed;  /* ... was asked for, but taken off on the way */
+};
+
+struct tap_window_input {
+	const char *tool_version;
+	const char *depth;
+	const struct tap_snapshot *begin;
+	const struct tap_snapshot *end;
+	const struct tap_window_instance *instances; /* by index in the records */
+	size_t n_instances;
+	const struct tap_texts *texts;
+	struct tap_window_cost cost;
+	struct tap_window_options options;
+};
+
+/* 0 or -ENOMEM. The view borrows nothing. */
+int tap_window_view(const struct tap_window_input *input, struct tap_view **ret);
+
+#endif

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* doctor.c - `dbtap doctor`: what this host and its databases allow, and what is worth changing. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "correlate/engine/postgres/queries.h"
+#include "userspace/attach/target.h"
+#include "userspace/cmd/command.h"
+#include "userspace/cmd/run.h"
+#include "userspace/load/features.h"
+#include "userspace/output/escape.h"
+
+/* Database text on a terminal is escaped like everywhere. */
+static void add_safe(struct tap_strbuf *out, const char *text)
+{
+	tap_escape_text(out, text ? text : "?", 0);
+}
+
+static bool host_check(struct tap_strbuf *out)
+{
+	struct utsname name = { 0 };
+	bool usable = true;
+
+	uname(&name);
+	tap_strbuf_printf(out, "host %s, kernel %s, %s\n", name.nodename, name.release, name.machine);
+	for (int i = 0; i < TAP_FEATURE_COUNT; i++) {
+		const struct tap_feature_info *info = &tap_feature_infos[i];
+		bool has = tap_feature_has(i);
+
+		tap_strbuf_printf(out, "  %-4s %s", has ? "ok" : info->required ? "MISS" : "no", info->name);
+		if (!has)
+			tap_strbuf_printf(out, ": needed for %s; %s", info->needed_for, info->without);
+		tap_strbuf_add_char(out, '\n');
+		usable &= has || !info->required;
+	}
+	return usable;
+}
+
+static void settings_check(struct tap_pg_conn *conn, struct tap_strbuf *out)
+{
+	struct tap_pg_settings settings = { 0 };
+	struct tap_error err = { "" };
+
+	if (tap_pg_query_settings(conn, &settings, &err)) {
+		tap_strbuf_printf(out, "       settings: %s\n", err.text);
+		return;
+	}
+	if (!settings.query_ids)
+		tap_strbuf_add_string(out, "       advice: compute_query_id = on (ALTER SYSTEM and reload, no restart): engine ids "
+					   "instead of own fingerprints, which cost 0.5 to 4 us a statement\n");
+	if (!settings.track_activities)
+		tap_strbuf_add_string(out, "       advice: track_activities = on: without it no statement can be told apart\n");
+	if (!settings.has_statements)
+		tap_strbuf_add_string(out, "       note: pg_stat_statements is not installed in this database: texts longer than "
+					   "track_activity_query_size stay cut\n");
+	if (!settings.reads_all_stats)
+		tap_strbuf_add_string(out, "       advice: grant pg_monitor to the role dbtap logs in as\n");
+	tap_pg_settings_done(&settings);
+}
+
+static const char *dsn_of(const struct tap_options *options, const char *id)
+{
+	for (size_t i = 0; i < options->n_dsns; i++) {
+		if (!strcmp(options->dsns[i].instance, id))
+			return options->dsns[i].conninfo;
+	}
+	return NULL;
+}
+
+static void connection_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
+{
+	struct tap_pg_where where = { .instance = target->id,
+				      .conninfo = dsn_of(options, target->id),
+				      .socket_dir = target->socket_dir,
+				      .host = target->listen,
+				      .port = target->port };
+	struct tap_pg_conn *conn;
+	struct tap_error err = { "" };
+	struct stat info;
+	char path[64];
+
+	if (options->no_connect)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d", target->pid);
+	if (!stat(path, &info)) {
+		where.uid = info.st_uid;
+		where.gid = info.st_gid;
+	}
+	if (tap_pg_conn_open(&where, &conn, &err)) {
+		tap_strbuf_add_string(out, "       connection: none, memory only (");
+		add_safe(out, err.text);
+		tap_strbuf_add_string(out, ")\n");
+		return;
+	}
+	tap_strbuf_add_string(out, "       connection: yes\n");
+	settings_check(conn, out);
+	tap_pg_conn_close(conn);
+}
+
+/* Returns whether it can be traced. */
+static bool target_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
+{
+	if (*target->refused) {
+		tap_strbuf_add_string(out, "  MISS ");
+		add_safe(out, target->refused);
+		tap_strbuf_add_char(out, '\n');
+		return false;
+	}
+	tap_strbuf_printf(out, "  ok   %s: PostgreSQL %s, pid %d, port %d, data ", target->id, target->version, target->pid,
+			  target->port);
+	add_safe(out, target->data_dir);
+	tap_strbuf_printf(out, "\n       build id %s; layout: %s\n", *target->build_id ? target->build_id : "none",
+			  target->layout_source);
+	tap_strbuf_printf(out, "       query ids: %s; statement depth: %s\n",
+			  target->query_ids ? "the engine's" : "own fingerprints",
+			  target->end_command_offset ? "yes, one trap a statement (0.3 to 0.7 us)" : "no, EndCommand is not exported");
+	connection_check(options, target, out);
+	return true;
+}
+
+static int targets_check(const struct tap_options *options, struct tap_strbuf *out)
+{
+	struct tap_target_list list = { 0 };
+	struct tap_error err = { "" };
+	int status = TAP_EXIT_OK;
+	size_t shown = 0;
+
+	if (tap_targets_find("/proc", &list, &err)) {
+		tap_strbuf_printf(out, "instances: %s\n", err.text);
+		return TAP_EXIT_FAILED;
+	}
+	tap_strbuf_add_string(out, "instances\n");
+	for (size_t i = 0; i < list.count; i++) {
+		if (options->instance && strcmp(options->instance, list.items[i].id))
+			continue;
+		shown++;
+		if (!target_check(options, &list.items[i], out))
+			status = TAP_EXIT_PARTIAL;
+	}
+	if (!shown)
+		tap_strbuf_add_string(out, "  none found on this host\n");
+	tap_targets_done(&list);
+	return status;
+}
+
+static int run(const struct tap_options *options)
+{
+	struct tap_strbuf out;
+	int status = TAP_EXIT_FAILED, wrote;
+
+	tap_strbuf_init(&out);
+	if (host_check(&out))
+		status = targets_check(options, &out);
+	tap_strbuf_add_string(&out, "cost: `dbtap bench overhead` measures it on this host; every view prints its own\n");
+	wrote = tap_run_write(options, &out);
+	tap_strbuf_done(&out);
+	return wrote == TAP_EXIT_OK ? status : wrote;
+}
+
+const struct tap_command tap_command_doctor = {
+	.name = "doctor",
+	.summary = "what this host and its databases allow, and what is missing",
+	.description = "Probes the kernel, finds the instances, checks how each can be read, and says what is worth changing.",
+	.arguments = "",
+	.options = TAP_OPTIONS_SELECT,
+	.run = run,
+};

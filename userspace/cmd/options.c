@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* options.c - the option table, its parser and its help. */
+#include "userspace/cmd/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "correlate/figure.h"
+#include "userspace/base/number.h"
+#include "userspace/base/strbuf.h"
+
+enum {
+	TEXT_LIMIT = 20,
+};
+
+/* A parser writes one option's value; `text` is NULL for options that take none. */
+typedef int (*parse_fn)(struct tap_options *options, const char *name, const char *text, struct tap_error *err);
+
+struct option_info {
+	const char *name;     /* without the dashes */
+	char letter;	      /* 0: none */
+	const char *argument; /* NULL: takes none */
+	unsigned groups;
+	const char *help;
+	parse_fn parse;
+};
+
+static int parse_number(const char *name, const char *text, double min, double max, double *ret, struct tap_error *err)
+{
+	if (!tap_number_parse_decimal(text, min, max, ret))
+		return 0;
+	return tap_error_set(err, -EINVAL, "--%s wants a number from %g to %g, not \"%s\"", name, min, max, text);
+}
+
+static int parse_whole(const char *name, const char *text, int64_t min, int64_t max, long *ret, struct tap_error *err)
+{
+	int64_t value;
+
+	if (tap_number_parse_int(text, min, max, &value))
+		return tap_error_set(err, -EINVAL, "--%s wants a whole number from %lld to %lld, not \"%s\"", name,
+				     (long long)min, (long long)max, text);
+	*ret = (long)value;
+	return 0;
+}
+
+static int parse_duration(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_number(name, text, 0.1, 86400, &options->duration, err);
+}
+
+static int parse_interval(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_number(name, text, 0.1, 3600, &options->interval, err);
+}
+
+static int parse_budget(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_number(name, text, 0.01, 100, &options->budget, err);
+}
+
+static int parse_format(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	static const char *const formats[] = { "text", "json", "csv" };
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!strcmp(text, formats[i])) {
+			options->format = (enum tap_format)i;
+			return 0;
+		}
+	}
+	return tap_error_set(err, -EINVAL, "--%s is text, json or csv, not \"%s\"", name, text);
+}
+
+static int parse_depth(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	if (!strcmp(text, "ambient"))
+		options->depth = TAP_DEPTH_AMBIENT;
+	else if (!strcmp(text, "statement"))
+		options->depth = TAP_DEPTH_STATEMENT;
+	else if (!strcmp(text, "deep"))
+		return tap_error_set(err, -EINVAL, "--%s deep is not in this version: use statement", name);
+	else
+		return tap_error_set(err, -EINVAL, "--%s is ambient or statement, not \"%s\"", name, text);
+	return 0;
+}
+
+static int parse_sort(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	int figure = tap_figure_by_name(text);
+	struct tap_strbuf names;
+	int status;
+
+	if (figure >= 0) {
+		options->sort = figure;
+		return 0;
+	}
+	tap_strbuf_init(&names);
+	for (int i = 0; i < TAP_FIGURE_COUNT; i++)
+		tap_strbuf_printf(&names, "%s%s", i ? ", " : "", tap_figure_infos[i].name);
+	status = tap_error_set(err, -EINVAL, "--%s wants one of %s, not \"%s\"", name, names.data, text);
+	tap_strbuf_done(&names);
+	return status;
+}
+
+static int parse_limit(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_whole(name, text, 0, 1000000, &options->limit, err);
+}
+
+static int parse_text(const char *name, const char *text, const char **ret, struct tap_error *err)
+{
+	if (!*text)
+		return tap_error_set(err, -EINVAL, "--%s wants a name, not an empty text", name);
+	*ret = text;
+	return 0;
+}
+
+static int parse_instance(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_text(name, text, &options->instance, err);
+}
+
+static int parse_database(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_text(name, text, &options->database, err);
+}
+
+static int parse_output(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_text(name, text, &options->output, err);
+}
+
+/* NAME=CONNINFO; the name is copied, since the text is cut there. */
+static int parse_dsn(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	const char *equals = strchr(text, '=');
+	char *instance;
+
+	if (!equals || equals == text || !equals[1])
+		return tap_error_set(err, -EINVAL,
+				     "--%s wants INSTANCE=CONNINFO, such as postgres-5432=\"dbname=app user=monitor\"", name);
+	if (options->n_dsns == TAP_DSNS_MAX)
+		return tap_error_set(err, -EINVAL, "more than %d --%s", TAP_DSNS_MAX, name);
+	instance = strndup(text, (size_t)(equals - text));
+	if (!instance)
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	options->dsns[options->n_dsns++] = (struct tap_dsn){ instance, equals + 1 };
+	return 0;
+}
+
+static int parse_max_rows(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	long value = 0;
+	int status = parse_whole(name, text, 16, 1 << 22, &value, err);
+
+	options->max_rows = status ? 0 : (unsigned)value;
+	return status;
+}
+
+static int parse_max_waits(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	long value = 0;
+	int status = parse_whole(name, text, 16, 1 << 22, &value, err);
+
+	options->max_waits = status ? 0 : (unsigned)value;
+	return status;
+}
+
+static int parse_pairs(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_whole(name, text, 4, 1000000, &options->pairs, err);
+}
+
+static int parse_window(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_whole(name, text, 10, 10000, &options->window_ms, err);
+}
+
+static int parse_clients(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_whole(name, text, 1, 1000, &options->clients, err);
+}
+
+static int parse_load(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	if (strcmp(text, "select") && strcmp(text, "tpcb") && strcmp(text, "both"))
+		return tap_error_set(err, -EINVAL, "--%s is select, tpcb or both, not \"%s\"", name, text);
+	options->load = text;
+	return 0;
+}
+
+#define FLAG(field) \
+	static int parse_##field(struct tap_options *options, const char *name, const char *text, struct tap_error *err) \
+	{ \
+		(void)name; \
+		(void)text; \
+		(void)err; \
+		options->field = true; \
+		return 0; \
+	}
+FLAG(no_connect)
+FLAG(raw_text)
+FLAG(once)
+FLAG(keep)
+FLAG(help)
+#undef FLAG
+
+static const struct option_info infos[] = {
+	{ "duration", 'd', "SECS", TAP_OPTIONS_VIEW, "how long to observe (10)", parse_duration },
+	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "time between two looks (1)", parse_interval },
+	{ "format", 'f', "FORMAT", TAP_OPTIONS_OUTPUT, "text, json or csv (text)", parse_format },
+	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT, "write there instead of standard output, with mode 0600", parse_output },
+	{ "instance", 0, "NAME", TAP_OPTIONS_SELECT, "only this instance, as `dbtap instances` names it", parse_instance },
+	{ "database", 0, "NAME", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "only rows of this database", parse_database },
+	{ "limit", 'n', "N", TAP_OPTIONS_VIEW, "at most so many rows; 0: all (text 20, json and csv all)", parse_limit },
+	{ "sort", 0, "FIGURE", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "largest first by this figure, such as cpu_ns",
+	  parse_sort },
+	{ "raw-text", 0, NULL, TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "show query texts with their literals", parse_raw_text },
+	{ "depth", 0, "DEPTH", TAP_OPTIONS_TRACE, "ambient (no probe in the database) or statement (exact calls)",
+	  parse_depth },
+	{ "budget", 0, "PERCENT", TAP_OPTIONS_TRACE, "of one core, above which probes are taken off (5 at statement depth)",
+	  parse_budget },
+	{ "no-connect", 0, NULL, TAP_OPTIONS_SELECT, "do not log in to the servers: memory only", parse_no_connect },
+	{ "dsn", 0, "NAME=CONNINFO", TAP_OPTIONS_SELECT,
+	  "how to log in to an instance; no password in it (use pgpass or a service file)", parse_dsn },
+	{ "max-rows", 0, "N", TAP_OPTIONS_TRACE, "rows the kernel side keeps for ended sessions (32768)", parse_max_rows },
+	{ "max-waits", 0, "N", TAP_OPTIONS_TRACE, "... and their wait events (65536)", parse_max_waits },
+	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
+	{ "keep", 0, NULL, TAP_OPTIONS_DEMO, "leave the throwaway server running", parse_keep },
+	{ "load", 0, "LOAD", TAP_OPTIONS_BENCH, "select, tpcb or both (both)", parse_load },
+	{ "pairs", 0, "N", TAP_OPTIONS_BENCH, "on/off pairs per load (400)", parse_pairs },
+	{ "window", 0, "MS", TAP_OPTIONS_BENCH, "length of each on or off window (150)", parse_window },
+	{ "clients", 0, "N", TAP_OPTIONS_BENCH, "connections of the load (2 per CPU)", parse_clients },
+	{ "help", 'h', NULL, ~0u, "this text", parse_help },
+};
+
+static const struct option_info *info_by_name(unsigned groups, const char *name, size_t size)
+{
+	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+		if ((infos[i].groups & groups || infos[i].parse == parse_help) && strlen(infos[i].name) == size &&
+		    !memcmp(infos[i].name, name, size))
+			return &infos[i];
+	}
+	return NULL;
+}
+
+static const struct option_info *info_by_letter(unsigned groups, char letter)
+{
+	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+		if ((infos[i].groups & groups || infos[i].parse == parse_help) && infos[i].letter == letter)
+			return &infos[i];
+	}
+	return NULL;
+}
+
+/* One "--name=value", "--name value", "-x value" or "-xvalue". Moves *at past what it used. */
+static int parse_one(unsigned groups, int argc, char *const *argv, int *at, struct tap_options *ret,
+		     struct tap_error *err)
+{
+	const char *word = argv[*at], *value = NULL;
+	const struct option_info *info;
+
+	if (word[1] == '-') {
+		size_t size = strcspn(word + 2, "=");
+
+		info = info_by_name(groups, word + 2, size);
+		if (word[2 + size] == '=')
+			value = word + 2 + size + 1;
+	} else {
+		info = info_by_letter(groups, word[1]);
+		if (word[2])
+			value = word + 2;
+	}
+	if (!info)
+		return tap_error_set(err, -EINVAL, "unknown option %s", word);
+	(*at)++;
+	if (!info->argument && value)
+		return tap_error_set(err, -EINVAL, "--%s takes no value", info->name);
+	if (info->argument && !value) {
+		if (*at >= argc)
+			return tap_error_set(err, -EINVAL, "--%s wants %s", info->name, info->argument);
+		value = argv[(*at)++];
+	}
+	return info->parse(ret, info->name, value, err);
+}
+
+int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const *argv, struct tap_options *ret,
+		      struct tap_error *err)
+{
+	int at = 0, status = 0;
+
+	*ret = (struct tap_options){ .duration = 10,
+				     .interval = 1,
+				     .limit = -1,
+				     .sort = -1,
+				     .budget = -1,
+				     .pairs = 400,
+				     .window_ms = 150,
+				     .load = "both" };
+	while (!status && at < argc && argv[at][0] == '-' && argv[at][1] && strcmp(argv[at], "--"))
+		status = parse_one(groups, argc, argv, &at, ret, err);
+	if (!status && at < argc && !strcmp(argv[at], "--"))
+		at++;
+	ret->arguments = (const char *const *)argv + at;
+	ret->n_arguments = argc - at;
+	if (!status && ret->n_arguments > max_arguments && !ret->help)
+		status = tap_error_set(err, -EINVAL, "unexpected argument \"%s\"", argv[at + max_arguments]);
+	if (status)
+		tap_options_done(ret);
+	return status;
+}
+
+void tap_options_done(struct tap_options *options)
+{
+	for (size_t i = 0; i < options->n_dsns; i++)
+		free((void *)options->dsns[i].instance);
+	options->n_dsns = 0;
+}
+
+void tap_options_help(unsigned groups, struct tap_strbuf *out)
+{
+	for (size_t i = 0; i < sizeof(infos) / sizeof(infos[0]); i++) {
+		const struct option_info *info = &infos[i];
+		size_t start = out->size;
+
+		if (!(info->groups & groups) && info->parse != parse_help)
+			continue;
+		if (info->letter)
+			tap_strbuf_printf(out, "  -%c, --%s", info->letter, info->name);
+		else
+			tap_strbuf_printf(out, "      --%s", info->name);
+		if (info->argument)
+			tap_strbuf_printf(out, " %s", info->argument);
+		tap_strbuf_add_repeated(out, ' ', out->size - start < 28 ? 28 - (out->size - start) : 1);
+		tap_strbuf_printf(out, "%s\n", info->help);
+	}
+}
+
+struct tap_live_options tap_options_live(const struct tap_options *options)
+{
+	static const double default_budgets[] = { [TAP_DEPTH_AMBIENT] = 1, [TAP_DEPTH_STATEMENT] = 5 };
+
+	return (struct tap_live_options){
+		.instance = options->instance,
+		.no_connect = options->no_connect,
+		.depth = options->depth,
+		.budget_percent = options->budget < 0 ? default_budgets[options->depth] : options->budget,
+		.dsns = options->dsns,
+		.n_dsns = options->n_dsns,
+		.tracer = { .rows_max = options->max_rows, .waits_max = options->max_waits },
+	};
+}
+
+struct tap_window_options tap_options_window(const struct tap_options *options, bool text)
+{
+	return (struct tap_window_options){
+		.instance = options->instance,
+		.database = options->database,
+		.sort = options->sort,
+		.limit = options->limit >= 0 ? (size_t)options->limit : text ? TEXT_LIMIT : 0,
+		.raw_text = options->raw_text,
+	};
+}

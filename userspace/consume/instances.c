@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * instances.c - keeps the list of followed instances in step with the host.
+ *
+ * Memory is the first source of sessions: it costs the server nothing and works when it accepts no more connections. A
+ * connection adds names and the texts of pg_stat_statements, and stands in where memory cannot be read.
+ */
+#include "userspace/consume/instances.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bpf/abi/kind.h"
+#include "correlate/engine/postgres/queries.h"
+#include "correlate/engine/postgres/statements.h"
+#include "userspace/attach/pg_memory.h"
+#include "userspace/attach/pg_status.h"
+
+void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options)
+{
+	*instances = (struct tap_instances){ .options = options };
+}
+
+static void followed_done(struct tap_followed *followed)
+{
+	tap_pg_conn_close(followed->conn);
+	tap_names_done(&followed->names);
+	tap_session_list_done(&followed->sessions);
+	tap_target_done(&followed->target);
+}
+
+void tap_instances_done(struct tap_instances *instances)
+{
+	if (!instances)
+		return;
+	for (size_t i = 0; i < instances->count; i++)
+		followed_done(&instances->items[i]);
+	free(instances->items);
+	free(instances->refused);
+	tap_instances_init(instances, instances->options);
+}
+
+static bool is_same_process(const struct tap_target *a, const struct tap_target *b)
+{
+	return a->pid == b->pid && a->start_ticks == b->start_ticks;
+}
+
+static bool is_same_place(const struct tap_target *a, const struct tap_target *b)
+{
+	return a->port == b->port && a->data_dir && b->data_dir && !strcmp(a->data_dir, b->data_dir);
+}
+
+/* The place for a target: -EEXIST when it is followed already. */
+static int place_for(struct tap_instances *instances, const struct tap_target *target, size_t *ret)
+{
+	struct tap_followed *items;
+
+	for (size_t i = 0; i < instances->count; i++) {
+		if (instances->items[i].alive && is_same_process(&instances->items[i].target, target))
+			return -EEXIST;
+	}
+	for (size_t i = 0; i < instances->count; i++) {
+		if (!instances->items[i].alive && is_same_place(&instances->items[i].target, target)) {
+			followed_done(&instances->items[i]);
+			*ret = i;
+			return 0;
+		}
+	}
+	items = reallocarray(instances->items, instances->count + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	instances->items = items;
+	*ret = instances->count++;
+	return 0;
+}
+
+static struct tap_instance instance_of(const struct tap_target *target)
+{
+	return (struct tap_instance){
+		.layout = target->layout,
+		.addresses = target->addresses,
+		.activity_size = (uint32_t)target->activity_size,
+		.own_ids = !target->query_ids,
+		.live = 1,
+	};
+}
+
+static bool role_reads_memory(uint8_t kind)
+{
+	return kind != TAP_KIND_POSTMASTER && kind != TAP_KIND_LOGGER && kind != TAP_KIND_CHILD;
+}
+
+static struct tap_adoption adoption_of(const struct tap_target *target, uint32_t index,
+				       const struct tap_pg_process *process)
+{
+	struct tap_adoption adoption = { .instance = index, .role = TAP_ROLE_FIXED };
+	struct tap_pg_status status;
+
+	adoption.identity.kind = process->kind;
+	if (process->kind == TAP_KIND_POSTMASTER)
+		adoption.role = TAP_ROLE_POSTMASTER;
+	else if (role_reads_memory(process->kind))
+		adoption.role = TAP_ROLE_BACKEND;
+	if (!process->status || adoption.role != TAP_ROLE_BACKEND)
+		return adoption;
+	tap_pg_status_decode(&target->layout, process->entry, &status);
+	adoption.status_address = process->status;
+	adoption.wait_address = process->wait_event;
+	adoption.activity_address = status.activity;
+	adoption.wait_event = process->wait_event_now;
+	adoption.identity.change_count = status.changecount;
+	adoption.identity.database = status.database;
+	adoption.identity.user = status.user;
+	adoption.identity.state = (uint8_t)status.state;
+	adoption.identity.activity_start_us = status.activity_start;
+	adoption.identity.query_id = status.query_id;
+	adoption.identity.source = status.query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
+	return adoption;
+}
+
+static int stage_processes(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
+			   struct tap_error *err)
+{
+	struct tap_pg_process *processes = NULL;
+	size_t count = 0, torn;
+	int status = tap_pg_processes_read(target, &processes, &count, &torn, err);
+
+	for (size_t i = 0; i < count && !status; i++) {
+		struct tap_adoption adoption = adoption_of(target, index, &processes[i]);
+
+		status = tap_tracer_stage(tracer, (uint32_t)processes[i].pid, &adoption);
+		if (status)
+			tap_error_set(err, status, "cannot adopt process %d: %s", processes[i].pid, strerror(-status));
+	}
+	free(processes);
+	return status;
+}
+
+/* The postmaster first: from then on no child is missed. */
+static int adopt(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer, struct tap_error *err)
+{
+	struct tap_adoption postmaster = { .instance = index, .role = TAP_ROLE_POSTMASTER };
+	struct tap_instance instance = instance_of(target);
+	int status = tap_tracer_set_instance(tracer, index, &instance, err);
+
+	postmaster.identity.kind = TAP_KIND_POSTMASTER;
+	if (!status)
+		status = tap_tracer_stage(tracer, (uint32_t)target->pid, &postmaster);
+	if (!status)
+		status = tap_tracer_adopt(tracer, err);
+	if (!status)
+		status = stage_processes(target, index, tracer, err);
+	if (!status)
+		status = tap_tracer_adopt(tracer, err);
+	return status;
+}
+
+static int probe_calls(const struct tap_instances *instances, const struct tap_target *target,
+		       struct tap_tracer *tracer, struct tap_error *err)
+{
+	char path[64];
+
+	if (instances->options->depth != TAP_DEPTH_STATEMENT)
+		return 0;
+	if (!target->end_command_offset)
+		return tap_error_set(err, -ENOENT, "%s: its binary exports no EndCommand: use --depth ambient",
+				     target->id);
+	snprintf(path, sizeof(path), "/proc/%d/exe", target->pid);
+	return tap_tracer_attach_calls(tracer, path, target->end_command_offset, err);
+}
+
+/* Takes the target over from the list. */
+static int follow(struct tap_instances *instances, struct tap_target *target, struct tap_tracer *tracer,
+		  struct tap_error *err)
+{
+	struct tap_followed *followed;
+	size_t place;
+	int status = place_for(instances, target, &place);
+
+	if (status)
+		return status == -EEXIST ? 0 : tap_error_set(err, status, "out of memory");
+	followed = &instances->items[place];
+	*followed = (struct tap_followed){ .target = *target, .alive = true };
+	memset(target, 0, sizeof(*target));
+	tap_names_init(&followed->names);
+	tap_session_list_init(&followed->sessions);
+	status = adopt(&followed->target, (uint32_t)place, tracer, err);
+	if (!status)
+		status = probe_calls(instances, &followed->target, tracer, err);
+	if (status)
+		followed->alive = false;
+	return status == -ESRCH ? 0 : status;
+}
+
+static void note_refused(struct tap_instances *instances, const struct tap_target *target)
+{
+	instances->n_refused++;
+	if (!instances->refused)
+		instances->refused = strdup(target->refused);
+}
+
+static bool is_wanted(const struct tap_instances *instances, const struct tap_target *target)
+{
+	return !instances->options->instance || !strcmp(instances->options->instance, target->id);
+}
+
+int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err)
+{
+	struct tap_target_list list = { 0 };
+	int status = tap_targets_find("/proc", &list, err);
+
+	if (status)
+		return status;
+	instances->n_refused = 0;
+	for (size_t i = 0; i < list.count && !status; i++) {
+		if (!is_wanted(instances, &list.items[i]))
+			continue;
+		if (*list.items[i].refused)
+			note_refused(instances, &list.items[i]);
+		else
+			status = follow(instances, &list.items[i], tracer, err);
+	}
+	tap_targets_done(&list);
+	return status;
+}
+
+bool tap_instances_check(struct tap_instances *instances)
+{
+	bool ended = false;
+
+	for (size_t i = 0; i < instances->count; i++) {
+		struct tap_followed *followed = &instances->items[i];
+
+		if (!followed->alive || tap_target_alive(&followed->target))
+			continue;
+		followed->alive = false;
+		ended = true;
+		tap_pg_conn_close(followed->conn);
+		followed->conn = NULL;
+		snprintf(followed->why_not, sizeof(followed->why_not), "the server has ended");
+	}
+	return ended;
+}
+
+static const char *dsn_of(const struct tap_instances *instances, const char *id)
+{
+	for (size_t i = 0; i < instances->options->n_dsns; i++) {
+		if (!strcmp(instances->options->dsns[i].instance, id))
+			return instances->options->dsns[i].conninfo;
+	}
+	return NULL;
+}
+
+static void connect_one(const struct tap_instances *instances, struct tap_followed *followed)
+{
+	const struct tap_target *target = &followed->target;
+	struct tap_pg_where where = {
+		.instance = target->id,
+		.conninfo = dsn_of(instances, target->id),
+		.socket_dir = target->socket_dir,
+		.host = target->listen,
+		.port = target->port,
+	};
+	struct tap_error err = { "" };
+	struct stat info;
+	char path[64];
+
+	followed->asked = true;
+	snprintf(path, sizeof(path), "/proc/%d", target->pid);
+	if (!stat(path, &info)) {
+		where.uid = info.st_uid;
+		where.gid = info.st_gid;
+	}
+	if (tap_pg_conn_open(&where, &followed->conn, &err)) {
+		followed->conn = NULL;
+		snprintf(followed->why_not, sizeof(followed->why_not), "%s", err.text);
+		return;
+	}
+	tap_pg_query_names(followed->conn, &followed->names, NULL, &err);
+}
+
+void tap_instances_connect(struct tap_instances *instances)
+{
+	for (size_t i = 0; i < instances->count; i++) {
+		struct tap_followed *followed = &instances->items[i];
+
+		if (!followed->alive)
+			continue;
+		if (followed->conn && !tap_pg_conn_alive(followed->conn)) {
+			tap_pg_conn_close(followed->conn);
+			followed->conn = NULL;
+			followed->asked = false;
+		}
+		if (instances->options->no_connect)
+			snprintf(followed->why_not, sizeof(followed->why_not), "--no-connect");
+		else if (!followed->conn && !followed->asked)
+			connect_one(instances, followed);
+	}
+}
+
+static void texts_learn(const struct tap_session_list *sessions, uint32_t index, struct tap_texts *texts)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		const struct tap_session *session = &sessions->items[i];
+		struct tap_text_key key = { .instance = index,
+					    .source = TAP_QUERY_ID_ENGINE,
+					    .query_id = session->query_id };
+
+		if (session->query_id && session->query)
+			tap_texts_put(texts, &key, session->query, strlen(session->query), TAP_TEXT_RAW);
+	}
+}
+
+static void read_sessions_of(struct tap_followed *followed, uint32_t index, struct tap_texts *texts)
+{
+	struct tap_session_list fresh;
+	struct tap_error err = { "" };
+	size_t torn;
+	int status;
+
+	tap_session_list_init(&fresh);
+	status = tap_pg_sessions_read(&followed->target, &fresh, &torn, &err);
+	if (status && followed->conn) {
+		tap_session_list_done(&fresh);
+		status = tap_pg_query_sessions(followed->conn, &fresh, NULL, &err);
+	}
+	if (status) {
+		tap_session_list_done(&fresh);
+		return;
+	}
+	tap_session_list_done(&followed->sessions);
+	followed->sessions = fresh;
+	tap_names_add_sessions(&followed->names, &fresh);
+	texts_learn(&fresh, index, texts);
+}
+
+void tap_instances_read_sessions(struct tap_instances *instances, struct tap_texts *texts)
+{
+	for (size_t i = 0; i < instances->count; i++) {
+		if (instances->items[i].alive)
+			read_sessions_of(&instances->items[i], (uint32_t)i, texts);
+		else
+			tap_session_list_done(&instances->items[i].sessions);
+	}
+}
+
+/* Ids of an instance's rows whose normalised text is not known; at most `max`. */
+static size_t ids_wanted(const struct tap_row_set *rows, uint32_t index, const struct tap_texts *texts, uint64_t *ids,
+			 size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < rows->count && count < max; i++) {
+		const struct tap_row_key *row = &rows->rows[i].key;
+		struct tap_text_key key = { .instance = index,
+					    .source = TAP_QUERY_ID_ENGINE,
+					    .query_id = row->query_id };
+		const struct tap_text *text;
+
+		if (row->instance != index || row->source != TAP_QUERY_ID_ENGINE)
+			continue;
+		text = tap_texts_find(texts, &key);
+		if (!text || !text->normalised)
+			ids[count++] = row->query_id;
+	}
+	return count;
+}
+
+static void read_texts_of(struct tap_followed *followed, uint32_t index, const struct tap_row_set *rows,
+			  struct tap_texts *texts)
+{
+	uint64_t *ids = calloc(TAP_PG_WANTED_MAX, sizeof(*ids));
+	struct tap_pg_texts found = { 0 };
+	struct tap_error err = { "" };
+	size_t wanted;
+
+	if (!ids)
+		return;
+	wanted = ids_wanted(rows, index, texts, ids, TAP_PG_WANTED_MAX);
+	if (wanted && !tap_pg_query_statement_texts(followed->conn, ids, wanted, &found, NULL, &err)) {
+		for (size_t i = 0; i < found.count; i++) {
+			struct tap_text_key key = { .instance = index,
+						    .source = TAP_QUERY_ID_ENGINE,
+						    .query_id = found.items[i].query_id };
+
+			if (found.items[i].text)
+				tap_texts_put(texts, &key, found.items[i].text, strlen(found.items[i].text),
+					      TAP_TEXT_NORMALISED);
+		}
+		tap_pg_texts_done(&found);
+	}
+	free(ids);
+}
+
+void tap_instances_read_texts(struct tap_instances *instances, const struct tap_row_set *rows, struct tap_texts *texts)
+{
+	for (size_t i = 0; i < instances->count; i++) {
+		if (instances->items[i].alive && instances->items[i].conn)
+			read_texts_of(&instances->items[i], (uint32_t)i, rows, texts);
+	}
+}
+
+int tap_instances_describe(const struct tap_instances *instances, struct tap_window_instance **ret)
+{
+	struct tap_window_instance *rows = calloc(instances->count + 1, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < instances->count; i++) {
+		const struct tap_followed *followed = &instances->items[i];
+		const struct tap_target *target = &followed->target;
+
+		rows[i] = (struct tap_window_instance){
+			.present = true,
+			.id = target->id,
+			.engine = "postgres",
+			.version = target->version,
+			.version_number = target->version_number,
+			.pid = target->pid,
+			.port = target->port,
+			.data_dir = target->data_dir,
+			.build_id = target->build_id,
+			.layout = target->layout_source,
+			.connected = followed->conn != NULL,
+			.not_connected_why = followed->why_not,
+			.names = &followed->names,
+			.sessions = &followed->sessions,
+		};
+	}
+	*ret = rows;
+	return 0;
+}

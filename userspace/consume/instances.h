@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * instances.h - the database instances a live source follows: found, adopted by the tracer, connected, gone.
+ */
+#ifndef TAP_USERSPACE_CONSUME_INSTANCES_H
+#define TAP_USERSPACE_CONSUME_INSTANCES_H
+
+#include "correlate/engine/postgres/conn.h"
+#include "correlate/model/window.h"
+#include "correlate/texts.h"
+#include "userspace/attach/target.h"
+#include "userspace/consume/live.h"
+
+struct tap_followed {
+	struct tap_target target;
+	bool alive;
+	struct tap_pg_conn *conn; /* NULL: none */
+	char why_not[TAP_ERROR_MAX];
+	bool asked; /* a connection was tried since the last start */
+	struct tap_names names;
+	struct tap_session_list sessions; /* as of the last read */
+};
+
+struct tap_instances {
+	const struct tap_live_options *options;
+	struct tap_followed *items; /* the place is the index in the kernel's records */
+	size_t count;
+	size_t n_refused; /* found, but not traceable, in the last search */
+	char *refused;	  /* why, of the first one; malloc'd */
+};
+
+void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
+void tap_instances_done(struct tap_instances *instances);
+
+/*
+ * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old place.
+ */
+int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
+/* Notices those that ended. True when one did. */
+bool tap_instances_check(struct tap_instances *instances);
+
+void tap_instances_connect(struct tap_instances *instances);
+/* Reads the sessions of all living instances, from memory or over their connection, and their texts and names. */
+void tap_instances_read_sessions(struct tap_instances *instances, struct tap_texts *texts);
+/* Asks connected servers for the texts of the ids in `rows` that are still unknown. */
+void tap_instances_read_texts(struct tap_instances *instances, const struct tap_row_set *rows, struct tap_texts *texts);
+
+/* Fills one row per place. *ret is malloc'd; its strings are borrowed. */
+int tap_instances_describe(const struct tap_instances *instances, struct tap_window_instance **ret);
+
+#endif

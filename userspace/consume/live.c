@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* live.c - stages of a live run: load, attach, open the gate, adopt, then windows. */
+#include "userspace/consume/live.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "userspace/consume/cost.h"
+#include "userspace/consume/instances.h"
+#include "userspace/consume/reader.h"
+#include "userspace/load/features.h"
+#include "userspace/load/privilege.h"
+
+#ifndef TAP_VERSION
+#define TAP_VERSION "unknown"
+#endif
+
+enum {
+	STEP_MS = 100,	      /* how long a signal may go unnoticed */
+	SEARCH_EVERY_MS = 1000,
+	COST_SAMPLE_MS = 40,
+};
+
+struct tap_live {
+	struct tap_live_options options;
+	tap_live_note note;
+	void *note_context;
+	struct tap_tracer *tracer;
+	struct tap_reader *reader;
+	struct tap_instances instances;
+	struct tap_texts texts;
+	struct tap_snapshot begin;
+	struct tap_snapshot end;
+	struct tap_cost cost;
+	uint64_t budget_hits; /* since the last look at the budget */
+	int64_t budget_wall_ns;
+	int64_t searched_ms;
+	bool calls_shed;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+static void note(const struct tap_live *live, const char *text)
+{
+	if (live->note && text && *text)
+		live->note(live->note_context, text);
+}
+
+/* Everything attached first, then the gate. */
+static int start(struct tap_live *live, struct tap_error *err)
+{
+	int status = tap_tracer_open(&live->options.tracer, &live->tracer, err);
+
+	if (!status && live->options.depth == TAP_DEPTH_STATEMENT)
+		live->cost.trap_ns = tap_cost_calibrate_trap(live->tracer);
+	if (!status)
+		status = tap_tracer_attach(live->tracer, err);
+	if (!status)
+		status = tap_reader_new(live->tracer, &live->reader, err);
+	if (!status) {
+		tap_tracer_set_gate(live->tracer, true);
+		status = tap_tracer_sync_clock(live->tracer, err);
+	}
+	return status;
+}
+
+static int none_found(const struct tap_live *live, struct tap_error *err)
+{
+	if (live->instances.n_refused)
+		return tap_error_set(err, -EOPNOTSUPP, "%s", live->instances.refused);
+	if (live->options.instance)
+		return tap_error_set(err, -ENOENT, "no instance is called %s: `dbtap instances` lists those of this host",
+				     live->options.instance);
+	return tap_error_set(err, -ENOENT,
+			     "no database instance found on this host: start one, or run `dbtap demo` to see one traced");
+}
+
+static int find(struct tap_live *live, struct tap_error *err)
+{
+	int status = tap_instances_search(&live->instances, live->tracer, err);
+
+	live->searched_ms = now_ms();
+	if (status)
+		return status;
+	if (!live->instances.count)
+		return none_found(live, err);
+	note(live, live->instances.refused);
+	return 0;
+}
+
+static int window_begin(struct tap_live *live, struct tap_error *err)
+{
+	tap_cost_begin(&live->cost, live->tracer);
+	live->budget_hits = live->cost.hits_begin;
+	live->budget_wall_ns = live->cost.wall_begin_ns;
+	return tap_reader_take(live->reader, &live->begin, err);
+}
+
+int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn, void *note_context,
+		  struct tap_live **ret, struct tap_error *err)
+{
+	struct tap_live *live;
+	int status = tap_features_require(err);
+
+	if (status)
+		return status;
+	live = calloc(1, sizeof(*live));
+	if (!live)
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	live->options = *options;
+	live->note = note_fn;
+	live->note_context = note_context;
+	live->cost.trap_ns = -1;
+	tap_instances_init(&live->instances, &live->options);
+	tap_texts_init(&live->texts);
+	tap_snapshot_init(&live->begin);
+	tap_snapshot_init(&live->end);
+	status = start(live, err);
+	if (!status)
+		status = find(live, err);
+	if (!status)
+		status = window_begin(live, err);
+	if (!status)
+		status = tap_privilege_drop(err);
+	if (status) {
+		tap_live_free(live);
+		return status;
+	}
+	*ret = live;
+	return 0;
+}
+
+void tap_live_free(struct tap_live *live)
+{
+	if (!live)
+		return;
+	tap_reader_free(live->reader);
+	tap_tracer_free(live->tracer);
+	tap_instances_done(&live->instances);
+	tap_texts_done(&live->texts);
+	tap_snapshot_done(&live->begin);
+	tap_snapshot_done(&live->end);
+	free(live);
+}
+
+void tap_live_connect(struct tap_live *live)
+{
+	tap_instances_connect(&live->instances);
+	for (size_t i = 0; i < live->instances.count; i++) {
+		const struct tap_followed *followed = &live->instances.items[i];
+
+		/* A way in that the user named and that does not work is said; the automatic one shows in the view. */
+		for (size_t j = 0; j < live->options.n_dsns && followed->alive && !followed->conn; j++) {
+			if (!strcmp(live->options.dsns[j].instance, followed->target.id))
+				note(live, followed->why_not);
+		}
+	}
+}
+
+/* Takes the uprobe off when its traps cost more than the budget. */
+static void budget_check(struct tap_live *live)
+{
+	double percent;
+
+	if (!tap_tracer_has_calls(live->tracer))
+		return;
+	percent = tap_cost_trap_rate(&live->cost, live->tracer, &live->budget_hits, &live->budget_wall_ns);
+	if (percent <= live->options.budget_percent)
+		return;
+	tap_tracer_detach_calls(live->tracer);
+	live->calls_shed = true;
+	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
+}
+
+/* New and ended instances. A crash is followed by a start soon: look again at once. */
+static int keep_up(struct tap_live *live, struct tap_error *err)
+{
+	bool ended = tap_instances_check(&live->instances);
+	int status = 0;
+
+	if (ended || now_ms() - live->searched_ms >= SEARCH_EVERY_MS) {
+		status = tap_instances_search(&live->instances, live->tracer, err);
+		live->searched_ms = now_ms();
+		tap_instances_read_sessions(&live->instances, &live->texts);
+		tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
+		budget_check(live);
+	}
+	return status;
+}
+
+int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, struct tap_error *err)
+{
+	int64_t until = now_ms() + (int64_t)(seconds * 1000), left;
+	int status = 0;
+
+	while (!status && !*stop && (left = until - now_ms()) > 0) {
+		struct timespec step = { .tv_nsec = (left < STEP_MS ? left : STEP_MS) * 1000000l };
+
+		nanosleep(&step, NULL);
+		tap_reader_drain(live->reader, &live->texts);
+		status = keep_up(live, err);
+	}
+	return status;
+}
+
+static int view_make(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
+		     struct tap_error *err)
+{
+	struct tap_window_input input = {
+		.tool_version = TAP_VERSION,
+		.depth = live->options.depth == TAP_DEPTH_STATEMENT ? "statement" : "ambient",
+		.begin = &live->begin,
+		.end = &live->end,
+		.n_instances = live->instances.count,
+		.texts = &live->texts,
+		.options = *options,
+	};
+	struct tap_window_instance *rows = NULL;
+	int status = tap_instances_describe(&live->instances, &rows);
+
+	input.instances = rows;
+	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_shed;
+	input.options.calls_shed = live->calls_shed;
+	tap_cost_end(&live->cost, live->tracer, &input.cost);
+	if (!status)
+		status = tap_window_view(&input, ret);
+	free(rows);
+	return status ? tap_error_set(err, status, "out of memory") : 0;
+}
+
+int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
+		  struct tap_error *err)
+{
+	struct tap_row_set rows;
+	int status;
+
+	if (!live->cost.sampled_ns)
+		tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
+	tap_tracer_sync_clock(live->tracer, err);
+	tap_snapshot_done(&live->end);
+	status = tap_reader_take(live->reader, &live->end, err);
+	if (!status)
+		status = tap_reader_drain(live->reader, &live->texts);
+	if (status)
+		return status;
+	tap_instances_read_sessions(&live->instances, &live->texts);
+	tap_instances_connect(&live->instances);
+	tap_row_set_init(&rows);
+	if (!tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows))
+		tap_instances_read_texts(&live->instances, &rows, &live->texts);
+	tap_row_set_done(&rows);
+	return view_make(live, options, ret, err);
+}
+
+void tap_live_next(struct tap_live *live)
+{
+	struct tap_snapshot swap = live->begin;
+
+	live->begin = live->end;
+	live->end = swap;
+	tap_cost_begin(&live->cost, live->tracer);
+}
+
+struct tap_tracer *tap_live_tracer(struct tap_live *live)
+{
+	return live->tracer;
+}
