@@ -46,6 +46,8 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) $(found) 2>/dev/null) $(h
 PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES) $(found) 2>/dev/null) -lm
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
+# What some unit tests compare with, linked where it is installed; libpg_query has no pkg-config file.
+PEER_LIBS := $(shell pkg-config --libs jansson 2>/dev/null) $(if $(wildcard /usr/include/pg_query.h),-lpg_query)
 
 # --- flags ---------------------------------------------------------------------------------------------------------
 # gcc's guess at what snprintf may cut changes with the flavour, and cutting is what snprintf is for.
@@ -170,7 +172,7 @@ $$(filter %_scripted,$$(UNIT_$(1))): build/$(1)/tests/lib/scripted_libpq.o
 $$(UNIT_$(1)): build/$(1)/%: build/$(1)/%.o $$(HELPERS_$(1)) $$(LIBTAP_$(1))
 	$$(say) LD $$@
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(WRAP) -o $$@ $$(filter %.o,$$^) $$(LIBTAP_$(1)) \
-		$$(if $$(filter %_scripted,$$*),$$(filter-out -lpq,$$(PKG_LIBS)),$$(PKG_LIBS)) $$(CHECK_LIBS)
+		$$(if $$(filter %_scripted,$$*),$$(filter-out -lpq,$$(PKG_LIBS)),$$(PKG_LIBS)) $$(CHECK_LIBS) -Wl,--as-needed $$(PEER_LIBS)
 
 -include $$(OBJECTS_$(1):.o=.d) $$(TEST_OBJECTS_$(1):.o=.d)
 endef

@@ -9,7 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/maps.bpf.h"
+#include "bpf/text.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -35,6 +35,7 @@ int on_end_command(struct pt_regs *ctx)
 	struct tap_task *account;
 	struct tap_instance *instance;
 	struct tap_row_key key = {};
+	struct tap_scratch *copy;
 	__u64 query_id = 0;
 	__u32 index;
 
@@ -53,9 +54,14 @@ int on_end_command(struct pt_regs *ctx)
 		count_loss(TAP_LOSS_READ_FAILED);
 		return 0;
 	}
+	key.source = query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
+	copy = query_id ? NULL : bpf_task_storage_get(&task_to_text, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (copy)
+		query_id = text_fingerprint_in(account, copy);
+	if (copy && query_id)
+		key.source = TAP_QUERY_ID_OWN;
 	key.instance = account->instance;
 	key.kind = TAP_KIND_CLIENT;
-	key.source = query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
 	key.database = account->identity.database;
 	key.user = account->identity.user;
 	key.query_id = query_id;

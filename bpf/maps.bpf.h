@@ -22,6 +22,14 @@ struct {
 	__type(value, struct tap_task);
 } task_to_account __weak SEC(".maps");
 
+/* Text of a statement for a uprobe, which, unlike a switch, can be preempted: each thread has its own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tap_scratch);
+} task_to_text __weak SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, TAP_INSTANCES_MAX);

@@ -8,7 +8,7 @@
 #include "bpf/abi/fingerprint.h"
 #include "bpf/account.bpf.h"
 
-/* Reads the statement's text into this CPU's scratch. Its length without the NUL, or negative. */
+/* Reads the statement's text. Its length without the NUL, or negative. */
 static __always_inline long text_read(const struct tap_task *task, struct tap_scratch *copy)
 {
 	long size = bpf_probe_read_user_str(copy->text, sizeof(copy->text), (const void *)task->activity_address);
@@ -32,20 +32,16 @@ static long fingerprint_byte(__u32 index, void *context)
 }
 
 /* The statement's own fingerprint; 0 when it cannot be had. Needs bpf_loop, 5.17 (commit e6f2dd0f8067). */
-TAP_GLOBAL __u64 text_fingerprint(struct tap_task *task)
+static __always_inline __u64 text_fingerprint_in(const struct tap_task *task, struct tap_scratch *copy)
 {
-	struct fingerprint_loop loop = {};
-	__u32 zero = 0;
+	struct fingerprint_loop loop = { .copy = copy };
 	__u64 began;
 	long size;
 
-	if (!task || !has_bpf_loop || !task->activity_address)
-		return 0;
-	loop.copy = bpf_map_lookup_elem(&scratch, &zero);
-	if (!loop.copy)
+	if (!has_bpf_loop || !task->activity_address)
 		return 0;
 	began = bpf_ktime_get_ns();
-	size = text_read(task, loop.copy);
+	size = text_read(task, copy);
 	if (size < 0)
 		return 0;
 	tap_fp_init(&loop.state);
@@ -53,6 +49,15 @@ TAP_GLOBAL __u64 text_fingerprint(struct tap_task *task)
 	__sync_fetch_and_add(&fingerprint_count, 1);
 	__sync_fetch_and_add(&fingerprint_ns, bpf_ktime_get_ns() - began);
 	return tap_fp_final(&loop.state);
+}
+
+/* ... by way of this CPU's scratch: interrupts are off. */
+TAP_GLOBAL __u64 text_fingerprint(struct tap_task *task)
+{
+	__u32 zero = 0;
+	struct tap_scratch *copy = bpf_map_lookup_elem(&scratch, &zero);
+
+	return task && copy ? text_fingerprint_in(task, copy) : 0;
 }
 
 /* Sends the text of a row's query, once per query id. Called when a thread gets a way for a row it did not have. */

@@ -97,6 +97,15 @@ static void instance_sum(struct tap_build *build, struct tap_view_instance *view
 	}
 }
 
+static uint64_t processes_of(const struct tap_snapshot *snapshot, uint32_t instance)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < snapshot->n_threads; i++)
+		count += snapshot->threads[i].instance == instance && snapshot->threads[i].tid == snapshot->threads[i].tgid;
+	return count;
+}
+
 static void instance_fill(struct tap_build *build, struct tap_view_instance *view,
 			  const struct tap_window_instance *from)
 {
@@ -110,7 +119,7 @@ static void instance_fill(struct tap_build *build, struct tap_view_instance *vie
 	view->layout = tap_arena_string(build->arena, from->layout);
 	view->connected = from->connected;
 	view->not_connected_why = from->connected ? NULL : tap_arena_string(build->arena, from->not_connected_why);
-	view->processes = from->sessions ? from->sessions->count : 0;
+	view->processes = processes_of(build->input->end, (uint32_t)(from - build->input->instances));
 	instance_sum(build, view);
 }
 

@@ -44,6 +44,7 @@ struct tap_window_options {
 	int sort;             /* enum tap_figure, or -1: the view's own order */
 	size_t limit;         /* 0: none */
 	bool raw_text;
+	bool sessions;	  /* the view is one of sessions: they are read anew */
 	bool exact_calls; /* statement depth was on for the whole window */
 	bool calls_shed;  /* ... was asked for, but taken off on the way */
 };

@@ -98,19 +98,18 @@ static void on_progress(void *context, uint32_t done, uint32_t total)
 }
 
 /* Mean time of a run over a while; `stats` tells runs and time so far. */
-static double sample_ns(const struct tap_tracer *tracer,
+static double sample_ns(struct tap_tracer *tracer,
 			int (*stats)(const struct tap_tracer *, uint64_t *, uint64_t *), uint64_t *ret_runs)
 {
 	uint64_t runs_before = 0, runs_after = 0, ns_before = 0, ns_after = 0;
-	int fd = tap_tracer_stats_begin();
 
-	if (fd < 0)
+	if (tap_tracer_stats_on(tracer))
 		return -1;
 	sleep_ms(50);
 	stats(tracer, &runs_before, &ns_before);
 	sleep_ms(SWITCH_SAMPLE_MS);
 	stats(tracer, &runs_after, &ns_after);
-	close(fd);
+	tap_tracer_stats_off(tracer);
 	*ret_runs = runs_after - runs_before;
 	return *ret_runs ? (double)(ns_after - ns_before) / (double)*ret_runs : -1;
 }

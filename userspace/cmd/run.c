@@ -170,6 +170,7 @@ static int show(struct tap_live *live, const struct tap_options *options, enum t
 	struct tap_strbuf text;
 	int status;
 
+	window.sessions = part == TAP_PART_SESSIONS;
 	if (tap_live_view(live, &window, &view, &err)) {
 		tap_complain(err.text);
 		return TAP_EXIT_FAILED;

@@ -34,14 +34,13 @@ void tap_cost_begin(struct tap_cost *cost, const struct tap_tracer *tracer)
 	cost->sampled_ns = 0;
 }
 
-void tap_cost_sample(struct tap_cost *cost, const struct tap_tracer *tracer, int milliseconds)
+void tap_cost_sample(struct tap_cost *cost, struct tap_tracer *tracer, int milliseconds)
 {
 	struct timespec wait = { .tv_nsec = milliseconds * 1000000l };
 	uint64_t runs, before_ns, after_ns;
 	int64_t began_ns;
-	int fd = tap_tracer_stats_begin();
 
-	if (fd < 0)
+	if (tap_tracer_stats_on(tracer))
 		return;
 	began_ns = clock_ns(CLOCK_MONOTONIC);
 	if (!tap_tracer_stats(tracer, &runs, &before_ns)) {
@@ -51,7 +50,7 @@ void tap_cost_sample(struct tap_cost *cost, const struct tap_tracer *tracer, int
 			cost->sampled_ns += clock_ns(CLOCK_MONOTONIC) - began_ns;
 		}
 	}
-	close(fd);
+	tap_tracer_stats_off(tracer);
 }
 
 /* Resident bytes of this process; -1: not to be had. */

@@ -24,7 +24,7 @@ struct tap_cost {
 /* Begins a window. */
 void tap_cost_begin(struct tap_cost *cost, const struct tap_tracer *tracer);
 /* Switches statistics on for `milliseconds` and adds what the programs took. Failures leave the figure absent. */
-void tap_cost_sample(struct tap_cost *cost, const struct tap_tracer *tracer, int milliseconds);
+void tap_cost_sample(struct tap_cost *cost, struct tap_tracer *tracer, int milliseconds);
 /* The figures of the window up to now. */
 void tap_cost_end(const struct tap_cost *cost, const struct tap_tracer *tracer, struct tap_window_cost *ret);
 

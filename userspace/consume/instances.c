@@ -22,6 +22,7 @@
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options)
 {
 	*instances = (struct tap_instances){ .options = options };
+	tap_arrivals_init(&instances->arrivals);
 }
 
 static void followed_done(struct tap_followed *followed)
@@ -40,6 +41,7 @@ void tap_instances_done(struct tap_instances *instances)
 		followed_done(&instances->items[i]);
 	free(instances->items);
 	free(instances->refused);
+	tap_arrivals_done(&instances->arrivals);
 	tap_instances_init(instances, instances->options);
 }
 
@@ -227,7 +229,7 @@ int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tra
 	return status;
 }
 
-bool tap_instances_check(struct tap_instances *instances)
+static bool check_ended(struct tap_instances *instances)
 {
 	bool ended = false;
 
@@ -243,6 +245,19 @@ bool tap_instances_check(struct tap_instances *instances)
 		snprintf(followed->why_not, sizeof(followed->why_not), "the server has ended");
 	}
 	return ended;
+}
+
+bool tap_instances_check(struct tap_instances *instances)
+{
+	int32_t servers[TAP_INSTANCES_MAX];
+	size_t count = 0;
+	bool ended = check_ended(instances);
+
+	for (size_t i = 0; i < instances->count && count < TAP_INSTANCES_MAX; i++) {
+		if (instances->items[i].alive)
+			servers[count++] = instances->items[i].target.pid;
+	}
+	return tap_arrivals_look(&instances->arrivals, "/proc", servers, count) || ended;
 }
 
 static const char *dsn_of(const struct tap_instances *instances, const char *id)
@@ -333,8 +348,8 @@ static void read_sessions_of(struct tap_followed *followed, uint32_t index, stru
 	}
 	tap_session_list_done(&followed->sessions);
 	followed->sessions = fresh;
-	tap_names_add_sessions(&followed->names, &fresh);
-	texts_learn(&fresh, index, texts);
+	tap_names_add_sessions(&followed->names, &followed->sessions);
+	texts_learn(&followed->sessions, index, texts);
 }
 
 void tap_instances_read_sessions(struct tap_instances *instances, struct tap_texts *texts)
@@ -345,6 +360,22 @@ void tap_instances_read_sessions(struct tap_instances *instances, struct tap_tex
 		else
 			tap_session_list_done(&instances->items[i].sessions);
 	}
+}
+
+bool tap_instances_lack_names(const struct tap_instances *instances, const struct tap_row_set *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct tap_row_key *key = &rows->rows[i].key;
+		const struct tap_names *names;
+
+		if (key->instance >= instances->count)
+			continue;
+		names = &instances->items[key->instance].names;
+		if ((key->database && !tap_names_find(names, TAP_NAME_DATABASE, key->database)) ||
+		    (key->user && !tap_names_find(names, TAP_NAME_USER, key->user)))
+			return true;
+	}
+	return false;
 }
 
 /* Ids of an instance's rows whose normalised text is not known; at most `max`. */

@@ -8,6 +8,7 @@
 #include "correlate/engine/postgres/conn.h"
 #include "correlate/model/window.h"
 #include "correlate/texts.h"
+#include "userspace/attach/arrivals.h"
 #include "userspace/attach/target.h"
 #include "userspace/consume/live.h"
 
@@ -27,6 +28,7 @@ struct tap_instances {
 	size_t count;
 	size_t n_refused; /* found, but not traceable, in the last search */
 	char *refused;	  /* why, of the first one; malloc'd */
+	struct tap_arrivals arrivals;
 };
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
@@ -36,12 +38,14 @@ void tap_instances_done(struct tap_instances *instances);
  * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old place.
  */
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
-/* Notices those that ended. True when one did. */
+/* Notices those that ended, and that there may be new ones. True: it is time for another search. */
 bool tap_instances_check(struct tap_instances *instances);
 
 void tap_instances_connect(struct tap_instances *instances);
 /* Reads the sessions of all living instances, from memory or over their connection, and their texts and names. */
 void tap_instances_read_sessions(struct tap_instances *instances, struct tap_texts *texts);
+/* Whether some row's database or user has no name yet: a reason to read sessions or to ask the catalog again. */
+bool tap_instances_lack_names(const struct tap_instances *instances, const struct tap_row_set *rows);
 /* Asks connected servers for the texts of the ids in `rows` that are still unknown. */
 void tap_instances_read_texts(struct tap_instances *instances, const struct tap_row_set *rows, struct tap_texts *texts);
 

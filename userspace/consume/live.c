@@ -93,6 +93,8 @@ static int find(struct tap_live *live, struct tap_error *err)
 	if (!live->instances.count)
 		return none_found(live, err);
 	note(live, live->instances.refused);
+	/* Texts and names of what was going on before. */
+	tap_instances_read_sessions(&live->instances, &live->texts);
 	return 0;
 }
 
@@ -180,19 +182,18 @@ static void budget_check(struct tap_live *live)
 	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
 }
 
-/* New and ended instances. A crash is followed by a start soon: look again at once. */
+/* New and ended instances, every second. */
 static int keep_up(struct tap_live *live, struct tap_error *err)
 {
-	bool ended = tap_instances_check(&live->instances);
 	int status = 0;
 
-	if (ended || now_ms() - live->searched_ms >= SEARCH_EVERY_MS) {
+	if (now_ms() - live->searched_ms < SEARCH_EVERY_MS)
+		return 0;
+	live->searched_ms = now_ms();
+	if (tap_instances_check(&live->instances))
 		status = tap_instances_search(&live->instances, live->tracer, err);
-		live->searched_ms = now_ms();
-		tap_instances_read_sessions(&live->instances, &live->texts);
-		tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
-		budget_check(live);
-	}
+	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
+	budget_check(live);
 	return status;
 }
 
@@ -236,6 +237,15 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 	return status ? tap_error_set(err, status, "out of memory") : 0;
 }
 
+/* What the view needs beside the figures: sessions where they are shown, names and texts of rows that lack them. */
+static void learn(struct tap_live *live, const struct tap_row_set *rows, bool sessions)
+{
+	if (sessions || tap_instances_lack_names(&live->instances, rows))
+		tap_instances_read_sessions(&live->instances, &live->texts);
+	tap_instances_connect(&live->instances);
+	tap_instances_read_texts(&live->instances, rows, &live->texts);
+}
+
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
 		  struct tap_error *err)
 {
@@ -251,12 +261,13 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 		status = tap_reader_drain(live->reader, &live->texts);
 	if (status)
 		return status;
-	tap_instances_read_sessions(&live->instances, &live->texts);
-	tap_instances_connect(&live->instances);
 	tap_row_set_init(&rows);
-	if (!tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows))
-		tap_instances_read_texts(&live->instances, &rows, &live->texts);
+	status = tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows);
+	if (!status)
+		learn(live, &rows, options->sessions);
 	tap_row_set_done(&rows);
+	if (status)
+		return tap_error_set(err, status, "out of memory");
 	return view_make(live, options, ret, err);
 }
 

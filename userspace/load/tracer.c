@@ -15,6 +15,7 @@
 #include "bpf/abi/fingerprint.h"
 #include "bpf/abi/kind.h"
 #include "userspace/load/features.h"
+#include "userspace/load/stats.h"
 
 #include "tracer.skel.h" /* names the types above */
 
@@ -30,6 +31,7 @@ struct tap_tracer {
 	struct bpf_link *sched_switch;
 	struct bpf_link *fork;
 	struct bpf_link *exec;
+	struct tap_stats_switch *stats;
 	struct bpf_link *empty;
 	struct bpf_link *trap;
 	struct bpf_link **ticks;
@@ -108,6 +110,8 @@ int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer 
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return tap_error_set(err, -ENOMEM, "out of memory");
+	/* First: the child has none of our descriptors yet. */
+	tracer->stats = tap_stats_switch_new();
 	tracer->tick_hz = options->tick_hz ? options->tick_hz : DEFAULT_TICK_HZ;
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	status = tracer->n_cpus > 0 ? load(tracer, options, err) : tap_error_set(err, -EIO, "cannot count the CPUs");
@@ -130,6 +134,7 @@ void tap_tracer_free(struct tap_tracer *tracer)
 	bpf_link__destroy(tracer->adopt_iterator);
 	bpf_link__destroy(tracer->snapshot_iterator);
 	tracer_bpf__destroy(tracer->skeleton);
+	tap_stats_switch_free(tracer->stats);
 	free(tracer);
 }
 
@@ -388,11 +393,14 @@ void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_coun
 	};
 }
 
-int tap_tracer_stats_begin(void)
+int tap_tracer_stats_on(struct tap_tracer *tracer)
 {
-	int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return tap_stats_switch_on(tracer->stats);
+}
 
-	return fd < 0 ? -errno : fd;
+int tap_tracer_stats_off(struct tap_tracer *tracer)
+{
+	return tap_stats_switch_off(tracer->stats);
 }
 
 static int stats_add(const struct bpf_program *program, uint64_t *runs, uint64_t *ns)

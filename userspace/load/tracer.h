@@ -77,8 +77,9 @@ struct tap_tracer_counters {
 
 void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_counters *ret);
 
-/* Program statistics for cost figures: BPF_ENABLE_STATS must be on (tap_tracer_stats_begin returns its descriptor). */
-int tap_tracer_stats_begin(void);
+/* Run statistics on or off, while the tracer lives; 0 or a negative errno. */
+int tap_tracer_stats_on(struct tap_tracer *tracer);
+int tap_tracer_stats_off(struct tap_tracer *tracer);
 /* Sums over the attached ambient programs. */
 int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
 

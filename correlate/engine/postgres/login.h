@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * login.h - what a connection logs in with: the connection string handed to libpq, and the user we act as meanwhile.
+ *
+ * Only conn.c calls this; the rules are those of struct tap_pg_where in conn.h.
+ */
+#ifndef TAP_CORRELATE_ENGINE_POSTGRES_LOGIN_H
+#define TAP_CORRELATE_ENGINE_POSTGRES_LOGIN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "correlate/engine/postgres/conn.h"
+#include "userspace/base/strbuf.h"
+
+#define TAP_PG_USER_MAX 64
+
+struct tap_pg_login {
+	const struct tap_pg_where *where; /* borrowed */
+	struct tap_strbuf given;	  /* the user's settings, checked and quoted anew */
+	struct tap_strbuf options;	  /* for the server: the user's, then ours, as the last one wins */
+	bool automatic;			  /* our own way in: the server was found, not chosen */
+	bool has_place;			  /* `given` says where */
+	bool has_database;
+	bool switches; /* log in as the owner of the server */
+	gid_t gid;
+	char owner[TAP_PG_USER_MAX]; /* "" when it has no name on this host */
+	char host[128];		     /* what libpq gets as host; "" when `given` says it */
+	int dir;		     /* descriptor behind `host`, -1: none */
+};
+
+/* Checks the connection string and opens the socket directory. `login` needs _done also after a failure. */
+int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *where, struct tap_error *err);
+void tap_pg_login_done(struct tap_pg_login *login);
+
+/* The role to try as the n-th (from 0), NULL: no more. "" leaves it to the connection string and libpq. */
+const char *tap_pg_login_user(const struct tap_pg_login *login, int n);
+
+/* The connection string for that role; malloc'd, NULL when out of memory. */
+char *tap_pg_login_conninfo(const struct tap_pg_login *login, const char *user);
+
+/* Who we were before acting as another user. Zeroed: nobody else. */
+struct tap_pg_identity {
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	int n_groups;
+	bool switched;
+};
+
+/*
+ * Make `uid` and `gid` the effective user and the only group of this process until _restore. Only the effective ids
+ * change, so nobody may signal or trace us meanwhile. A negative errno leaves everything as it was.
+ */
+int tap_pg_identity_switch(struct tap_pg_identity *own, uid_t uid, gid_t gid);
+/* -EPERM when the system refuses to let us be who we were; nothing sensible can be done then but to end. */
+int tap_pg_identity_restore(struct tap_pg_identity *own);
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * pg_binary.c - symbols and version of a server's executable.
+ *
+ * Called by target, once per file. Which of the symbols' contents make a process an instance is decided in
+ * pg_postmaster.
+ */
+#include "userspace/attach/pg_binary.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	uint64_t size;
+	enum tap_pg_symbol_need need;
+} symbol_infos[TAP_PG_SYMBOL_COUNT] = {
+#define X(id, symbol, bytes, needed) \
+	[TAP_PG_SYMBOL_##id] = { .name = symbol, .size = bytes, .need = TAP_PG_NEED_##needed },
+	TAP_PG_SYMBOLS(X)
+#undef X
+};
+
+static const char version_prefix[] = "PostgreSQL ";
+
+enum {
+	VERSION_TEXT_MAX = 512,
+};
+
+/* "15.18" is 150018; "19beta1", "17rc1" and "18devel" are 190000 and so on. */
+int tap_pg_version_parse(const char *text, char ret[32], int32_t *ret_number)
+{
+	size_t length;
+	unsigned long major, minor = 0;
+	char *end;
+
+	if (strncmp(text, version_prefix, sizeof(version_prefix) - 1))
+		return -EBADMSG;
+	text += sizeof(version_prefix) - 1;
+	length = strcspn(text, " ,(");
+	if (!isdigit((unsigned char)*text) || length >= 32)
+		return -EBADMSG;
+	major = strtoul(text, &end, 10);
+	if (*end == '.' && isdigit((unsigned char)end[1]))
+		minor = strtoul(end + 1, &end, 10);
+	/* Versions of three numbers ended with 9.6. */
+	if (major < 10 || major > 99 || minor > 9999 || *end == '.')
+		return -EBADMSG;
+	for (size_t i = 0; i < length; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '.')
+			return -EBADMSG;
+	}
+	memcpy(ret, text, length);
+	ret[length] = '\0';
+	*ret_number = (int32_t)(major * 10000 + minor);
+	return 0;
+}
+
+/*
+ * The text that SELECT version() shows is a constant of the binary, and the only one that starts so and names a
+ * compiler. Where a build has no such text, any constant "PostgreSQL <number> ..." will do.
+ */
+static void version_find(struct tap_pg_binary *binary, const char *data, size_t size)
+{
+	const char *end = data + size;
+	const char *at = data;
+
+	while ((at = memmem(at, (size_t)(end - at), version_prefix, sizeof(version_prefix) - 1))) {
+		char version[32];
+		int32_t number;
+		size_t left = (size_t)(end - at);
+		bool whole =
+			(at == data || !at[-1]) && memchr(at, '\0', left < VERSION_TEXT_MAX ? left : VERSION_TEXT_MAX);
+
+		if (whole && !tap_pg_version_parse(at, version, &number)) {
+			bool certain = strstr(at, ", compiled by ");
+
+			if (certain || !binary->version_number) {
+				snprintf(binary->version, sizeof(binary->version), "%s", version);
+				binary->version_number = number;
+			}
+			if (certain)
+				return;
+		}
+		at++;
+	}
+}
+
+static int symbols_read(struct tap_pg_binary *binary, struct tap_error *err)
+{
+	struct tap_elf_symbol symbols[TAP_PG_SYMBOL_COUNT] = { 0 };
+	int code;
+
+	for (size_t i = 0; i < TAP_PG_SYMBOL_COUNT; i++)
+		symbols[i].name = symbol_infos[i].name;
+	code = tap_elf_find_symbols(binary->elf, symbols, TAP_PG_SYMBOL_COUNT, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < TAP_PG_SYMBOL_COUNT; i++) {
+		binary->found[i] =
+			symbols[i].found && !symbols[i].is_function && symbols[i].size == symbol_infos[i].size;
+		binary->value[i] = symbols[i].value;
+	}
+	return 0;
+}
+
+static uint64_t function_offset(struct tap_elf *elf, const char *name)
+{
+	struct tap_elf_symbol symbol = { .name = name };
+	uint64_t offset;
+	uint8_t first;
+	size_t size;
+
+	if (tap_elf_find_symbols(elf, &symbol, 1, NULL) || tap_elf_function(elf, &symbol, &offset, &first, 1, &size))
+		return 0;
+	return offset;
+}
+
+int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err)
+{
+	struct tap_pg_binary binary = { 0 };
+	const void *data;
+	size_t size;
+	int code;
+
+	code = tap_elf_open(fd, &binary.elf, err);
+	if (code)
+		return code;
+	code = symbols_read(&binary, err);
+	if (code) {
+		tap_pg_binary_done(&binary);
+		return code;
+	}
+	binary.machine = tap_elf_machine(binary.elf);
+	tap_elf_build_id(binary.elf, binary.build_id);
+	binary.end_command_offset = function_offset(binary.elf, "EndCommand");
+	if (!tap_elf_section(binary.elf, ".rodata", &data, &size))
+		version_find(&binary, data, size);
+	*ret = binary;
+	return 0;
+}
+
+void tap_pg_binary_done(struct tap_pg_binary *binary)
+{
+	if (!binary)
+		return;
+	tap_elf_free(binary->elf);
+	binary->elf = NULL;
+}
+
+const char *tap_pg_binary_lacks(const struct tap_pg_binary *binary, enum tap_pg_symbol_need need)
+{
+	for (size_t i = 0; i < TAP_PG_SYMBOL_COUNT; i++) {
+		if (symbol_infos[i].need <= need && !binary->found[i])
+			return symbol_infos[i].name;
+	}
+	return NULL;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pg_binary.h - what a PostgreSQL server's executable file says about itself: version, build, where its variables are.
+ *
+ * Everything here is true of the file; what the running processes hold is for target and pg_backend.
+ */
+#ifndef TAP_USERSPACE_ATTACH_PG_BINARY_H
+#define TAP_USERSPACE_ATTACH_PG_BINARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "userspace/attach/elf.h"
+#include "userspace/attach/proc.h"
+#include "userspace/base/error.h"
+
+/*
+ * id, name, size in bytes, need. RECOGNISE: without these it is no server at all to us; LAYOUT: without these an
+ * instance is found but refused; EXTRA: without these a field of the target is unknown.
+ */
+#define TAP_PG_SYMBOLS(X) \
+	X(MY_PROC_PID, "MyProcPid", 4, RECOGNISE) \
+	X(POSTMASTER_PID, "PostmasterPid", 4, RECOGNISE) \
+	X(IS_POSTMASTER_ENVIRONMENT, "IsPostmasterEnvironment", 1, RECOGNISE) \
+	X(IS_UNDER_POSTMASTER, "IsUnderPostmaster", 1, RECOGNISE) \
+	X(PG_START_TIME, "PgStartTime", 8, RECOGNISE) \
+	X(DATA_DIR, "DataDir", 8, RECOGNISE) \
+	X(PORT, "PostPortNumber", 4, RECOGNISE) \
+	X(MY_BEENTRY, "MyBEEntry", 8, LAYOUT) \
+	X(MY_WAIT_EVENT_INFO, "my_wait_event_info", 8, LAYOUT) \
+	X(MY_PROC, "MyProc", 8, LAYOUT) \
+	X(PARALLEL_WORKER_NUMBER, "ParallelWorkerNumber", 4, LAYOUT) \
+	X(QUERY_ID_ENABLED, "query_id_enabled", 1, LAYOUT) \
+	X(MY_DATABASE_ID, "MyDatabaseId", 4, LAYOUT) \
+	X(MY_START_TIMESTAMP, "MyStartTimestamp", 8, LAYOUT) \
+	X(MY_BACKEND_TYPE, "MyBackendType", 4, LAYOUT) \
+	X(ACTIVITY_SIZE, "pgstat_track_activity_query_size", 4, LAYOUT) \
+	X(EXITING, "proc_exit_inprogress", 1, LAYOUT) \
+	X(MAX_BACKENDS, "MaxBackends", 4, EXTRA) \
+	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
+	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
+	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
+	X(CLUSTER_NAME, "cluster_name", 8, EXTRA)
+
+enum tap_pg_symbol {
+#define X(id, name, size, need) TAP_PG_SYMBOL_##id,
+	TAP_PG_SYMBOLS(X)
+#undef X
+	TAP_PG_SYMBOL_COUNT
+};
+
+enum tap_pg_symbol_need {
+	TAP_PG_NEED_RECOGNISE,
+	TAP_PG_NEED_LAYOUT,
+	TAP_PG_NEED_EXTRA,
+};
+
+struct tap_pg_binary {
+	struct tap_elf *elf;
+	uint16_t machine;
+	char build_id[TAP_ELF_BUILD_ID_MAX];
+	char version[32];	     /* "15.18", "19beta1"; "" when the file does not say */
+	int32_t version_number;	     /* 150018; 0 with "" */
+	uint64_t end_command_offset; /* of the function EndCommand in the file; 0: not exported */
+	bool found[TAP_PG_SYMBOL_COUNT];
+	uint64_t value[TAP_PG_SYMBOL_COUNT]; /* before relocation */
+};
+
+/* `fd` stays the caller's and must outlive the object. Fails only on what is no usable ELF file at all. */
+int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err);
+void tap_pg_binary_done(struct tap_pg_binary *binary);
+
+/* Name of the first symbol of that need (or a stronger one) that is missing or of an unexpected size; NULL: all there.
+ */
+const char *tap_pg_binary_lacks(const struct tap_pg_binary *binary, enum tap_pg_symbol_need need);
+
+/*
+ * The version in a text such as "PostgreSQL 15.18 (Debian 15.18-0+deb12u1) on x86_64-pc-linux-gnu, compiled by gcc".
+ * -EBADMSG when it is none.
+ */
+int tap_pg_version_parse(const char *text, char ret[32], int32_t *ret_number);
+
+#endif
