@@ -116,7 +116,7 @@ static __always_inline int pg_read(struct tap_task *task, struct tap_instance *i
 		return PG_READ_BETWEEN;
 	pg_decode(ret, copy, &instance->layout);
 	ret->kind = task->identity.kind;
-	ret->pad = 0;
+	ret->idle_state = task->identity.idle_state;
 	task->activity_address = pg_u64(copy, instance->layout.status_activity);
 	if (pg_u32(copy, instance->layout.status_progress_command))
 		task->progress = 1;

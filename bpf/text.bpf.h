@@ -8,13 +8,16 @@
 #include "bpf/abi/fingerprint.h"
 #include "bpf/account.bpf.h"
 
-/* Reads the statement's text. Its length without the NUL, or negative. */
+/* Reads the statement's text, zeros behind it. Its length without the NUL, or negative. */
 static __always_inline long text_read(const struct tap_task *task, struct tap_scratch *copy)
 {
-	long size = bpf_probe_read_user_str(copy->text, sizeof(copy->text), (const void *)task->activity_address);
+	long size = bpf_probe_read_user_str(copy->text, TAP_TEXT_MAX, (const void *)task->activity_address);
 
-	if (size < 0)
+	if (size <= 0 || size > TAP_TEXT_MAX) {
 		count_loss(TAP_LOSS_TEXT_FAILED);
+		return -1;
+	}
+	__builtin_memset(copy->text + size, 0, TAP_TEXT_PIECE);
 	return size - 1;
 }
 
@@ -23,11 +26,12 @@ struct fingerprint_loop {
 	struct tap_scratch *copy;
 };
 
-static long fingerprint_byte(__u32 index, void *context)
+static long fingerprint_piece(__u32 index, void *context)
 {
 	struct fingerprint_loop *loop = context;
+	__u32 at = (index * TAP_TEXT_PIECE) & (TAP_TEXT_MAX - 1);
 
-	tap_fp_step(&loop->state, (unsigned char)loop->copy->text[index & (TAP_TEXT_MAX - 1)]);
+	tap_fp_run(&loop->state, (const unsigned char *)loop->copy->text + at, TAP_TEXT_PIECE);
 	return 0;
 }
 
@@ -45,7 +49,7 @@ static __always_inline __u64 text_fingerprint_in(const struct tap_task *task, st
 	if (size < 0)
 		return 0;
 	tap_fp_init(&loop.state);
-	bpf_loop(size, fingerprint_byte, &loop, 0);
+	bpf_loop((size + TAP_TEXT_PIECE - 1) / TAP_TEXT_PIECE, fingerprint_piece, &loop, 0);
 	__sync_fetch_and_add(&fingerprint_count, 1);
 	__sync_fetch_and_add(&fingerprint_ns, bpf_ktime_get_ns() - began);
 	return tap_fp_final(&loop.state);
@@ -91,7 +95,7 @@ TAP_GLOBAL int text_send(struct tap_task *task, struct tap_row_key *row)
 	event->key = key;
 	event->text_size = size;
 	event->database = row->database;
-	__builtin_memcpy(event->text, copy->text, sizeof(event->text));
+	__builtin_memcpy(event->text, copy->text, TAP_TEXT_MAX);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&text_sent, &key, &one, BPF_ANY);
 	return 0;

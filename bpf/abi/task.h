@@ -11,6 +11,7 @@
 enum {
 	TAP_INSTANCES_MAX = 128,
 	TAP_TEXT_MAX = 1024, /* bytes of a statement that fingerprints and captured texts see */
+	TAP_TEXT_PIECE = 32,  /* bytes that a fingerprint takes at a time */
 	TAP_NO_WAY = 0xff,
 };
 
@@ -52,7 +53,7 @@ struct tap_identity {
 	__u8 kind;  /* enum tap_kind */
 	__u8 state; /* enum tap_pg_state */
 	__u8 source; /* of query_id */
-	__u8 pad;
+	__u8 idle_state; /* state when the last statement was seen to have ended */
 	__s64 activity_start_us; /* the engine's clock */
 	__u64 query_id;
 };

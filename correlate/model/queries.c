@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
+#include "correlate/fingerprint.h"
+#include "userspace/base/strbuf.h"
 
 enum {
 	/* Calls are absent when more than one in this many statements ended unseen. */
-	UNCOUNTED_SHARE = 1000,
+	UNCOUNTED_SHARE = 300,
 };
 
 static uint64_t calls_of(const struct tap_snapshot *snapshot, const struct tap_row_key *key)
@@ -39,7 +41,7 @@ static bool text_reports_progress(const char *text)
 /* Several statements in one string share its text: a semicolon with something after it, literals being gone. */
 static bool text_is_several(const char *text)
 {
-	const char *semicolon = text ? strchr(text, ';') : NULL;
+	const char *semicolon = strchr(text, ';');
 
 	while (semicolon) {
 		if (semicolon[1 + strspn(semicolon + 1, " \t\r\n;")])
@@ -47,6 +49,23 @@ static bool text_is_several(const char *text)
 		semicolon = strchr(semicolon + 1, ';');
 	}
 	return false;
+}
+
+/* Whether the string that brought the row's statement held others: what the session showed, not what the engine keeps. */
+static bool row_is_several(struct tap_build *build, const struct tap_row_key *row)
+{
+	struct tap_text_key key = { .instance = row->instance, .source = row->source, .query_id = row->query_id };
+	const struct tap_text *text = tap_texts_find(build->input->texts, &key);
+	struct tap_strbuf normalised;
+	bool several;
+
+	if (!text || !text->raw || !strchr(text->raw, ';'))
+		return false;
+	tap_strbuf_init(&normalised);
+	tap_fingerprint_normalise(text->raw, strlen(text->raw), &normalised);
+	several = text_is_several(normalised.data);
+	tap_strbuf_done(&normalised);
+	return several;
 }
 
 static bool kind_has_calls(uint8_t kind)
@@ -72,7 +91,7 @@ static void calls_fill(struct tap_build *build, struct tap_view_query *query, co
 	}
 	if (options->calls_shed)
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_SHED);
-	else if (text_is_several(query->query) ||
+	else if (row_is_several(build, &row->key) ||
 		 (row->account.uncounted * UNCOUNTED_SHARE > row->account.calls && !text_reports_progress(query->query)))
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_PIPELINED);
 }

@@ -170,6 +170,25 @@ static void host_fill(struct tap_build *build)
 	build->view->cpus = sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* What no row has in this run. */
+static void absent_fill(struct tap_build *build)
+{
+	struct tap_view *view = build->view;
+	size_t fixed = sizeof(not_traced) / sizeof(not_traced[0]);
+
+	view->absent = tap_arena_new(build->arena, fixed + 2, sizeof(*view->absent));
+	if (!view->absent)
+		return;
+	memcpy(view->absent, not_traced, sizeof(not_traced));
+	view->n_absent = fixed;
+	if (view->bpf_cpu_percent < 0)
+		view->absent[view->n_absent++] =
+			(struct tap_absence){ "bpf_cpu_percent", "the kernel's BPF run statistics could not be switched on" };
+	if (view->trap_cpu_percent < 0)
+		view->absent[view->n_absent++] =
+			(struct tap_absence){ "trap_cpu_percent", "the cost of a trap could not be calibrated" };
+}
+
 static void head_fill(struct tap_build *build)
 {
 	const struct tap_window_input *input = build->input;
@@ -189,11 +208,7 @@ static void head_fill(struct tap_build *build)
 		nanoseconds > 0
 			? 100.0 * (double)(input->end->fingerprint_ns - input->begin->fingerprint_ns) / nanoseconds
 			: 0;
-	view->absent = tap_arena_new(build->arena, sizeof(not_traced) / sizeof(not_traced[0]), sizeof(*view->absent));
-	if (view->absent) {
-		memcpy(view->absent, not_traced, sizeof(not_traced));
-		view->n_absent = sizeof(not_traced) / sizeof(not_traced[0]);
-	}
+	absent_fill(build);
 	host_fill(build);
 }
 

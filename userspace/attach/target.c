@@ -37,7 +37,7 @@ enum verdict {
 
 /* A process that could be a server's. */
 struct candidate {
-	const struct tap_proc *proc;
+	struct tap_proc proc;
 	size_t file;
 	int error; /* its executable cannot be looked at */
 	enum verdict verdict;
@@ -101,7 +101,7 @@ static int file_find(struct search *search, int32_t pid, size_t *ret)
 static int candidate_add(struct search *search, const struct tap_proc *proc)
 {
 	char path[TAP_PROC_PATH_MAX];
-	struct candidate candidate = { .proc = proc };
+	struct candidate candidate = { .proc = *proc };
 
 	if (!proc->state || proc->state == 'Z')
 		return 0;
@@ -121,7 +121,7 @@ static int candidate_add(struct search *search, const struct tap_proc *proc)
 static struct candidate *candidate_find(struct search *search, int32_t pid)
 {
 	for (size_t i = 0; i < search->n_candidates; i++) {
-		if (search->candidates[i].proc->pid == pid)
+		if (search->candidates[i].proc.pid == pid)
 			return &search->candidates[i];
 	}
 	return NULL;
@@ -171,7 +171,7 @@ static int unreadable_add(struct search *search, const struct tap_proc *proc, co
 static bool has_child_candidate(const struct search *search, int32_t pid)
 {
 	for (size_t i = 0; i < search->n_candidates; i++) {
-		if (search->candidates[i].proc->ppid == pid)
+		if (search->candidates[i].proc.ppid == pid)
 			return true;
 	}
 	return false;
@@ -180,7 +180,7 @@ static bool has_child_candidate(const struct search *search, int32_t pid)
 /* Not readable, or without the symbols to recognise a server by: only what is called and behaves like one is listed. */
 static int stranger_examine(struct search *search, const struct candidate *candidate, const struct candidate *parent)
 {
-	const struct tap_proc *proc = candidate->proc;
+	const struct tap_proc *proc = &candidate->proc;
 	char why[TAP_ERROR_MAX];
 	bool by_name = !strcmp(proc->comm, "postgres") || !strcmp(proc->comm, "postmaster");
 
@@ -204,15 +204,15 @@ static int postmaster_examine(struct search *search, struct candidate *candidate
 	struct tap_target target;
 	struct tap_target *item;
 	char why[TAP_ERROR_MAX];
-	int err = tap_pg_postmaster_read(search->root, candidate->proc, binary, &target);
+	int err = tap_pg_postmaster_read(search->root, &candidate->proc, binary, &target);
 
 	if (err == -ENOMEM)
 		return err;
 	if (err == -EPERM || err == -EACCES) {
 		snprintf(why, sizeof(why), "memory of process %d cannot be read: %s; run dbtap as root",
-			 candidate->proc->pid, strerror(-err));
+			 candidate->proc.pid, strerror(-err));
 		candidate->verdict = VERDICT_INSTANCE;
-		return unreadable_add(search, candidate->proc, why);
+		return unreadable_add(search, &candidate->proc, why);
 	}
 	if (err)
 		return 0;
@@ -232,7 +232,7 @@ static int postmaster_examine(struct search *search, struct candidate *candidate
  */
 static int candidate_examine(struct search *search, struct candidate *candidate)
 {
-	struct candidate *parent = candidate_find(search, candidate->proc->ppid);
+	struct candidate *parent = candidate_find(search, candidate->proc.ppid);
 	const struct file *file = candidate->error ? NULL : &search->files[candidate->file];
 	int err = 0;
 

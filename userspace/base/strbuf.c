@@ -3,6 +3,7 @@
 #include "userspace/base/strbuf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static bool reserve(struct tap_strbuf *buf, size_t more)
 		return true;
 	capacity = buf->capacity ? buf->capacity : 64;
 	while (capacity < need)
-		capacity = capacity > need / 2 ? need : capacity * 2;
+		capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
 	data = realloc(buf->capacity ? buf->data : NULL, capacity);
 	if (!data) {
 		buf->failed = true;

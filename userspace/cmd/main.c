@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* main.c - the command table: parse, dispatch, return. */
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,8 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	/* The terminal's character set and nothing else: numbers stay as they are. */
+	setlocale(LC_CTYPE, "");
 	/* A reader that went away is a write error, said in one line, not a silent death. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!name)

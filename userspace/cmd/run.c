@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <langinfo.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "userspace/base/number.h"
 #include "userspace/output/csv.h"
+#include "userspace/output/escape.h"
 #include "userspace/output/json.h"
 #include "userspace/output/text.h"
 
@@ -127,7 +129,7 @@ static int open_output(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int tap_run_write(const struct tap_options *options, const struct tap_strbuf *text)
+static int write_text(const struct tap_options *options, const struct tap_strbuf *text)
 {
 	const char *where = options->output ? options->output : "standard output";
 	int fd = options->output ? open_output(options->output) : STDOUT_FILENO;
@@ -146,6 +148,27 @@ int tap_run_write(const struct tap_options *options, const struct tap_strbuf *te
 	tap_error_set(&err, status, "cannot write to %s: %s", where, strerror(-status));
 	tap_complain(err.text);
 	return TAP_EXIT_FAILED;
+}
+
+/* A terminal that does not speak UTF-8 gets no byte above ASCII. */
+static bool needs_ascii(const struct tap_options *options)
+{
+	return !options->output && options->format == TAP_FORMAT_TEXT && isatty(STDOUT_FILENO) &&
+	       strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
+int tap_run_write(const struct tap_options *options, const struct tap_strbuf *text)
+{
+	struct tap_strbuf ascii;
+	int status;
+
+	if (text->failed || !needs_ascii(options))
+		return write_text(options, text);
+	tap_strbuf_init(&ascii);
+	tap_escape_to_ascii(&ascii, text->data);
+	status = write_text(options, &ascii);
+	tap_strbuf_done(&ascii);
+	return status;
 }
 
 /* An output that cannot be written is found before the time is spent, not after. */

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""pg_server.py - throwaway PostgreSQL servers for live tests and benches.
+
+A Folder holds everything: data directories, sockets, logs. Servers run as user postgres (initdb refuses root), listen on a
+socket in the folder and on an unused port of 127.0.0.1 that gives them a name, and die with the process that started them.
+They are stopped by their own process id.
+"""
+import ctypes
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import psycopg2
+
+USER = "postgres"
+PR_SET_PDEATHSIG = 1
+START_SECONDS = 60
+LIBC = ctypes.CDLL(None, use_errno=True)
+# What a throwaway server has unless the caller says otherwise; tests of reads and writes want real fsyncs, so those stay on.
+SETTINGS = {"listen_addresses": "127.0.0.1", "shared_buffers": "64MB", "max_connections": "100", "logging_collector": "off",
+            "log_line_prefix": "%m [%p] ", "compute_query_id": "on"}
+
+
+def binaries(version="15"):
+    """The folder of the installed server's programs, or None."""
+    found = sorted(glob.glob(f"/usr/lib/postgresql/{version}/bin")) or sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+    found = [folder for folder in found if os.access(os.path.join(folder, "postgres"), os.X_OK)]
+    return found[-1] if found else None
+
+
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def credentials():
+    """Arguments for subprocess: run as USER when we are root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam(USER)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def die_with_parent():
+    """In the child, after it changed its user: PostgreSQL stops at once on SIGQUIT, all its processes with it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
+
+
+class Folder:
+    """A folder of our own for servers; close() removes it."""
+
+    def __init__(self, version="15"):
+        self.binaries = binaries(version)
+        if not self.binaries:
+            raise RuntimeError("no PostgreSQL server is installed under /usr/lib/postgresql")
+        self.path = tempfile.mkdtemp(prefix="dbtap-test-", dir="/tmp")
+        os.chmod(self.path, 0o755)
+        if os.geteuid() == 0:
+            shutil.chown(self.path, USER, USER)
+        self.servers = []
+        self.templates = {}
+
+    def template(self, options):
+        """A fresh data directory made once per set of initdb options."""
+        if options not in self.templates:
+            data = os.path.join(self.path, f"template{len(self.templates)}")
+            self.run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "--no-instructions", "-E", "UTF8",
+                     "--locale=C.UTF-8", *options)
+            self.templates[options] = data
+        return self.templates[options]
+
+    def run(self, program, *arguments, timeout=120, **more):
+        """One of the server's programs as USER; its output is in the exception when it fails."""
+        result = subprocess.run([os.path.join(self.binaries, program), *map(str, arguments)], cwd=self.path, timeout=timeout,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                check=False, **credentials(), **more)
+        if result.returncode:
+            raise RuntimeError(f"{program}: exit status {result.returncode}: {result.stdout}")
+        return result.stdout
+
+    def server(self, settings=None, preload=(), initdb=(), start=True, before_exec=None):
+        """A new server. preload: libraries for shared_preload_libraries; before_exec: called in the postmaster's process."""
+        server = Server(self, len(self.servers), tuple(initdb))
+        self.servers.append(server)
+        server.configure({**({"shared_preload_libraries": ",".join(preload)} if preload else {}), **(settings or {})})
+        if start:
+            server.start(before_exec)
+        return server
+
+    def close(self):
+        try:
+            for server in self.servers:
+                server.stop()
+        finally:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Server:
+    """One instance. `host`, `port`, `instance` (the name dbtap gives it), `pid` of the postmaster."""
+
+    def __init__(self, folder, number, initdb):
+        self.folder = folder
+        self.data = os.path.join(folder.path, f"data{number}")
+        self.host = os.path.join(folder.path, f"socket{number}")
+        self.log = os.path.join(folder.path, f"log{number}")
+        self.port = unused_port()
+        self.process = None
+        subprocess.run(["cp", "-a", folder.template(initdb), self.data], check=True)
+        os.mkdir(self.host)
+        if os.geteuid() == 0:
+            shutil.chown(self.host, USER, USER)
+
+    @property
+    def instance(self):
+        return f"postgres-{self.port}"
+
+    @property
+    def pid(self):
+        return self.process.pid if self.process else None
+
+    def conninfo(self, database="postgres", user=USER):
+        return f"host={self.host} port={self.port} dbname={database} user={user}"
+
+    def dsn(self, database="postgres", user=USER):
+        """The value of dbtap's --dsn."""
+        return f"{self.instance}={self.conninfo(database, user)}"
+
+    def configure(self, settings):
+        """Settings for the next start (or reload); later ones win."""
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
+            for name, value in {**SETTINGS, **settings}.items():
+                text = str(value).replace("'", "''")
+                file.write(f"{name} = '{text}'\n")
+            file.write(f"port = {self.port}\nunix_socket_directories = '{self.host}'\n")
+
+    def start(self, before_exec=None):
+        def prepare():
+            die_with_parent()
+            if before_exec:
+                before_exec()
+
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([os.path.join(self.folder.binaries, "postgres"), "-D", self.data],
+                                            cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True, preexec_fn=prepare, **credentials())
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.connect().close()
+                return
+            except psycopg2.OperationalError as error:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    text = self.log_text()
+                    self.stop()
+                    raise RuntimeError(f"the server did not start: {error}\n{text}") from error
+                time.sleep(0.05)
+
+    def stop(self, how=signal.SIGINT):
+        """how: SIGTERM smart, SIGINT fast, SIGQUIT immediate; harder ones follow when it takes too long."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        for number, seconds in ((how, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
+            if process.poll() is not None:
+                return
+            process.send_signal(number)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                pass
+
+    def restart(self, how=signal.SIGINT):
+        self.stop(how)
+        self.start()
+
+    def reload(self):
+        self.process.send_signal(signal.SIGHUP)
+
+    def connect(self, database="postgres", user=USER, autocommit=True, **more):
+        """A psycopg2 connection; the caller closes it."""
+        connection = psycopg2.connect(self.conninfo(database, user), **more)
+        connection.autocommit = autocommit
+        return connection
+
+    def query(self, sql, parameters=None, database="postgres"):
+        """Rows of one statement on a connection of its own."""
+        connection = self.connect(database)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def pids(self):
+        """The postmaster and its living children."""
+        if self.process is None:
+            return []
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
+            return [self.pid, *map(int, file.read().split())]
+
+    def log_text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()[-10000:]

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * verifier.c - loads every program of a BPF object, one at a time, and prints what the kernel's verifier said.
+ *
+ * Called by tests/lib/verifier.py. Nothing is attached. One line a program: name, instructions the verifier processed,
+ * translated size in bytes; or the word "refused" and the end of the verifier's log.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+enum {
+	LOG_BYTES = 1 << 20,
+	LOG_TAIL = 2000, /* the reason is at the end */
+};
+
+static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int print_loaded(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+		return -errno;
+	printf("%s %u %u\n", bpf_program__name(program), info.verified_insns, info.xlated_prog_len);
+	return 0;
+}
+
+static void print_refused(const char *name, int err, const char *log)
+{
+	size_t size = strlen(log);
+
+	printf("%s refused: %s\n", name, strerror(-err));
+	fprintf(stderr, "%s: %s\n%s\n", name, strerror(-err), size > LOG_TAIL ? log + size - LOG_TAIL : log);
+}
+
+/* Load the object with `index` as its only program; 1 when there is no such program. */
+static int check_program(const char *path, int index, char *log)
+{
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_program *program, *chosen = NULL;
+	int at = 0, err;
+
+	if (!object)
+		return -errno;
+	bpf_object__for_each_program(program, object)
+	{
+		bpf_program__set_autoload(program, at == index);
+		if (at++ == index)
+			chosen = program;
+	}
+	if (!chosen) {
+		bpf_object__close(object);
+		return 1;
+	}
+	log[0] = '\0';
+	bpf_program__set_log_buf(chosen, log, LOG_BYTES);
+	bpf_program__set_log_level(chosen, 0); /* libbpf asks again with a log when the kernel refuses */
+	err = bpf_object__load(object);
+	if (err)
+		print_refused(bpf_program__name(chosen), err, log);
+	else
+		err = print_loaded(chosen);
+	bpf_object__close(object);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	char *log = malloc(LOG_BYTES);
+	struct bpf_object *object;
+	int failed = 0, count = 0, err;
+
+	if (!log || argc != 2) {
+		fprintf(stderr, "usage: verifier OBJECT\n");
+		return 2;
+	}
+	libbpf_set_print(say_nothing);
+	object = bpf_object__open_file(argv[1], NULL);
+	if (!object) {
+		fprintf(stderr, "%s: %s\n", argv[1], strerror(errno));
+		return 2;
+	}
+	bpf_object__close(object);
+	for (; (err = check_program(argv[1], count, log)) != 1; count++)
+		failed += err != 0;
+	free(log);
+	return failed || !count;
+}

@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""verifier.py - verifier instruction counts of every BPF program beside the last kept ones (tests/bench/verifier.txt).
+
+Called by `make verifier`, with --keep by `make verifier-keep`, which keeps the new ones. Fails when a program is refused or,
+on the kernel the kept counts are from, when a count grew by more than GROWTH_PERCENT. Needs root; says so and exits 77
+without.
+"""
+import argparse
+import os
+import subprocess
+import sys
+
+KEPT = "tests/bench/verifier.txt"
+GROWTH_PERCENT = 10
+SKIP = 77
+
+
+def read_kept(path):
+    """(kernel, {program: count}); nothing kept is not an error"""
+    kernel, counts = None, {}
+    try:
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                words = line.split()
+                if words[:2] == ["#", "kernel"]:
+                    kernel = words[2]
+                elif len(words) == 2 and not line.startswith("#"):
+                    counts[words[0]] = int(words[1])
+    except FileNotFoundError:
+        pass
+    return kernel, counts
+
+
+def keep(path, kernel, counts):
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# Instructions the verifier processed for each program; `make verifier-keep` writes this file.\n")
+        file.write(f"# kernel {kernel}\n")
+        file.writelines(f"{name} {count}\n" for name, count in sorted(counts.items()))
+
+
+def describe(count, before):
+    """How a count compares with the kept one, and whether it grew too much."""
+    if before is None:
+        return "new", False
+    if count == before:
+        return "as kept", False
+    return f"{count - before:+d} from {before}", count * 100 > before * (100 + GROWTH_PERCENT)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--keep", action="store_true", help="keep the new counts")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        print("verifier: loading BPF programs needs root")
+        return SKIP
+    result = subprocess.run(["build/verifier", "build/dbtap.bpf.o"], capture_output=True, text=True, check=False)
+    kernel = ".".join(os.uname().release.split(".")[:2])
+    kept_kernel, kept = read_kept(KEPT)
+    counts, failed = {}, result.returncode != 0
+    for line in result.stdout.splitlines():
+        name, *words = line.split()
+        if len(words) != 2 or not words[0].isdigit():
+            print(line)
+            continue
+        counts[name] = int(words[0])
+        note, grew = describe(counts[name], kept.get(name))
+        grew = grew and kernel == kept_kernel
+        failed = failed or grew
+        print(f"{name:40} {counts[name]:8} instructions {int(words[1]):7} bytes  {note}"
+              f"{f' (more than {GROWTH_PERCENT} % on the same kernel)' if grew else ''}")
+    for name in sorted(set(kept) - set(counts)):
+        print(f"{name:40} is kept but was not loaded")
+    if result.stderr:
+        print(result.stderr)
+    print(f"verifier: {len(counts)} programs on kernel {kernel}, {sum(counts.values())} instructions; kept are from "
+          f"{kept_kernel or 'nowhere'}")
+    if arguments.keep and not result.returncode:
+        keep(KEPT, kernel, counts)
+        return 0
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""conftest.py - the fixtures of the live tests: real servers, the real dbtap, and a look at what it leaves behind.
+
+    server            a running PostgreSQL with default settings, one for the whole run: leave it as you found it
+    make_server       make_server(settings={...}, preload=[...], initdb=[...], start=True) -> a server of the test's own
+    dbtap             dbtap("queries", "--format", "json", timeout=60) -> Outcome; dbtap.start(...) -> Running
+    load              load.pgbench(...), load.session(...): see tests/lib/load.py
+    cgroup            a control group of the test's own: cgroup.add(pid), cgroup.enter (preexec_fn), cgroup.usage_ns()
+
+Servers are those of tests/lib/pg_server.py. Tests without the mark `rootless` are skipped without root.
+"""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+
+import cgroup as cgroups  # noqa: E402
+import dbtap_process  # noqa: E402
+import load as loads  # noqa: E402
+import pg_server  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rootless: the test needs no root")
+
+
+def pytest_collection_modifyitems(items):
+    built = os.access(dbtap_process.binary(), os.X_OK)
+    for item in items:
+        if os.geteuid() != 0 and not item.get_closest_marker("rootless"):
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+        elif not built:
+            item.add_marker(pytest.mark.skip(reason=f"{dbtap_process.binary()} is not built"))
+
+
+@pytest.fixture(scope="session")
+def server_folder():
+    if not pg_server.binaries():
+        pytest.skip("no PostgreSQL server is installed")
+    folder = pg_server.Folder()
+    yield folder
+    folder.close()
+    left = dbtap_process.wait_for_none(lambda: dbtap_process.processes_inside(folder.path))
+    assert not left, f"processes left under {folder.path}: {left}"
+
+
+@pytest.fixture(scope="session")
+def server(server_folder):
+    return server_folder.server(preload=["pg_stat_statements"])
+
+
+@pytest.fixture
+def make_server(server_folder):
+    made = []
+
+    def make(**arguments):
+        made.append(server_folder.server(**arguments))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+    left = dbtap_process.wait_for_none(
+        lambda: {pid: where for one in made for pid, where in dbtap_process.processes_inside(one.data).items()})
+    assert not left, f"server processes left: {left}"
+
+
+@pytest.fixture
+def dbtap():
+    launcher = dbtap_process.Launcher()
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture
+def load():
+    running = loads.Load()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def cgroup():
+    if not cgroups.find_hierarchy():
+        pytest.skip("no cgroup hierarchy with CPU accounting is mounted")
+    group = cgroups.Cgroup(f"dbtap-test-{os.getpid()}")
+    yield group
+    group.remove()
+
+
+def leftovers():
+    programs = dbtap_process.program_ids() if os.geteuid() == 0 else set()
+    return {"processes": dbtap_process.marked_processes(), "BPF programs": programs,
+            "BPF links": dbtap_process.link_ids(programs) if programs else set()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request):
+    """Torn down last: no dbtap process of ours, no program or link of ours that was not there before."""
+    before = leftovers()
+    # Asked for here, so that it is closed before the look below.
+    request.getfixturevalue("dbtap")
+    yield
+
+    def new():
+        now = leftovers()
+        return {what: now[what] for what in now if set(now[what]) - set(before[what])}
+
+    launcher = request.getfixturevalue("dbtap")
+    launcher.close()
+    left = dbtap_process.wait_for_none(new)
+    assert not left, f"left behind: {left}"

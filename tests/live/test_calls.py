@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_calls.py - calls against pg_stat_statements, protocol by protocol; where pulling cannot count they are absent."""
+import psycopg2
+import pytest
+import trace
+
+AMBIENT_SHARE = 0.005
+PIPELINE = """\\set a random(1, 1000)
+\\startpipeline
+select abalance from pgbench_accounts where aid = :a;
+select bbalance from pgbench_branches where bid = 1;
+select count(*) from pgbench_tellers where tid = 1;
+\\endpipeline
+"""
+PIPELINED = ("select abalance", "select bbalance", "select count(*) from pgbench_tellers")
+
+
+@pytest.fixture(scope="module")
+def calls_server(server_folder):
+    server = server_folder.server(settings={"autovacuum": "off", "max_parallel_workers_per_gather": 0,
+                                            "pg_stat_statements.track_planning": "off"}, preload=["pg_stat_statements"])
+    server.query("create extension pg_stat_statements")
+    server.folder.run("pgbench", "-i", "-q", "-s", 1, "-h", server.host, "-p", server.port, "-U", "postgres", "postgres")
+    yield server
+    server.stop()
+
+
+def counted(server):
+    """{query id: (calls, text)} of what ran since the reset."""
+    rows = server.query("select queryid::text, sum(calls)::bigint, min(query) from pg_stat_statements where toplevel group by 1")
+    return {query_id: (calls, text) for query_id, calls, text in rows}
+
+
+def measure(dbtap, server, work, *arguments):
+    """(document, what pg_stat_statements counted) of some work inside a window."""
+    with trace.window(dbtap, server, *arguments) as traced:
+        server.query("select pg_stat_statements_reset()")
+        work()
+        truth = counted(server)
+    return traced.document, truth
+
+
+def bench(server, load, *arguments, **more):
+    return lambda: load.pgbench(server, "-n", *arguments, **more).wait()
+
+
+def compare(document, truth, share, at_least=500):
+    """Every statement that ran often; at `share` 0 every one. How many were compared."""
+    compared = 0
+    for query_id, (calls, text) in truth.items():
+        if calls < at_least or "pg_stat_statements" in text:
+            continue
+        row = trace.one(document, query_id=query_id, kind="client")
+        assert "calls" in row, f"{text}: absent: {row['absent']}, {calls} in truth"
+        trace.assert_near(row["calls"], calls, share, what=f"calls of {text}")
+        assert row["query_id_source"] == "engine" and row["running"] == 0
+        compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))
+@pytest.mark.parametrize("kind, transactions, statements", ((["-S"], 15000, 1), ([], 1500, 5)), ids=("select-only", "tpcb"))
+def test_ambient(dbtap, calls_server, load, protocol, kind, transactions, statements):
+    run = bench(calls_server, load, *kind, "-M", protocol, "-c", 2, "-t", transactions)
+    document, truth = measure(dbtap, calls_server, run)
+    # begin and end share nothing with the others; some versions count them under ids of their own.
+    assert compare(document, truth, AMBIENT_SHARE) >= statements
+
+
+@pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))
+def test_statement_depth(dbtap, calls_server, load, protocol):
+    run = bench(calls_server, load, "-M", protocol, "-c", 2, "-t", 400)
+    document, truth = measure(dbtap, calls_server, run, "--depth", "statement", "--budget", 100)
+    assert compare(document, truth, 0, at_least=1) >= 5
+    assert document["overhead"]["trap_cpu_percent"] > 0
+
+
+@pytest.mark.parametrize("protocol", ("extended", "prepared"))
+def test_pipelines(dbtap, calls_server, load, protocol):
+    run = bench(calls_server, load, "-M", protocol, "-c", 2, "-t", 3000, script=PIPELINE)
+    document, truth = measure(dbtap, calls_server, run)
+    assert sum(1 for calls, _ in truth.values() if calls == 6000) == 3
+    for text in PIPELINED:
+        for row in trace.rows(document, text, kind="client"):
+            assert "calls" not in row, f"{text}: {row['calls']} calls of 6000 shown"
+            assert "pipelined" in row["absent"]["calls"]
+    assert "calls" not in document["totals"] and "calls" in document["totals"]["absent"]
+
+
+@pytest.mark.parametrize("protocol", ("extended", "prepared"))
+def test_pipelines_at_statement_depth(dbtap, calls_server, load, protocol):
+    run = bench(calls_server, load, "-M", protocol, "-c", 2, "-t", 400, script=PIPELINE)
+    document, truth = measure(dbtap, calls_server, run, "--depth", "statement", "--budget", 100)
+    assert compare(document, truth, 0, at_least=400) == 3
+
+
+def several(server, times):
+    """Two statements in one string, again and again."""
+    def work():
+        connection = server.connect()
+        with connection.cursor() as cursor:
+            for number in range(times):
+                cursor.execute(f"select {number} as first; select {number} as second, 2")
+        connection.close()
+    return work
+
+
+def test_several_statements_in_one_string(dbtap, calls_server):
+    document, truth = measure(dbtap, calls_server, several(calls_server, 400))
+    ids = [query_id for query_id, (calls, _) in truth.items() if calls == 400]
+    assert len(ids) == 2
+    shown = [row for row in document["queries"] if row.get("query_id") in ids]
+    assert shown, "neither statement has a row"
+    for row in shown:
+        assert "calls" not in row and "several in one string" in row["absent"]["calls"], row
+
+
+def test_several_statements_in_one_string_at_statement_depth(dbtap, calls_server):
+    document, truth = measure(dbtap, calls_server, several(calls_server, 400), "--depth", "statement", "--budget", 100)
+    assert compare(document, truth, 0, at_least=400) == 2
+
+
+def test_errors_are_calls_too(dbtap, calls_server):
+    """A statement that ended in an error has ended; pg_stat_statements does not count it, dbtap at ambient does."""
+    connection = calls_server.connect()
+    with trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
+        for _ in range(50):
+            with pytest.raises(psycopg2.Error):
+                cursor.execute("select 1 / (select 0) as broken")
+    connection.close()
+    assert trace.one(traced.document, "broken")["calls"] == 50
+
+
+def test_repeated_in_one_transaction(dbtap, calls_server):
+    """A transaction of many statements: each is counted, between them the session is idle in transaction."""
+    connection = calls_server.connect(autocommit=False)
+    with trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
+        for number in range(300):
+            cursor.execute("select %s + 1 as counted", (number,))
+            cursor.execute("select %s + 1 as also, 1", (number,))
+        connection.commit()
+    connection.close()
+    assert trace.one(traced.document, "counted")["calls"] == 300
+    assert trace.one(traced.document, "also")["calls"] == 300
+    assert trace.one(traced.document, kind="idle_in_transaction")["sleeps"] >= 600
+
+
+def test_a_probe_over_its_budget_is_taken_off(dbtap, calls_server, load):
+    """Its calls are then absent with that reason, never a part of them."""
+    with trace.window(dbtap, calls_server, "--depth", "statement", "--budget", 0.01) as traced:
+        bench(calls_server, load, "-S", "-c", 2, "-T", 3)()
+    row = trace.one(traced.document, "abalance", kind="client")
+    assert "calls" not in row and "budget" in row["absent"]["calls"]

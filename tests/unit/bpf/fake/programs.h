@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * programs.h - dbtap's BPF programs compiled for the host over kernel.h, and their maps.
+ */
+#ifndef TAP_TESTS_UNIT_BPF_FAKE_PROGRAMS_H
+#define TAP_TESTS_UNIT_BPF_FAKE_PROGRAMS_H
+
+#include "tests/unit/bpf/fake/kernel.h"
+
+/* Entry programs have arguments that only the kernel's calling convention asks for. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+#include "bpf/maps.bpf.h"
+/* The program's own is constant, as the verifier wants it. */
+static bool fake_has_bpf_loop;
+#define has_bpf_loop fake_has_bpf_loop
+
+#include "bpf/account.bpf.h"
+#include "bpf/compat.bpf.h"
+#include "bpf/pg.bpf.h"
+#include "bpf/statement.bpf.h"
+#include "bpf/task.bpf.h"
+#include "bpf/text.bpf.h"
+
+static const size_t fake_storage_size = sizeof(struct tap_task);
+
+int on_sched_switch(bool preempt, struct task_struct *prev);
+int on_tick(struct bpf_perf_event_data *ctx);
+int on_sched_process_fork(struct task_struct *parent, struct task_struct *child);
+int on_sched_process_exec(struct task_struct *task);
+int adopt(struct bpf_iter__task *ctx);
+int snapshot(struct bpf_iter__task *ctx);
+
+#undef __noinline
+#define __noinline
+#define LICENSE fake_license_sched
+#include "bpf/sched.bpf.c"
+#undef LICENSE
+#define LICENSE fake_license_tasks
+#include "bpf/tasks.bpf.c"
+#undef LICENSE
+#pragma GCC diagnostic pop
+
+/* The rows for what full maps cannot keep, both parities, as userspace puts them in before the gate opens. */
+static inline void fake_rest_add(__u32 instance)
+{
+	struct tap_account nothing = { 0 };
+	struct tap_wait_total no_waits = { 0 };
+
+	for (__u8 parity = 0; parity < 2; parity++) {
+		struct tap_row_key key = { .instance = instance, .kind = TAP_KIND_REST, .parity = parity };
+		struct tap_wait_key wait = { .row = key, .event = TAP_EVENT_ANY };
+
+		bpf_map_update_elem(&row_to_account, &key, &nothing, BPF_ANY);
+		bpf_map_update_elem(&row_to_wait, &wait, &no_waits, BPF_ANY);
+	}
+}
+
+/* A fresh kernel with the gate open and no instance yet. */
+static inline void fake_programs_init(size_t rows_max, size_t waits_max)
+{
+	struct tap_scratch no_scratch = { 0 };
+	struct tap_task no_copy = { 0 };
+	__u32 zero = 0;
+
+	fake_kernel_done();
+	fake_map_add(&instances, sizeof(__u32), sizeof(struct tap_instance), 4);
+	fake_map_add(&adopted, sizeof(__u32), sizeof(struct tap_adoption), 64);
+	fake_map_add(&row_to_account, sizeof(struct tap_row_key), sizeof(struct tap_account), rows_max);
+	fake_map_add(&row_to_wait, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total), waits_max);
+	fake_map_add(&text_sent, sizeof(struct tap_text_key), sizeof(__u8), FAKE_ENTRIES);
+	fake_map_add(&scratch, sizeof(__u32), sizeof(struct tap_scratch), 1);
+	fake_map_add(&snapshot_copy, sizeof(__u32), sizeof(struct tap_task), 1);
+	bpf_map_update_elem(&scratch, &zero, &no_scratch, BPF_ANY);
+	bpf_map_update_elem(&snapshot_copy, &zero, &no_copy, BPF_ANY);
+	memset(losses, 0, sizeof(losses));
+	memset(&clock_pair, 0, sizeof(clock_pair));
+	fingerprint_count = fingerprint_ns = 0;
+	snapshot_epoch = 0;
+	fake_has_bpf_loop = true;
+	gate_open = true;
+	kernel.clock_ns = 1000000;
+}
+
+#endif

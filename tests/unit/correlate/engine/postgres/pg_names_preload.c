@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * pg_names_preload.c - loaded into an installed server's binary by test_wait_events: prints the names that binary
+ * itself has for every wait event number and exits before the server's main. One "NUMBER CLASS EVENT" line each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The server's own functions, resolved from the executable this object is loaded into. */
+extern const char *pgstat_get_wait_event(unsigned int number);
+extern const char *pgstat_get_wait_event_type(unsigned int number);
+
+enum {
+	EVENTS_PER_CLASS = 200,
+};
+
+static void print_class(unsigned int class_number)
+{
+	for (unsigned int i = 0; i < EVENTS_PER_CLASS; i++) {
+		unsigned int number = class_number << 24 | i;
+		const char *class_name = pgstat_get_wait_event_type(number);
+		const char *event_name = pgstat_get_wait_event(number);
+
+		printf("%u\t%s\t%s\n", number, class_name ? class_name : "", event_name ? event_name : "");
+	}
+}
+
+__attribute__((constructor)) static void print_all(void)
+{
+	static const unsigned int classes[] = { 1, 3, 4, 5, 6, 7, 8, 9, 10 };
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
+		print_class(classes[i]);
+	fflush(stdout);
+	_Exit(0);
+}
