@@ -170,6 +170,8 @@ static int measure_tracked(struct bench *bench, double untracked_ns, struct swit
 
 	if (!status)
 		status = tap_tracer_attach(bench->tracer, err);
+	if (!status)
+		status = tap_live_adopt(bench->live, err);
 	if (status)
 		return status;
 	tracked_switches(bench->live, err);

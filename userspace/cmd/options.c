@@ -285,9 +285,18 @@ static int parse_one(unsigned groups, int argc, char *const *argv, int *at, stru
 	return info->parse(ret, info->name, value, err);
 }
 
+static int add_argument(struct tap_options *ret, int max_arguments, const char *text, struct tap_error *err)
+{
+	if (ret->n_arguments >= max_arguments || ret->n_arguments >= TAP_ARGUMENTS_MAX)
+		return tap_error_set(err, -EINVAL, "unexpected argument \"%s\"", text);
+	ret->arguments[ret->n_arguments++] = text;
+	return 0;
+}
+
 int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const *argv, struct tap_options *ret,
 		      struct tap_error *err)
 {
+	bool only_arguments = false;
 	int at = 0, status = 0;
 
 	*ret = (struct tap_options){ .duration = 10,
@@ -298,14 +307,17 @@ int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const 
 				     .pairs = 400,
 				     .window_ms = 150,
 				     .load = "both" };
-	while (!status && at < argc && argv[at][0] == '-' && argv[at][1] && strcmp(argv[at], "--"))
-		status = parse_one(groups, argc, argv, &at, ret, err);
-	if (!status && at < argc && !strcmp(argv[at], "--"))
-		at++;
-	ret->arguments = (const char *const *)argv + at;
-	ret->n_arguments = argc - at;
-	if (!status && ret->n_arguments > max_arguments && !ret->help)
-		status = tap_error_set(err, -EINVAL, "unexpected argument \"%s\"", argv[at + max_arguments]);
+	/* Options and arguments in any order; after "--" all are arguments. */
+	while (!status && at < argc) {
+		if (!only_arguments && !strcmp(argv[at], "--")) {
+			only_arguments = true;
+			at++;
+		} else if (!only_arguments && argv[at][0] == '-' && argv[at][1]) {
+			status = parse_one(groups, argc, argv, &at, ret, err);
+		} else {
+			status = add_argument(ret, max_arguments, argv[at++], err);
+		}
+	}
 	if (status)
 		tap_options_done(ret);
 	return status;

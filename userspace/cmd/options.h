@@ -29,6 +29,7 @@ enum tap_format {
 
 enum {
 	TAP_DSNS_MAX = 128,
+	TAP_ARGUMENTS_MAX = 4,
 };
 
 struct tap_options {
@@ -55,7 +56,7 @@ struct tap_options {
 	long clients;
 	const char *load; /* "select", "tpcb", "both" */
 	bool help;
-	const char *const *arguments;
+	const char *arguments[TAP_ARGUMENTS_MAX];
 	int n_arguments;
 };
 

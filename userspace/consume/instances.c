@@ -229,6 +229,17 @@ int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tra
 	return status;
 }
 
+int tap_instances_adopt(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < instances->count && !status; i++) {
+		if (instances->items[i].alive)
+			status = adopt(&instances->items[i].target, (uint32_t)i, tracer, err);
+	}
+	return status;
+}
+
 static bool check_ended(struct tap_instances *instances)
 {
 	bool ended = false;

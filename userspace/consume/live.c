@@ -280,6 +280,11 @@ void tap_live_next(struct tap_live *live)
 	tap_cost_begin(&live->cost, live->tracer);
 }
 
+int tap_live_adopt(struct tap_live *live, struct tap_error *err)
+{
+	return tap_instances_adopt(&live->instances, live->tracer, err);
+}
+
 struct tap_tracer *tap_live_tracer(struct tap_live *live)
 {
 	return live->tracer;

@@ -60,6 +60,8 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 /* The next window begins where the last view ended. Without it the next view has the same begin. */
 void tap_live_next(struct tap_live *live);
 
+/* Adopts processes that were started while nothing was attached. Only measuring detaches in the middle of a run. */
+int tap_live_adopt(struct tap_live *live, struct tap_error *err);
 /* What is attached, for measuring. */
 struct tap_tracer *tap_live_tracer(struct tap_live *live);
 
