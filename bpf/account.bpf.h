@@ -38,7 +38,6 @@ static __always_inline void account_add(struct tap_account *to, const struct tap
 	ADD(unknown_ns);
 	ADD(calls);
 	ADD(uncounted);
-	ADD(sleeps);
 	ADD(preemptions);
 	ADD(minor_faults);
 	ADD(major_faults);
@@ -141,6 +140,20 @@ static __always_inline bool way_is_free(const struct tap_way *way)
 	return way->key.kind == TAP_KIND_NONE;
 }
 
+/* What the head knows of a way that is no more. */
+static __always_inline void way_forget(struct tap_task *task, __u32 index)
+{
+	barrier_var(index);
+	if (index >= TAP_WAYS)
+		return;
+	barrier_var(index);
+	task->tags[index] = 0;
+	if (index == task->idle_way)
+		task->idle_way = TAP_NO_WAY;
+	if (index == task->last_way)
+		task->last_way = TAP_NO_WAY;
+}
+
 TAP_GLOBAL int way_evict(struct tap_task *task, __u32 index)
 {
 	struct tap_row_key key;
@@ -159,6 +172,7 @@ TAP_GLOBAL int way_evict(struct tap_task *task, __u32 index)
 			total_add_wait(&key, &way->waits[i]);
 	}
 	__builtin_memset(way, 0, sizeof(*way));
+	way_forget(task, index);
 	return 0;
 }
 
@@ -178,13 +192,22 @@ static __always_inline bool way_is_of(const struct tap_way *way, const struct ta
 	       way->key.user == key->user && way->key.database == key->database;
 }
 
+/* Never 0. Two rows of a thread may share one: the key decides. */
+static __always_inline __u32 key_tag(const struct tap_row_key *key)
+{
+	return ((__u32)key->query_id ^ (__u32)(key->query_id >> 32) ^ ((__u32)key->kind << 8) ^ key->source << 16) | 1;
+}
+
 /* Index of the way of a row; TAP_NO_WAY when there is none. */
 TAP_GLOBAL __u32 way_find(struct tap_task *task, struct tap_row_key *key)
 {
+	__u32 tag;
+
 	if (!task || !key)
 		return TAP_NO_WAY;
+	tag = key_tag(key);
 	for (__u32 i = 0; i < TAP_WAYS; i++) {
-		if (way_is_of(&task->ways[i], key))
+		if (task->tags[i] == tag && way_is_of(&task->ways[i], key))
 			return i;
 	}
 	return TAP_NO_WAY;
@@ -204,7 +227,7 @@ TAP_GLOBAL __u32 way_make(struct tap_task *task, struct tap_row_key *key)
 	if (!task || !key)
 		return TAP_NO_WAY;
 	for (__u32 i = 0; i < TAP_WAYS && index == TAP_NO_WAY; i++) {
-		if (way_is_free(&task->ways[i]))
+		if (!task->tags[i])
 			index = i;
 	}
 	if (index == TAP_NO_WAY) {
@@ -220,6 +243,15 @@ TAP_GLOBAL __u32 way_make(struct tap_task *task, struct tap_row_key *key)
 	if (!way)
 		return TAP_NO_WAY;
 	way->key = *key;
+	barrier_var(index);
+	if (index < TAP_WAYS) {
+		barrier_var(index);
+		task->tags[index] = key_tag(key);
+	}
+	if (key->kind == TAP_KIND_IDLE) {
+		task->idle_way = index;
+		task->idle_wait = TAP_NO_WAY;
+	}
 	return index;
 }
 
@@ -246,6 +278,8 @@ TAP_GLOBAL __u32 wait_of(struct tap_task *task, __u32 way_index, __u32 event)
 		key = way->key;
 		key_set_parity(&key, task);
 		total_add_wait(&key, &way->waits[free]);
+		if (way_index == task->idle_way)
+			task->idle_wait = TAP_NO_WAY;
 		way->waits[free].count = 0;
 		way->waits[free].ns = 0;
 	}
@@ -276,6 +310,7 @@ TAP_GLOBAL int way_merge(struct tap_task *task, __u32 from_index, __u32 to_index
 		to->waits[at].ns += from->waits[i].ns;
 	}
 	__builtin_memset(from, 0, sizeof(*from));
+	way_forget(task, from_index);
 	return 0;
 }
 

@@ -37,19 +37,26 @@ static __always_inline void run_charge(struct tap_task *account, __u32 index, co
 				       __u64 runq_ns)
 {
 	struct tap_way *way = way_at(account, index);
+	const struct tap_counters *then = &account->counters;
 	struct tap_account *to;
 
 	if (!way)
 		return;
 	to = &way->account;
 	to->runq_ns += runq_ns;
-	to->cpu_ns += now->sum_exec_ns - account->counters.sum_exec_ns;
-	to->minor_faults += now->minor_faults - account->counters.minor_faults;
-	to->major_faults += now->major_faults - account->counters.major_faults;
-	to->rchar_bytes += now->rchar_bytes - account->counters.rchar_bytes;
-	to->wchar_bytes += now->wchar_bytes - account->counters.wchar_bytes;
-	to->read_bytes += now->read_bytes - account->counters.read_bytes;
-	to->dirtied_bytes += now->dirtied_bytes - account->counters.dirtied_bytes;
+	to->cpu_ns += now->sum_exec_ns - then->sum_exec_ns;
+	/* Most runs of a cached query change none of these: their line stays where it is. */
+	if (now->minor_faults != then->minor_faults || now->major_faults != then->major_faults) {
+		to->minor_faults += now->minor_faults - then->minor_faults;
+		to->major_faults += now->major_faults - then->major_faults;
+	}
+	if (now->rchar_bytes != then->rchar_bytes || now->wchar_bytes != then->wchar_bytes ||
+	    now->read_bytes != then->read_bytes || now->dirtied_bytes != then->dirtied_bytes) {
+		to->rchar_bytes += now->rchar_bytes - then->rchar_bytes;
+		to->wchar_bytes += now->wchar_bytes - then->wchar_bytes;
+		to->read_bytes += now->read_bytes - then->read_bytes;
+		to->dirtied_bytes += now->dirtied_bytes - then->dirtied_bytes;
+	}
 }
 
 /*
@@ -58,52 +65,67 @@ static __always_inline void run_charge(struct tap_task *account, __u32 index, co
  */
 static __always_inline __s64 sleep_event(struct tap_task *account, struct task_struct *task, bool exiting)
 {
-	struct tap_way *way = way_at(account, account->current_way);
-
 	if (account->role != TAP_ROLE_BACKEND || exiting)
 		return 0;
-	if (way && way->key.kind == TAP_KIND_IDLE && is_epoll_wait(task_syscall(task)))
+	if (account->current_kind == TAP_KIND_IDLE && is_epoll_wait(task_syscall(task)))
 		return TAP_PG_CLIENT_READ;
 	return pg_wait_event(account);
 }
 
-static __always_inline void off_open(struct tap_task *account, struct task_struct *task, enum tap_off why, bool exiting)
+static __always_inline void sleep_open(struct tap_task *account, struct task_struct *task, bool exiting)
 {
+	__s64 event = sleep_event(account, task, exiting);
 	__u32 index = account->current_way;
-	struct tap_way *way = way_at(account, index);
-	__s64 event;
+	bool for_client = event == TAP_PG_CLIENT_READ && index == account->idle_way;
+	__u32 wait = for_client ? account->idle_wait : TAP_NO_WAY;
 
-	account->off = why;
-	if (!way)
-		return;
-	if (why == TAP_OFF_PREEMPTED)
-		way->account.preemptions++;
-	if (why != TAP_OFF_SLEEP)
-		return;
-	way->account.sleeps++;
-	event = sleep_event(account, task, exiting);
+	if (wait == TAP_NO_WAY && event >= 0)
+		wait = wait_of(account, index, event);
+	if (for_client)
+		account->idle_wait = wait;
 	account->sleep_event = event;
-	account->sleep_wait = event < 0 ? TAP_NO_WAY : wait_of(account, index, event);
+	account->sleep_wait = wait;
 	account->sleep_way = index;
 }
 
-/*
- * Whether what was waited for a CPU belongs to the row the thread worked for before. After idle it does not: it is the
- * statement that follows that suffers it.
- */
-static __always_inline bool runq_is_of_before(const struct tap_way *before)
+static __always_inline void off_open(struct tap_task *account, struct task_struct *task, enum tap_off why, bool exiting)
 {
-	return before && before->key.kind != TAP_KIND_IDLE && before->key.kind != TAP_KIND_IDLE_IN_TRANSACTION;
+	struct tap_way *way;
+
+	account->off = why;
+	if (why == TAP_OFF_SLEEP)
+		sleep_open(account, task, exiting);
+	if (why != TAP_OFF_PREEMPTED)
+		return;
+	way = way_at(account, account->current_way);
+	if (way)
+		way->account.preemptions++;
+}
+
+/*
+ * Charges what was waited for a CPU to the row the thread worked for before. Not after idle: it is the statement that follows
+ * that suffers it. Returns what is left to charge.
+ */
+static __always_inline __u64 runq_charge_before(struct tap_task *account, __u64 runq_ns)
+{
+	struct tap_way *before;
+
+	if (!runq_ns || account->current_kind == TAP_KIND_IDLE || account->current_kind == TAP_KIND_IDLE_IN_TRANSACTION)
+		return runq_ns;
+	before = way_at(account, account->current_way);
+	if (!before)
+		return runq_ns;
+	before->account.runq_ns += runq_ns;
+	return 0;
 }
 
 /* The one place where time is accounted: from the last boundary to this one. */
 static __always_inline void boundary(struct tap_task *account, struct task_struct *task, enum tap_off why)
 {
-	struct tap_way *before = way_at(account, account->current_way);
 	bool exiting = task->flags & PF_EXITING;
 	__u64 arrival_ns = task->sched_info.last_arrival;
 	struct tap_counters now;
-	struct rows rows;
+	rows_t rows;
 	__u64 runq_ns;
 
 	counters_read(&now, task);
@@ -116,14 +138,12 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 		account->arrival_ns = arrival_ns;
 	}
 	account->last_ns += now.sum_exec_ns - account->counters.sum_exec_ns;
-	if (runq_is_of_before(before)) {
-		before->account.runq_ns += runq_ns;
-		runq_ns = 0;
-	}
+	runq_ns = runq_charge_before(account, runq_ns);
 	rows = rows_follow(account, exiting, why != TAP_OFF_SLEEP);
-	run_charge(account, rows.run, &now, runq_ns);
+	run_charge(account, rows_run(rows), &now, runq_ns);
 	account->counters = now;
-	account->current_way = rows.next;
+	account->current_way = rows_next(rows);
+	account->current_kind = rows_next_kind(rows);
 	off_open(account, task, why, exiting);
 	if (why != TAP_OFF_NONE && task->__state & TASK_DEAD) {
 		task_evict(account);
@@ -201,6 +221,8 @@ int BPF_PROG(on_sched_process_fork, struct task_struct *parent, struct task_stru
 	account->read_epoch = snapshot_epoch;
 	account->current_way = TAP_NO_WAY;
 	account->sleep_way = TAP_NO_WAY;
+	account->idle_way = TAP_NO_WAY;
+	account->last_way = TAP_NO_WAY;
 	account->ns_pid = namespace_pid(child);
 	account->identity.kind = TAP_KIND_STARTING;
 	account->role = TAP_ROLE_BACKEND;

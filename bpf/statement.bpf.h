@@ -27,11 +27,31 @@ static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 
 	return changes <= simple + 2 || changes == simple + 6;
 }
 
-/* The two rows of a boundary: of the run that ends here, and of what the thread does from here on. */
-struct rows {
-	__u32 run;
-	__u32 next;
-};
+/*
+ * The two rows of a boundary: of the run that ends here, and of what the thread does from here on, with its kind. A number,
+ * because functions that the verifier walks on their own return nothing else.
+ */
+typedef __u32 rows_t;
+
+static __always_inline rows_t rows_make(__u32 run, __u32 next, __u8 next_kind)
+{
+	return (run & 0xff) | (next & 0xff) << 8 | (__u32)next_kind << 16;
+}
+
+static __always_inline __u32 rows_run(rows_t rows)
+{
+	return rows & 0xff;
+}
+
+static __always_inline __u32 rows_next(rows_t rows)
+{
+	return rows >> 8 & 0xff;
+}
+
+static __always_inline __u8 rows_next_kind(rows_t rows)
+{
+	return rows >> 16;
+}
 
 static __always_inline bool state_is_running(__u8 state)
 {
@@ -48,22 +68,37 @@ static __always_inline __u8 state_idle_kind(__u8 state)
 	return TAP_KIND_NONE;
 }
 
-/* Way of the row of this kind and id for the thread's session, its text sent when the row is new here. */
+/* Way of a row that is not the last statement's; its text is sent when the row is new here. */
+TAP_GLOBAL __u32 row_way_other(struct tap_task *task, struct tap_row_key *key)
+{
+	__u32 way;
+
+	if (!task || !key)
+		return TAP_NO_WAY;
+	way = way_find(task, key);
+	if (way == TAP_NO_WAY) {
+		if (key->source != TAP_QUERY_ID_NONE)
+			text_send(task, key);
+		way = way_make(task, key);
+	}
+	task->last_way = way;
+	return way;
+}
+
+/* Way of the row of this kind and id for the thread's session. */
 static __always_inline __u32 row_way(struct tap_task *task, __u8 kind, __u8 source, __u64 query_id)
 {
-	__u32 current = task->current_way, way;
-	struct tap_way *held = way_at(task, current);
+	struct tap_way *last;
 	struct tap_row_key key;
 
+	/* A session's database and user are settled before it is first idle. */
+	if (kind == TAP_KIND_IDLE && task->idle_way < TAP_WAYS)
+		return task->idle_way;
 	key_make(&key, task, kind, source, query_id);
-	if (held && way_is_of(held, &key))
-		return current;
-	way = way_find(task, &key);
-	if (way != TAP_NO_WAY)
-		return way;
-	if (source != TAP_QUERY_ID_NONE)
-		text_send(task, &key);
-	return way_make(task, &key);
+	last = way_at(task, task->last_way);
+	if (last && way_is_of(last, &key))
+		return task->last_way;
+	return row_way_other(task, &key);
 }
 
 static __always_inline void way_count(struct tap_task *task, __u32 index, __u64 calls, __u64 uncounted)
@@ -110,12 +145,14 @@ static __always_inline __u32 statement_way(struct tap_task *task, const struct t
 	return way;
 }
 
-static __always_inline struct rows rows_running(struct tap_task *task, struct tap_instance *instance,
-						struct tap_identity *now)
+TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now)
 {
-	__u32 before = task->current_way, way;
+	__u32 before, way;
 	bool overtaken;
 
+	if (!task || !instance || !now)
+		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
+	before = task->current_way;
 	identity_complete(task, instance, now, false);
 	/* Two ids with no idle between: the first statement ended unseen, and others may have. */
 	overtaken = task->in_statement && now->kind == TAP_KIND_CLIENT && now->query_id && task->identity.query_id &&
@@ -126,76 +163,78 @@ static __always_inline struct rows rows_running(struct tap_task *task, struct ta
 		way_count(task, way, 0, 1);
 	}
 	task->in_statement = 1;
-	return (struct rows){ way, way };
+	return rows_make(way, way, now->kind);
 }
 
-static __always_inline struct rows rows_between(struct tap_task *task, struct tap_instance *instance,
-						struct tap_identity *now)
+/* A session between statements, or a process that runs none. */
+static __always_inline rows_t rows_between(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now)
 {
 	__u8 idle = state_idle_kind(now->state);
 	bool restamped = now->activity_start_us != task->identity.activity_start_us;
 	bool ended = task->in_statement || (restamped && idle);
 	__u32 changes = now->change_count - task->idle_change_count;
-	struct rows rows;
+	__u8 next_kind = idle ? idle : now->kind;
+	__u32 run = TAP_NO_WAY, next;
 
 	if (ended) {
 		identity_complete(task, instance, now, true);
-		rows.run = statement_way(task, now);
+		run = statement_way(task, now);
 		if (now->kind == TAP_KIND_CLIENT)
-			way_count(task, rows.run, 1,
+			way_count(task, run, 1,
 				  !task->progress && !changes_are_of_one(changes, now->idle_state, now->state));
 	}
 	task->in_statement = 0;
 	task->progress = 0;
 	task->idle_change_count = now->change_count;
 	now->idle_state = now->state;
-	rows.next = row_way(task, idle ? idle : now->kind, TAP_QUERY_ID_NONE, 0);
-	if (!ended)
-		rows.run = rows.next;
-	return rows;
+	next = row_way(task, next_kind, TAP_QUERY_ID_NONE, 0);
+	return rows_make(ended ? run : next, next, next_kind);
 }
 
-static __always_inline struct rows rows_of_kind(struct tap_task *task, __u8 kind)
+static __always_inline rows_t rows_of_kind(struct tap_task *task, __u8 kind)
 {
 	__u32 way = row_way(task, kind, TAP_QUERY_ID_NONE, 0);
 
-	return (struct rows){ way, way };
+	return rows_make(way, way, kind);
+}
+
+/* The rows of a thread whose memory is not read, or says nothing (yet, or any more). */
+TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
+{
+	return task ? rows_of_kind(task, kind) : rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
 }
 
 /*
  * The rows of a boundary; brings the task's identity up to date. `may_be_unchanged`: worth asking first whether
  * anything was written since the last boundary.
  */
-static __always_inline struct rows rows_follow(struct tap_task *task, bool exiting, bool may_be_unchanged)
+static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool may_be_unchanged)
 {
-	struct rows same = { task->current_way, task->current_way };
+	rows_t same = rows_make(task->current_way, task->current_way, task->current_kind), rows;
 	struct tap_identity now = {};
 	struct tap_instance *instance;
 	__u32 index = task->instance;
 	int reading;
 
 	if (task->role != TAP_ROLE_BACKEND)
-		return rows_of_kind(task, task->identity.kind);
+		return rows_unread(task, task->identity.kind);
 	instance = bpf_map_lookup_elem(&instances, &index);
 	if (!instance)
 		return same;
 	if (exiting)
-		return rows_of_kind(task, TAP_KIND_EXITING);
+		return rows_unread(task, TAP_KIND_EXITING);
 	if (may_be_unchanged && task->current_way < TAP_WAYS && pg_unchanged(task, instance))
 		return same;
 	reading = pg_read(task, instance, &now);
 	if (reading == PG_READ_BETWEEN && task->current_way < TAP_WAYS)
 		return same;
 	if (reading != PG_READ_CURRENT)
-		return rows_of_kind(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
+		return rows_unread(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
 	task->identity.database = now.database;
 	task->identity.user = now.user;
-	if (state_is_running(now.state))
-		same = rows_running(task, instance, &now);
-	else
-		same = rows_between(task, instance, &now);
+	rows = state_is_running(now.state) ? rows_running(task, instance, &now) : rows_between(task, instance, &now);
 	task->identity = now;
-	return same;
+	return rows;
 }
 
 #endif

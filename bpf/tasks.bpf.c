@@ -46,8 +46,11 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 			 adoption->identity.query_id);
 	else
 		key_make(&key, account, idle_or_own_kind(&adoption->identity), TAP_QUERY_ID_NONE, 0);
-	account->current_way = way_make(account, &key);
+	account->current_kind = key.kind;
 	account->sleep_way = TAP_NO_WAY;
+	account->idle_way = TAP_NO_WAY;
+	account->last_way = TAP_NO_WAY;
+	account->current_way = way_make(account, &key);
 	if (task->on_cpu || task->__state == TASK_RUNNING)
 		return;
 	account->off = TAP_OFF_SLEEP;

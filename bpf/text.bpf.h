@@ -69,8 +69,6 @@ TAP_GLOBAL int text_send(struct tap_task *task, struct tap_row_key *row)
 {
 	struct tap_text_key key = {};
 	struct tap_text_event *event;
-	struct tap_scratch *copy;
-	__u32 zero = 0;
 	__u8 one = 1;
 	long size;
 
@@ -81,21 +79,20 @@ TAP_GLOBAL int text_send(struct tap_task *task, struct tap_row_key *row)
 	key.query_id = row->query_id;
 	if (!task->activity_address || bpf_map_lookup_elem(&text_sent, &key))
 		return 0;
-	copy = bpf_map_lookup_elem(&scratch, &zero);
-	if (!copy)
-		return 0;
-	size = text_read(task, copy);
-	if (size < 0 || size > (long)sizeof(event->text))
-		return 0;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		count_loss(TAP_LOSS_RING_FULL);
 		return 0;
 	}
+	size = bpf_probe_read_user_str(event->text, sizeof(event->text), (const void *)task->activity_address);
+	if (size <= 0) {
+		count_loss(TAP_LOSS_TEXT_FAILED);
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
 	event->key = key;
-	event->text_size = size;
+	event->text_size = size - 1;
 	event->database = row->database;
-	__builtin_memcpy(event->text, copy->text, TAP_TEXT_MAX);
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&text_sent, &key, &one, BPF_ANY);
 	return 0;

@@ -136,6 +136,15 @@ int64_t tap_row_wait_ns(const struct tap_row *row)
 	return sum;
 }
 
+uint64_t tap_row_sleeps(const struct tap_row *row)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < row->n_waits; i++)
+		sum += row->waits[i].count + row->waits[i].open;
+	return sum;
+}
+
 int64_t tap_row_elapsed_ns(const struct tap_row *row)
 {
 	return (int64_t)row->account.cpu_ns + (int64_t)row->account.runq_ns + row->account.unknown_ns +

@@ -49,6 +49,8 @@ int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_
 
 /* Sum of the row's waits. */
 int64_t tap_row_wait_ns(const struct tap_row *row);
+/* Sleeps that ended, and those going on. */
+uint64_t tap_row_sleeps(const struct tap_row *row);
 /* cpu + run queue + waits + unknown. */
 int64_t tap_row_elapsed_ns(const struct tap_row *row);
 

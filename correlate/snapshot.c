@@ -66,6 +66,7 @@ static int add_wait(struct tap_snapshot *snapshot, struct tap_thread *thread, co
 	if (!row)
 		return -ENOMEM;
 	thread->wait_ns += wait->ns;
+	thread->sleeps += wait->count;
 	return tap_row_add_wait(row, wait->event, wait->count, wait->ns, wait->open);
 }
 

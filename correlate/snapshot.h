@@ -25,6 +25,7 @@ struct tap_thread {
 	uint32_t event; /* when asleep */
 	struct tap_account account; /* of all its rows since the attach */
 	int64_t wait_ns;
+	uint64_t sleeps;
 };
 
 /* One row's exact calls, from the uprobe. */

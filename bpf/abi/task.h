@@ -59,34 +59,48 @@ struct tap_identity {
 };
 TAP_ABI_SIZE(tap_identity, 32);
 
+/*
+ * The kernel puts a value 8 bytes into a cache line. The head is ordered and padded so that each way begins at a line: what is
+ * slow in a context switch is not the instructions but lines that another process has pushed out.
+ */
 struct tap_task {
 	__u32 seq;        /* odd while the owning thread's switch writes */
 	__u32 read_epoch; /* the last snapshot that read this thread; written by the snapshot iterator alone */
 
 	__u64 last_ns;    /* scheduler clock up to which time is accounted */
 	__u64 arrival_ns; /* start of the run on a CPU that is accounted up to last_ns */
-	struct tap_counters counters;
-
-	struct tap_identity identity;
 	__u64 status_address; /* the thread's status entry; 0 until it is known to be its own */
-	__u64 wait_address;   /* its wait event word */
-	__u64 activity_address; /* text of the current statement, as last read from the entry */
-	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
 	__u32 instance;
+	__s32 ns_pid; /* pid in its own namespace, as the engine knows it */
 	__u8 role;         /* enum tap_role */
 	__u8 off;          /* enum tap_off */
 	__u8 in_statement; /* the last boundary saw a statement running */
 	__u8 progress;     /* the running statement reports progress: its change count says nothing about statements */
 	__u8 current_way;  /* row the thread works for */
+	__u8 current_kind; /* its kind */
 	__u8 sleep_way;    /* row and wait the thread sleeps for; TAP_NO_WAY: none */
 	__u8 sleep_wait;
 	__u8 next_victim;
-	__s32 ns_pid; /* pid in its own namespace, as the engine knows it */
+	__u8 idle_way;  /* the way of kind IDLE, and in it the wait for the client; TAP_NO_WAY: not there */
+	__u8 idle_wait;
+	__u8 last_way; /* of the last statement's row: most often it is the next one's */
+	__u8 pad[4];
+
+	struct tap_counters counters;
+
+	struct tap_identity identity;
+	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
 	__u32 sleep_event;
+	__u64 wait_address;     /* its wait event word */
+	__u64 activity_address; /* text of the current statement, as last read from the entry */
+	__u64 pad2;
+	__u32 tags[TAP_WAYS]; /* of the ways' keys, to find one without touching them all; 0: free */
+	__u64 pad3[2];
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
 };
-TAP_ABI_SIZE(tap_task, 3240);
+_Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
+TAP_ABI_SIZE(tap_task, 3320);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {

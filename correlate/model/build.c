@@ -101,7 +101,8 @@ void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event,
 	*ret_name = tap_arena_string(build->arena, event_name);
 }
 
-void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns)
+void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns,
+		       uint64_t sleeps)
 {
 	int64_t *value = ret->value;
 
@@ -112,7 +113,7 @@ void tap_build_figures(struct tap_figures *ret, const struct tap_account *accoun
 	value[TAP_FIGURE_WAIT] = wait_ns;
 	value[TAP_FIGURE_UNKNOWN] = account->unknown_ns;
 	value[TAP_FIGURE_ELAPSED] = value[TAP_FIGURE_CPU] + value[TAP_FIGURE_RUNQ] + wait_ns + account->unknown_ns;
-	value[TAP_FIGURE_SLEEPS] = (int64_t)account->sleeps;
+	value[TAP_FIGURE_SLEEPS] = (int64_t)sleeps;
 	value[TAP_FIGURE_PREEMPTIONS] = (int64_t)account->preemptions;
 	value[TAP_FIGURE_MINOR_FAULTS] = (int64_t)account->minor_faults;
 	value[TAP_FIGURE_MAJOR_FAULTS] = (int64_t)account->major_faults;

@@ -142,7 +142,7 @@ static void query_fill(struct tap_build *build, struct tap_view_query *query, co
 	query->query = tap_build_text(build, key->instance, key->source, key->query_id);
 	if (query->query_id && !query->query)
 		absent_add(build, query, "query", "the statement's text was not seen");
-	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row));
+	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row), tap_row_sleeps(row));
 	calls_fill(build, query, row);
 	waits_fill(build, query, row);
 }

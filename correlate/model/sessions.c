@@ -27,15 +27,15 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	struct tap_account nothing = { 0 };
 
 	if (!end) {
-		tap_build_figures(&session->figures, &nothing, 0);
+		tap_build_figures(&session->figures, &nothing, 0, 0);
 		for (int i = 0; i < TAP_FIGURE_COUNT; i++)
 			tap_build_absent(&session->figures, i, TAP_REASON_NOT_TRACED);
 		return;
 	}
-	tap_build_figures(&session->figures, &end->account, end->wait_ns);
+	tap_build_figures(&session->figures, &end->account, end->wait_ns, end->sleeps);
 	/* A figure that shrank: the tid is another process's now. */
 	if (begin && begin->account.cpu_ns <= end->account.cpu_ns) {
-		tap_build_figures(&before, &begin->account, begin->wait_ns);
+		tap_build_figures(&before, &begin->account, begin->wait_ns, begin->sleeps);
 		for (int i = 0; i < TAP_FIGURE_COUNT; i++)
 			session->figures.value[i] -= before.value[i];
 	}

@@ -171,7 +171,7 @@ def program_holders():
 def program_ids():
     """Ids of loaded programs with one of our names that nobody holds (pinned, leaked) or that our processes hold."""
     names = own_program_names()
-    named = [program["id"] for program in bpftool("prog", "show") if program.get("name") in names]
+    named = [program["id"] for program in bpftool("prog", "show") if program.get("name", "")[:NAME_BYTES] in names]
     if not named:
         return set()
     holders, mine = program_holders(), set(marked_processes()) | {os.getpid()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""pg_server.py - throwaway PostgreSQL servers for live tests and benches.
+"""pg_server.py - throwaway PostgreSQL servers for live tests.
 
 A Folder holds everything: data directories, sockets, logs. Servers run as user postgres (initdb refuses root), listen on a
 socket in the folder and on an unused port of 127.0.0.1 that gives them a name, and die with the process that started them.

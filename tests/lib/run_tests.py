@@ -122,16 +122,17 @@ def run_static(found):
     for name, goal in STATIC:
         say(f"static: {name}")
         status, output, seconds = run(["make", "--no-print-directory", goal], STATIC_SECONDS)
-        lines = output.strip().splitlines() or [""]
+        lines = output.strip().splitlines()
+        last = next((line for line in reversed(lines) if not line.startswith("make: ***")), "no output")
         # make turns a skip into a failure and says so in a line of its own.
-        if f"Error {SKIP}" in lines[-1]:
-            found.add("static", name, "skipped", seconds, lines[-2] if len(lines) > 1 else "not possible here")
+        if lines and f"Error {SKIP}" in lines[-1]:
+            found.add("static", name, "skipped", seconds, last)
             continue
         if name == "verifier":
             say(output.rstrip())
         else:
-            say(f"  {lines[-1]}")
-        found.add("static", name, "failed" if status else "passed", seconds, lines[-1] if status else None, output)
+            say(f"  {last}")
+        found.add("static", name, "failed" if status else "passed", seconds, last if status else None, output)
 
 
 def fuzzer_runtime():

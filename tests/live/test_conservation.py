@@ -48,19 +48,18 @@ def bench_server(make_server, load):
     return server
 
 
-def constant_processes(server, clients):
-    """Waits for all clients' backends; their and the others' number."""
+def wait_for_clients(server, clients):
     deadline = time.monotonic() + 20
     while server.query("select count(*) from pg_stat_activity where application_name = 'pgbench'")[0][0] < clients:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    return trace.settled_pids(server)
 
 
 @pytest.mark.parametrize("arguments", (["-S"], []), ids=("select-only", "tpcb"))
 def test_pgbench(dbtap, bench_server, load, arguments):
     load.pgbench(bench_server, *arguments, "-n", "-c", 4, "-j", 1, "-T", 120)
-    before = constant_processes(bench_server, 4)
+    wait_for_clients(bench_server, 4)
+    before = trace.settled_pids(bench_server)
     document = dbtap("queries", "--no-connect", "--instance", bench_server.instance, "--duration", SECONDS, "--format",
                      "json").ok().json()
     assert bench_server.pids() == before
@@ -93,7 +92,7 @@ def test_mixed(dbtap, make_server, load):
     server.query("create table t as select i, md5(i::text) as filler from generate_series(1, 100000) i")
     server.query("vacuum analyze t")
     load.pgbench(server, "-c", 6, "-j", 1, "-T", 120, script=MIXED)
-    constant_processes(server, 6)
+    wait_for_clients(server, 6)
     document = dbtap("queries", "--instance", server.instance, "--duration", SECONDS, "--format", "json").ok().json()
     trace.check(document)
     assert_known(document)

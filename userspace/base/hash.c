@@ -35,7 +35,8 @@ uint64_t tap_hash_bytes(const void *bytes, size_t size)
 		at += part;
 		size -= part;
 	}
-	return hash;
+	hash *= 0xc4ceb9fe1a85ec53ull;
+	return hash ^ hash >> 29;
 }
 
 static const void *item_at(const void *items, size_t item_size, size_t place)

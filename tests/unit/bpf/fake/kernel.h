@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * kernel.h - a kernel small enough for a unit test: the types, helpers and maps that dbtap's BPF programs use, on the host.
+ * kernel.h - a kernel small enough for a unit test: the types, helpers and maps that dbtap's BPF programs use, on the
+ * host.
  *
  * It takes the place of vmlinux/vmlinux.h and of libbpf's headers by their include guards, so the programs' own sources
  * compile unchanged. One per program: everything here is static. The maps' tables come with programs.h.
@@ -122,9 +123,9 @@ struct bpf_iter__task {
 struct bpf_perf_event_data;
 
 enum {
-	FAKE_MEMORY = 64 * 1024, /* bytes of user memory */
+	FAKE_MEMORY = 4096, /* bytes of a process's memory */
 	FAKE_MAPS = 8,
-	FAKE_ENTRIES = 512, /* most of one map */
+	FAKE_ENTRIES = 2048, /* most of one map */
 };
 
 static const __u64 FAKE_MEMORY_START = 0x10000;
@@ -144,7 +145,7 @@ struct fake_map {
 struct fake_kernel {
 	__u64 clock_ns;
 	struct task_struct *current;
-	char memory[FAKE_MEMORY];
+	char *memory; /* FAKE_MEMORY bytes of the process that runs, seen from FAKE_MEMORY_START on */
 	unsigned user_reads;
 	bool memory_is_gone; /* every read of user memory fails */
 	struct fake_map maps[FAKE_MAPS];
@@ -229,7 +230,7 @@ static inline long fake_user_read(void *to, __u32 size, const void *from)
 		kernel.before_user_read();
 	kernel.user_reads++;
 	memset(to, 0, size);
-	if (kernel.memory_is_gone || address < FAKE_MEMORY_START || size > FAKE_MEMORY ||
+	if (!kernel.memory || kernel.memory_is_gone || address < FAKE_MEMORY_START || size > FAKE_MEMORY ||
 	    address - FAKE_MEMORY_START > FAKE_MEMORY - size)
 		return -EFAULT;
 	memcpy(to, kernel.memory + (address - FAKE_MEMORY_START), size);
