@@ -166,6 +166,8 @@ TAP_GLOBAL int way_evict(struct tap_task *task, __u32 index)
 		return 0;
 	key = way->key;
 	key_set_parity(&key, task);
+	task->evicted_epoch = task->read_epoch;
+	task->evictions++;
 	total_add_account(&key, &way->account);
 	for (int i = 0; i < TAP_WAY_WAITS; i++) {
 		if (way->waits[i].count || way->waits[i].ns)
@@ -277,6 +279,8 @@ TAP_GLOBAL __u32 wait_of(struct tap_task *task, __u32 way_index, __u32 event)
 		free = event % TAP_WAY_WAITS;
 		key = way->key;
 		key_set_parity(&key, task);
+		task->evicted_epoch = task->read_epoch;
+		task->evictions++;
 		total_add_wait(&key, &way->waits[free]);
 		if (way_index == task->idle_way)
 			task->idle_wait = TAP_NO_WAY;

@@ -145,6 +145,15 @@ static __always_inline __u32 statement_way(struct tap_task *task, const struct t
 	return way;
 }
 
+/* What earlier statements that never got an id left in the nameless row is not this one's to take along. */
+static __always_inline void anonymous_clear(struct tap_task *task, const struct tap_identity *now)
+{
+	struct tap_row_key key;
+
+	key_make(&key, task, now->kind, TAP_QUERY_ID_NONE, 0);
+	way_evict(task, way_find(task, &key));
+}
+
 TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now)
 {
 	__u32 before, way;
@@ -154,6 +163,8 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
 	before = task->current_way;
 	identity_complete(task, instance, now, false);
+	if (!task->in_statement && now->source == TAP_QUERY_ID_NONE)
+		anonymous_clear(task, now);
 	/* Two ids with no idle between: the first statement ended unseen, and others may have. */
 	overtaken = task->in_statement && now->kind == TAP_KIND_CLIENT && now->query_id && task->identity.query_id &&
 		    now->query_id != task->identity.query_id;

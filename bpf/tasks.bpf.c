@@ -141,25 +141,38 @@ static __always_inline void record_read_kernel(struct tap_task_record *record, s
 	record->now_ns = sched_now_ns();
 }
 
+/* Whether the thread's own switch has been at work since `before` was read. */
+static __always_inline bool was_written(const struct tap_task *account, __u32 before)
+{
+	return before & 1 || *(volatile const __u32 *)&account->seq != before;
+}
+
 /*
  * A copy of the thread's accumulators and its kernel counters that belong together: neither a switch-out (seq) nor an
- * arrival fell between. Marks the thread as read by this snapshot.
+ * arrival fell between. Marks the thread as read by this snapshot. What was evicted between the copy and the mark counts for
+ * this snapshot already when it was done before the mark: then the copy is taken anew.
  */
 static __always_inline void record_take(struct tap_task_record *record, struct tap_task *copy, struct tap_task *account,
 					struct task_struct *task)
 {
-	__u32 before, after;
+	__u32 epoch = account->read_epoch, before;
 
-	for (int i = 0; i < 4; i++) {
+	record->torn = 1;
+	for (int i = 0; i < 8; i++) {
 		before = *(volatile __u32 *)&account->seq;
 		bpf_probe_read_kernel(copy, sizeof(*copy), account);
 		record_read_kernel(record, task);
-		account->read_epoch = snapshot_epoch;
-		after = *(volatile __u32 *)&account->seq;
-		record->torn = before != after || before & 1;
-		if (!record->torn && task->sched_info.last_arrival == record->last_arrival_ns)
+		if (was_written(account, before) || task->sched_info.last_arrival != record->last_arrival_ns)
+			continue;
+		*(volatile __u32 *)&account->read_epoch = snapshot_epoch;
+		if (!was_written(account, before) || account->evictions == copy->evictions ||
+		    account->evicted_epoch == snapshot_epoch) {
+			record->torn = 0;
 			return;
+		}
+		*(volatile __u32 *)&account->read_epoch = epoch;
 	}
+	*(volatile __u32 *)&account->read_epoch = snapshot_epoch;
 }
 
 SEC("?iter/task")

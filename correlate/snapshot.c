@@ -92,6 +92,14 @@ struct progress {
 	int64_t cpu_ns;
 };
 
+/* When a thread that has not been at a boundary yet first waited for a CPU. */
+static int64_t first_queued_ns(const struct tap_task_record *record)
+{
+	if (record->last_arrival_ns)
+		return (int64_t)(record->last_arrival_ns - (record->current.run_delay_ns - record->seen.run_delay_ns));
+	return (int64_t)(record->last_queued_ns ? record->last_queued_ns : record->now_ns);
+}
+
 static struct progress progress_of(const struct tap_task_record *record)
 {
 	struct progress progress = { 0 };
@@ -100,7 +108,7 @@ static struct progress progress_of(const struct tap_task_record *record)
 	progress.runq_ns = (int64_t)(record->current.run_delay_ns - record->seen.run_delay_ns);
 	/* Forked and never at a boundary: its time begins with its first wait for a CPU. */
 	if (!last)
-		last = record->last_arrival_ns ? (int64_t)record->last_arrival_ns - progress.runq_ns : now;
+		last = first_queued_ns(record);
 	if (record->on_cpu && record->last_arrival_ns != record->arrival_ns) {
 		progress.off_ns = (int64_t)record->last_arrival_ns - last - progress.runq_ns;
 		progress.cpu_ns = now - (int64_t)record->last_arrival_ns;
