@@ -190,10 +190,13 @@ def test_role_with_pg_monitor(dbtap, make_server, load):
 
 @pytest.mark.parametrize("conninfo", ("host=/tmp password=hidden1", "host=/tmp password='hidden1 2'", "postgresql://me:hidden1@localhost/db",
                                       "postgresql://localhost/db?password=hidden1", "host=/tmp sslpassword=hidden1"))
-@pytest.mark.parametrize("found", (True, False), ids=("found", "not-found"))
-def test_password_on_the_command_line_is_refused(dbtap, server, conninfo, found):
+def test_password_on_the_command_line_is_refused(dbtap, server, conninfo):
     """Before anything is done, whether an instance has that name or not: the password is in every process list by then."""
-    outcome = dbtap("sessions", "--duration", 0.2, "--dsn", f"{server.instance if found else 'postgres-1'}={conninfo}")
+    for instance in (server.instance, "postgres-1"):
+        refused(dbtap("sessions", "--duration", 0.2, "--dsn", f"{instance}={conninfo}"))
+
+
+def refused(outcome):
     assert outcome.status in (1, 2), outcome.stderr
     assert "password" in outcome.stderr and "hidden1" not in outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1

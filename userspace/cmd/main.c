@@ -71,6 +71,7 @@ static int run(const struct tap_command *command, int argc, char *const *argv)
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
+	struct tap_error err;
 
 	/* The terminal's character set and nothing else: numbers stay as they are. */
 	setlocale(LC_CTYPE, "");
@@ -86,5 +87,6 @@ int main(int argc, char **argv)
 		if (!strcmp(name, commands[i]->name))
 			return run(commands[i], argc - 2, argv + 2);
 	}
-	return wrong_usage("unknown command", NULL);
+	tap_error_set(&err, 0, "unknown command \"%s\"", name);
+	return wrong_usage(err.text, NULL);
 }

@@ -208,7 +208,7 @@ FLAG(help)
 
 static const struct option_info infos[] = {
 	{ "duration", 'd', "SECS", TAP_OPTIONS_VIEW, "how long to observe (10)", parse_duration },
-	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "time between two looks (1)", parse_interval },
+	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "time between two looks: screens of top, new instances (1)", parse_interval },
 	{ "format", 'f', "FORMAT", TAP_OPTIONS_OUTPUT, "text, json or csv (text)", parse_format },
 	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT, "write there instead of standard output, with mode 0600", parse_output },
 	{ "instance", 0, "NAME", TAP_OPTIONS_SELECT, "only this instance, as `dbtap instances` names it", parse_instance },
@@ -357,6 +357,7 @@ struct tap_live_options tap_options_live(const struct tap_options *options)
 		.instance = options->instance,
 		.no_connect = options->no_connect,
 		.depth = options->depth,
+		.interval = options->interval,
 		.budget_percent = options->budget < 0 ? default_budgets[options->depth] : options->budget,
 		.dsns = options->dsns,
 		.n_dsns = options->n_dsns,

@@ -19,7 +19,7 @@
 
 enum {
 	STEP_MS = 100,	      /* how long a signal may go unnoticed */
-	SEARCH_EVERY_MS = 1000,
+	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
 };
 
@@ -37,6 +37,7 @@ struct tap_live {
 	uint64_t budget_hits; /* since the last look at the budget */
 	int64_t budget_wall_ns;
 	int64_t searched_ms;
+	int64_t look_every_ms;
 	bool calls_shed;
 };
 
@@ -121,6 +122,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	live->note = note_fn;
 	live->note_context = note_context;
 	live->cost.trap_ns = -1;
+	live->look_every_ms = options->interval > 0 ? (int64_t)(options->interval * 1000) : LOOK_EVERY_MS;
 	tap_instances_init(&live->instances, &live->options);
 	tap_texts_init(&live->texts);
 	tap_snapshot_init(&live->begin);
@@ -182,12 +184,12 @@ static void budget_check(struct tap_live *live)
 	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
 }
 
-/* New and ended instances, every second. */
+/* New and ended instances, and what all this costs. */
 static int keep_up(struct tap_live *live, struct tap_error *err)
 {
 	int status = 0;
 
-	if (now_ms() - live->searched_ms < SEARCH_EVERY_MS)
+	if (now_ms() - live->searched_ms < live->look_every_ms)
 		return 0;
 	live->searched_ms = now_ms();
 	if (tap_instances_check(&live->instances))

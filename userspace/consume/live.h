@@ -30,6 +30,7 @@ struct tap_live_options {
 	bool no_connect;
 	enum tap_depth depth;
 	double budget_percent; /* of one core, for traps */
+	double interval;       /* seconds between two looks for instances and at the cost; 0: 1 */
 	const struct tap_dsn *dsns;
 	size_t n_dsns;
 	struct tap_tracer_options tracer;

@@ -134,6 +134,7 @@ START_TEST(test_out_of_memory)
 		ck_assert_str_eq(find(63)->raw, "x");
 		ck_assert(!find(1000) || !find(1000)->raw);
 	}
+	tap_alloc_fail_at(0);
 	ck_assert_int_ge(n, 3);
 	ck_assert_str_eq(find(1000)->raw, "select");
 	tap_texts_done(&texts);
