@@ -22,21 +22,29 @@ static __always_inline int user_read_pointer(__u64 *ret, __u64 address)
 	return bpf_probe_read_user(ret, sizeof(*ret), (const void *)address);
 }
 
-/* Fields of a status entry copied to scratch; aligned as the compiler of the server aligned them. The masks bound them. */
-static __always_inline __u32 pg_u32(const struct tap_scratch *copy, __u32 offset)
-{
-	return *(const __u32 *)&copy->status[offset & (sizeof(copy->status) - 4)];
-}
-
-static __always_inline __u64 pg_u64(const struct tap_scratch *copy, __u32 offset)
-{
-	return *(const __u64 *)&copy->status[offset & (sizeof(copy->status) - 8)];
-}
+/*
+ * How PgBackendStatus begins in all versions from 13 on; the layout of an instance is checked against it before it is
+ * followed. One read takes it all; state and query id, far behind it, are read on their own: the lines between, which the
+ * server hardly touches, stay out of the cache.
+ */
+struct pg_status_head {
+	__u32 change_count;
+	__s32 procpid;
+	__u32 backend_type;
+	__u32 pad;
+	__s64 proc_start;
+	__s64 xact_start;
+	__s64 activity_start;
+	__s64 state_start;
+	__u32 database;
+	__u32 user;
+};
+_Static_assert(sizeof(struct pg_status_head) == TAP_PG_STATUS_HEAD, "the head the layouts are checked against");
 
 /* First time: is there an entry, and is it this process's? Then its addresses are final. */
 TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 {
-	__u64 status = 0, wait = 0;
+	__u64 status = 0, wait = 0, activity = 0;
 	__s32 pid = 0, worker = -1;
 	__s32 type = 0;
 
@@ -52,6 +60,8 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 		return PG_READ_STARTING;
 	if (user_read_pointer(&wait, instance->addresses.my_wait_event_info))
 		return PG_READ_STARTING;
+	if (user_read_pointer(&activity, status + instance->layout.status_activity))
+		return PG_READ_STARTING;
 	bpf_probe_read_user(&worker, sizeof(worker), (const void *)instance->addresses.parallel_worker_number);
 	task->identity.kind = TAP_KIND_UNKNOWN;
 	if ((__u32)type < TAP_PG_BACKEND_TYPES && instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)])
@@ -59,20 +69,9 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 	if (task->identity.kind == TAP_KIND_BGWORKER && worker >= 0)
 		task->identity.kind = TAP_KIND_PARALLEL;
 	task->wait_address = wait;
+	task->activity_address = activity;
 	task->status_address = status;
 	return PG_READ_CURRENT;
-}
-
-static __always_inline void pg_decode(struct tap_identity *ret, const struct tap_scratch *copy,
-				      const struct tap_pg_layout *layout)
-{
-	ret->change_count = pg_u32(copy, layout->status_changecount);
-	ret->database = pg_u32(copy, layout->status_database);
-	ret->user = pg_u32(copy, layout->status_user);
-	ret->state = (__u8)pg_u32(copy, layout->status_state);
-	ret->activity_start_us = (__s64)pg_u64(copy, layout->status_activity_start);
-	ret->query_id = pg_u64(copy, layout->status_query_id);
-	ret->source = ret->query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
 }
 
 /* Has nothing been written to the entry since the last boundary? Cheaper than reading it all. */
@@ -88,39 +87,56 @@ static __always_inline bool pg_unchanged(const struct tap_task *task, const stru
 	return count == task->identity.change_count;
 }
 
-/*
- * The identity now. Also leaves in the task the address of the statement's text and whether a command reports progress.
- */
+static __always_inline int pg_read_whole(const struct tap_task *task, const struct tap_instance *instance,
+					 struct pg_status_head *head, __u32 *state, __u64 *query_id)
+{
+	__u64 status = task->status_address;
+
+	return bpf_probe_read_user(head, sizeof(*head), (const void *)status) ||
+	       bpf_probe_read_user(state, sizeof(*state), (const void *)(status + instance->layout.status_state)) ||
+	       bpf_probe_read_user(query_id, sizeof(*query_id), (const void *)(status + instance->layout.status_query_id));
+}
+
 static __always_inline int pg_read(struct tap_task *task, struct tap_instance *instance, struct tap_identity *ret)
 {
-	__u32 zero = 0, size = instance->layout.status_size;
-	struct tap_scratch *copy = bpf_map_lookup_elem(&scratch, &zero);
+	struct pg_status_head head;
+	__u64 query_id;
 	int reading;
+	__u32 state;
 
-	if (!copy)
-		return PG_READ_BETWEEN;
 	if (!task->status_address) {
 		reading = pg_resolve(task, instance);
 		if (reading != PG_READ_CURRENT)
 			return reading;
 	}
-	if (size > sizeof(copy->status))
-		return PG_READ_BETWEEN;
-	if (bpf_probe_read_user(copy->status, size, (const void *)task->status_address)) {
+	if (pg_read_whole(task, instance, &head, &state, &query_id)) {
 		count_loss(TAP_LOSS_READ_FAILED);
 		return PG_READ_BETWEEN;
 	}
-	if ((__s32)pg_u32(copy, instance->layout.status_procpid) != task->ns_pid)
+	if (head.procpid != task->ns_pid)
 		return PG_READ_EXITING;
-	if (pg_u32(copy, instance->layout.status_changecount) & 1)
+	if (head.change_count & 1)
 		return PG_READ_BETWEEN;
-	pg_decode(ret, copy, &instance->layout);
+	ret->change_count = head.change_count;
+	ret->database = head.database;
+	ret->user = head.user;
 	ret->kind = task->identity.kind;
+	ret->state = (__u8)state;
+	ret->source = query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
 	ret->idle_state = task->identity.idle_state;
-	task->activity_address = pg_u64(copy, instance->layout.status_activity);
-	if (pg_u32(copy, instance->layout.status_progress_command))
-		task->progress = 1;
+	ret->activity_start_us = head.activity_start;
+	ret->query_id = query_id;
 	return PG_READ_CURRENT;
+}
+
+/* Whether the running command reports progress, which is a write to the entry each time. */
+static __always_inline bool pg_reports_progress(const struct tap_task *task, const struct tap_instance *instance)
+{
+	__u32 command = 0;
+
+	bpf_probe_read_user(&command, sizeof(command),
+			    (const void *)(task->status_address + instance->layout.status_progress_command));
+	return command != 0;
 }
 
 /* The wait event the process has set; negative when it could not be read. */

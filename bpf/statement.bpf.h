@@ -174,6 +174,7 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 		way_count(task, way, 0, 1);
 	}
 	task->in_statement = 1;
+	task->progress |= pg_reports_progress(task, instance);
 	return rows_make(way, way, now->kind);
 }
 

@@ -92,7 +92,7 @@ struct tap_task {
 	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
 	__u32 sleep_event;
 	__u64 wait_address;     /* its wait event word */
-	__u64 activity_address; /* text of the current statement, as last read from the entry */
+	__u64 activity_address; /* where the entry keeps the text of the current statement */
 	__u32 evictions;     /* so far, */
 	__u32 evicted_epoch; /* and read_epoch at the last one */
 	__u32 tags[TAP_WAYS]; /* of the ways' keys, to find one without touching them all; 0: free */
