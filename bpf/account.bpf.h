@@ -123,8 +123,8 @@ static __always_inline void key_set_parity(struct tap_row_key *key, const struct
 }
 
 /*
- * The barriers keep the comparison beside the use: the verifier forgets the bounds of an index that went to the stack, and
- * refuses an address that was computed before the index was compared.
+ * The barriers keep the comparison beside the use: the verifier forgets the bounds of an index that went to the stack,
+ * and refuses an address that was computed before the index was compared.
  */
 static __always_inline struct tap_way *way_at(struct tap_task *task, __u32 index)
 {

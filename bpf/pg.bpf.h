@@ -24,8 +24,8 @@ static __always_inline int user_read_pointer(__u64 *ret, __u64 address)
 
 /*
  * How PgBackendStatus begins in all versions from 13 on; the layout of an instance is checked against it before it is
- * followed. One read takes it all; state and query id, far behind it, are read on their own: the lines between, which the
- * server hardly touches, stay out of the cache.
+ * followed. One read takes it all; state and query id, far behind it, are read on their own: the lines between, which
+ * the server hardly touches, stay out of the cache.
  */
 struct pg_status_head {
 	__u32 change_count;
@@ -64,7 +64,8 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 		return PG_READ_STARTING;
 	bpf_probe_read_user(&worker, sizeof(worker), (const void *)instance->addresses.parallel_worker_number);
 	task->identity.kind = TAP_KIND_UNKNOWN;
-	if ((__u32)type < TAP_PG_BACKEND_TYPES && instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)])
+	if ((__u32)type < TAP_PG_BACKEND_TYPES &&
+	    instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)])
 		task->identity.kind = instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)];
 	if (task->identity.kind == TAP_KIND_BGWORKER && worker >= 0)
 		task->identity.kind = TAP_KIND_PARALLEL;
@@ -94,7 +95,8 @@ static __always_inline int pg_read_whole(const struct tap_task *task, const stru
 
 	return bpf_probe_read_user(head, sizeof(*head), (const void *)status) ||
 	       bpf_probe_read_user(state, sizeof(*state), (const void *)(status + instance->layout.status_state)) ||
-	       bpf_probe_read_user(query_id, sizeof(*query_id), (const void *)(status + instance->layout.status_query_id));
+	       bpf_probe_read_user(query_id, sizeof(*query_id),
+				   (const void *)(status + instance->layout.status_query_id));
 }
 
 static __always_inline int pg_read(struct tap_task *task, struct tap_instance *instance, struct tap_identity *ret)

@@ -103,8 +103,8 @@ static __always_inline void off_open(struct tap_task *account, struct task_struc
 }
 
 /*
- * Charges what was waited for a CPU to the row the thread worked for before. Not after idle: it is the statement that follows
- * that suffers it. Returns what is left to charge.
+ * Charges what was waited for a CPU to the row the thread worked for before. Not after idle: it is the statement that
+ * follows that suffers it. Returns what is left to charge.
  */
 static __always_inline __u64 runq_charge_before(struct tap_task *account, __u64 runq_ns)
 {
@@ -182,7 +182,8 @@ int BPF_PROG(on_sched_switch, bool preempt, struct task_struct *prev)
 	return 0;
 }
 
-/* A thread that computes for long is brought up to date, so that a statement that ends unseen costs the next one little. */
+/* A thread that computes for long is brought up to date, so that a statement that ends unseen costs the next one
+ * little. */
 SEC("?perf_event")
 int on_tick(struct bpf_perf_event_data *ctx)
 {

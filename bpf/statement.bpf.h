@@ -2,8 +2,8 @@
 /*
  * statement.bpf.h - from what a process said at the last boundary and says now to the rows its time belongs to.
  *
- * The rules (docs/architecture.md, "Statements"): a new activity start after an idle state is a new statement; a new one
- * while the state stays active is the same statement; an id found late belongs to the whole statement.
+ * The rules (docs/architecture.md, "Statements"): a new activity start after an idle state is a new statement; a new
+ * one while the state stays active is the same statement; an id found late belongs to the whole statement.
  */
 #ifndef TAP_BPF_STATEMENT_BPF_H
 #define TAP_BPF_STATEMENT_BPF_H
@@ -14,9 +14,10 @@
 
 /*
  * Whether the growth of the entry's change count from idle to idle is that of one statement. Each report adds 2: the
- * activity, the reset of the id and the id, going idle, and the transaction's begin and end where they fall within. That
- * is one statement of the simple protocol; a prepared one adds 2 more, an extended one (Parse, Bind, Execute) 6; a second
- * statement in the same string adds 4, one that passed unseen or pipelined 8 and more. Measured on PostgreSQL 15.
+ * activity, the reset of the id and the id, going idle, and the transaction's begin and end where they fall within.
+ * That is one statement of the simple protocol; a prepared one adds 2 more, an extended one (Parse, Bind, Execute) 6; a
+ * second statement in the same string adds 4, one that passed unseen or pipelined 8 and more. Measured on
+ * PostgreSQL 15.
  */
 static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 after)
 {
@@ -28,8 +29,8 @@ static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 
 }
 
 /*
- * The two rows of a boundary: of the run that ends here, and of what the thread does from here on, with its kind. A number,
- * because functions that the verifier walks on their own return nothing else.
+ * The two rows of a boundary: of the run that ends here, and of what the thread does from here on, with its kind. A
+ * number, because functions that the verifier walks on their own return nothing else.
  */
 typedef __u32 rows_t;
 
@@ -179,7 +180,8 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 }
 
 /* A session between statements, or a process that runs none. */
-static __always_inline rows_t rows_between(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now)
+static __always_inline rows_t rows_between(struct tap_task *task, struct tap_instance *instance,
+					   struct tap_identity *now)
 {
 	__u8 idle = state_idle_kind(now->state);
 	bool restamped = now->activity_start_us != task->identity.activity_start_us;

@@ -31,12 +31,13 @@ static __always_inline __u8 idle_or_own_kind(const struct tap_identity *identity
 	return identity->kind;
 }
 
-/* What the thread does right now, as userspace read it, becomes its first row and, when it is asleep, its first wait. */
+/* What the thread does right now, as userspace read it, becomes its first row and, when it is asleep, its first wait.
+ */
 static __always_inline void adopt_state(struct tap_task *account, const struct tap_adoption *adoption,
 					struct task_struct *task)
 {
-	bool running = adoption->identity.state == TAP_PG_STATE_RUNNING ||
-		       adoption->identity.state == TAP_PG_STATE_FASTPATH;
+	bool running =
+		adoption->identity.state == TAP_PG_STATE_RUNNING || adoption->identity.state == TAP_PG_STATE_FASTPATH;
 	struct tap_row_key key;
 
 	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
@@ -149,8 +150,8 @@ static __always_inline bool was_written(const struct tap_task *account, __u32 be
 
 /*
  * A copy of the thread's accumulators and its kernel counters that belong together: neither a switch-out (seq) nor an
- * arrival fell between. Marks the thread as read by this snapshot. What was evicted between the copy and the mark counts for
- * this snapshot already when it was done before the mark: then the copy is taken anew.
+ * arrival fell between. Marks the thread as read by this snapshot. What was evicted between the copy and the mark
+ * counts for this snapshot already when it was done before the mark: then the copy is taken anew.
  */
 static __always_inline void record_take(struct tap_task_record *record, struct tap_task *copy, struct tap_task *account,
 					struct task_struct *task)

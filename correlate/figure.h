@@ -26,7 +26,8 @@ enum tap_unit {
 	X(CPU, cpu_ns, NS, "on a CPU") \
 	X(RUNQ, runq_ns, NS, "runnable, waiting for a CPU") \
 	X(WAIT, wait_ns, NS, "asleep, by the wait event the engine had set") \
-	X(UNKNOWN, unknown_ns, NS, "neither: stolen by the hypervisor or interrupts, or asleep with an unreadable event") \
+	X(UNKNOWN, unknown_ns, NS, \
+	  "neither: stolen by the hypervisor or interrupts, or asleep with an unreadable event") \
 	X(SLEEPS, sleeps, COUNT, "voluntary context switches") \
 	X(PREEMPTIONS, preemptions, COUNT, "involuntary context switches") \
 	X(MINOR_FAULTS, minor_faults, COUNT, "page faults served from memory") \

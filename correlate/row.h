@@ -16,7 +16,7 @@
 struct tap_row_wait {
 	uint32_t event;
 	uint64_t count; /* sleeps that ended */
-	uint64_t open;  /* sleeps going on when the set was taken */
+	uint64_t open;	/* sleeps going on when the set was taken */
 	int64_t ns;
 };
 
@@ -55,8 +55,8 @@ uint64_t tap_row_sleeps(const struct tap_row *row);
 int64_t tap_row_elapsed_ns(const struct tap_row *row);
 
 /*
- * end - begin, row by row, into the empty set *ret; `open` and `running` are those of the end. A row whose figures did not
- * change and that has nothing open is left out. 0 or -ENOMEM.
+ * end - begin, row by row, into the empty set *ret; `open` and `running` are those of the end. A row whose figures did
+ * not change and that has nothing open is left out. 0 or -ENOMEM.
  */
 int tap_row_set_subtract(const struct tap_row_set *end, const struct tap_row_set *begin, struct tap_row_set *ret);
 

@@ -26,20 +26,21 @@ enum tap_session_state {
 /* "active", "idle in transaction (aborted)", ...; NULL for NONE. */
 const char *tap_session_state_name(enum tap_session_state state);
 
-/* Strings are malloc'd, NUL-terminated, raw; NULL is "not known". Times: microseconds since the Unix epoch, 0 unknown. */
+/* Strings are malloc'd, NUL-terminated, raw; NULL is "not known". Times: microseconds since the Unix epoch, 0 unknown.
+ */
 struct tap_session {
-	int32_t pid; /* as this host sees it */
+	int32_t pid;	    /* as this host sees it */
 	int32_t leader_pid; /* of a parallel worker; 0 otherwise */
-	uint8_t kind;       /* enum tap_kind */
+	uint8_t kind;	    /* enum tap_kind */
 	enum tap_session_state state;
 	uint32_t database; /* oid, 0 none */
 	uint32_t user;
 	char *database_name;
 	char *user_name;
 	char *application;
-	char *client; /* "[local]", "10.0.0.7:41234", "[::1]:5000"; NULL: a background process */
+	char *client;	   /* "[local]", "10.0.0.7:41234", "[::1]:5000"; NULL: a background process */
 	uint64_t query_id; /* 0: none */
-	char *query; /* text as the engine shows it, literals included */
+	char *query;	   /* text as the engine shows it, literals included */
 	int64_t backend_start_us;
 	int64_t transaction_start_us;
 	int64_t query_start_us;

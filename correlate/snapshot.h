@@ -22,7 +22,7 @@ struct tap_thread {
 	struct tap_identity identity;
 	struct tap_row_key row; /* what it works for now */
 	bool asleep;
-	uint32_t event; /* when asleep */
+	uint32_t event;		    /* when asleep */
 	struct tap_account account; /* of all its rows since the attach */
 	int64_t wait_ns;
 	uint64_t sleeps;

@@ -2,8 +2,8 @@
 /*
  * texts.h - the text of each query id, as seen first or best.
  *
- * Two texts an id at most: raw from memory, literals included and perhaps cut; and whole, normalised from the engine's own
- * statistics. What leaves for an output is chosen in correlate/model.
+ * Two texts an id at most: raw from memory, literals included and perhaps cut; and whole, normalised from the engine's
+ * own statistics. What leaves for an output is chosen in correlate/model.
  */
 #ifndef TAP_CORRELATE_TEXTS_H
 #define TAP_CORRELATE_TEXTS_H
@@ -13,8 +13,8 @@
 
 struct tap_text {
 	struct tap_text_key key; /* first, for the index */
-	char *raw;	  /* NULL: not seen; an incomplete last character is cut off */
-	char *normalised; /* NULL: the engine was not asked or does not know */
+	char *raw;		 /* NULL: not seen; an incomplete last character is cut off */
+	char *normalised;	 /* NULL: the engine was not asked or does not know */
 };
 
 enum tap_text_form {

@@ -25,19 +25,19 @@ struct tap_absence {
 struct tap_view_wait {
 	const char *class_name; /* "Lock" */
 	const char *event_name; /* "transactionid" */
-	uint64_t count;         /* sleeps */
+	uint64_t count;		/* sleeps */
 	int64_t ns;
 };
 
 /* One query, auxiliary process kind or idle state. */
 struct tap_view_query {
 	const char *instance;
-	const char *database;        /* NULL: none */
-	const char *user;            /* NULL: none */
-	const char *kind;            /* never NULL */
-	const char *query_id;        /* the engine's own notation; NULL: none */
+	const char *database;	     /* NULL: none */
+	const char *user;	     /* NULL: none */
+	const char *kind;	     /* never NULL */
+	const char *query_id;	     /* the engine's own notation; NULL: none */
 	const char *query_id_source; /* "engine" or "own"; NULL with query_id */
-	const char *query;           /* NULL: none or unknown */
+	const char *query;	     /* NULL: none or unknown */
 	struct tap_figures figures;
 	struct tap_view_wait *waits; /* largest first */
 	size_t n_waits;
@@ -57,9 +57,9 @@ struct tap_view_session {
 	const char *application;
 	const char *client; /* "[local]", "10.0.0.7:41234"; NULL: a background process */
 	const char *state;  /* PostgreSQL's words: active, idle, idle in transaction, ...; NULL: a background process */
-	int64_t state_since_ns;       /* age of the state at the end of the window, -1: absent */
+	int64_t state_since_ns;	      /* age of the state at the end of the window, -1: absent */
 	int64_t transaction_since_ns; /* age of the open transaction, -1: none or absent */
-	const char *wait_class;       /* NULL: not waiting */
+	const char *wait_class;	      /* NULL: not waiting */
 	const char *wait_event;
 	const char *query_id;
 	const char *query_id_source;
@@ -76,8 +76,8 @@ struct tap_view_event {
 	const char *event_name;
 	uint64_t count;
 	int64_t ns;
-	double percent;    /* of the waits of the instance's rows that are not idle */
-	uint64_t sessions; /* threads in it at the end of the window */
+	double percent;		  /* of the waits of the instance's rows that are not idle */
+	uint64_t sessions;	  /* threads in it at the end of the window */
 	const char *top_query_id; /* the row that lost most to it; NULL: it has no query id */
 	const char *top_query;
 	const char *top_kind;
@@ -86,7 +86,7 @@ struct tap_view_event {
 };
 
 struct tap_view_instance {
-	const char *id;      /* "postgres-5432" */
+	const char *id;	     /* "postgres-5432" */
 	const char *engine;  /* "postgres" */
 	const char *version; /* "15.18" */
 	int64_t pid;
@@ -96,7 +96,7 @@ struct tap_view_instance {
 	const char *layout;   /* how its memory layout was found: "table 15 x86-64, checked against 12 processes" */
 	bool connected;
 	const char *not_connected_why; /* NULL when connected */
-	uint64_t processes;            /* at the end of the window */
+	uint64_t processes;	       /* at the end of the window */
 	struct tap_figures figures;    /* of all its rows */
 };
 

@@ -12,22 +12,22 @@
 #include "bpf/abi/types.h"
 
 enum {
-	TAP_WAYS = 12,     /* rows a thread keeps at once */
+	TAP_WAYS = 12,	   /* rows a thread keeps at once */
 	TAP_WAY_WAITS = 8, /* wait events a way keeps at once */
 };
 
 enum tap_query_id_source {
-	TAP_QUERY_ID_NONE = 0,   /* the row has no query id */
+	TAP_QUERY_ID_NONE = 0,	 /* the row has no query id */
 	TAP_QUERY_ID_ENGINE = 1, /* the engine's own */
-	TAP_QUERY_ID_OWN = 2,    /* hash of the text with literals skipped, see fingerprint.h */
+	TAP_QUERY_ID_OWN = 2,	 /* hash of the text with literals skipped, see fingerprint.h */
 };
 
 /* Which row. Compared as bytes, so every byte is set. */
 struct tap_row_key {
 	__u32 instance; /* index of the instance in `instances` */
-	__u8 kind;      /* enum tap_kind */
-	__u8 source;    /* enum tap_query_id_source */
-	__u8 parity;    /* totals maps only: which snapshots the entry belongs to, see tap_task.read_epoch */
+	__u8 kind;	/* enum tap_kind */
+	__u8 source;	/* enum tap_query_id_source */
+	__u8 parity;	/* totals maps only: which snapshots the entry belongs to, see tap_task.read_epoch */
 	__u8 pad;
 	__u32 database; /* the engine's number, 0 where there is none */
 	__u32 user;
@@ -36,14 +36,15 @@ struct tap_row_key {
 TAP_ABI_SIZE(tap_row_key, 24);
 
 /*
- * ns are of the scheduler's clock; growth of the kernel's own per-task counters. Ordered by use: with the key before them, the
- * first five share a cache line, which is all that most switches touch. Sleeps are the sum of the row's wait counts.
+ * ns are of the scheduler's clock; growth of the kernel's own per-task counters. Ordered by use: with the key before
+ * them, the first five share a cache line, which is all that most switches touch. Sleeps are the sum of the row's wait
+ * counts.
  */
 struct tap_account {
 	__u64 cpu_ns;
 	__u64 runq_ns;
 	__s64 unknown_ns; /* off the CPU after a preemption (steal, interrupts), or asleep with an unreadable event */
-	__u64 calls;      /* statements seen to end */
+	__u64 calls;	  /* statements seen to end */
 	__u64 uncounted;  /* statements that ended without our seeing it at least once: calls is too low */
 	__u64 preemptions;
 	__u64 reserved;

@@ -11,9 +11,9 @@
 #include "bpf/abi/types.h"
 
 enum {
-	TAP_PG_BACKEND_TYPES = 32, /* bound of BackendType values, all versions */
-	TAP_PG_STATUS_MAX = 448,   /* bound of sizeof(PgBackendStatus), all versions */
-	TAP_PG_STATUS_HEAD = 56, /* its first members, the same in all versions */
+	TAP_PG_BACKEND_TYPES = 32,	 /* bound of BackendType values, all versions */
+	TAP_PG_STATUS_MAX = 448,	 /* bound of sizeof(PgBackendStatus), all versions */
+	TAP_PG_STATUS_HEAD = 56,	 /* its first members, the same in all versions */
 	TAP_PG_CLIENT_READ = 0x06000000, /* wait event ClientRead, all versions from 13 */
 };
 
@@ -57,11 +57,11 @@ TAP_ABI_SIZE(tap_pg_layout, 72);
 
 /* Addresses of the binary's variables in every process of an instance (the postmaster forks, so they are the same). */
 struct tap_pg_addresses {
-	__u64 my_beentry;             /* PgBackendStatus *MyBEEntry */
+	__u64 my_beentry;	      /* PgBackendStatus *MyBEEntry */
 	__u64 my_wait_event_info;     /* uint32 *my_wait_event_info */
-	__u64 my_proc;                /* PGPROC *MyProc */
+	__u64 my_proc;		      /* PGPROC *MyProc */
 	__u64 parallel_worker_number; /* int ParallelWorkerNumber, -1 outside parallel workers */
-	__u64 query_id_enabled;       /* bool query_id_enabled */
+	__u64 query_id_enabled;	      /* bool query_id_enabled */
 };
 TAP_ABI_SIZE(tap_pg_addresses, 40);
 

@@ -11,7 +11,7 @@
 enum {
 	TAP_INSTANCES_MAX = 128,
 	TAP_TEXT_MAX = 1024, /* bytes of a statement that fingerprints and captured texts see */
-	TAP_TEXT_PIECE = 32,  /* bytes that a fingerprint takes at a time */
+	TAP_TEXT_PIECE = 32, /* bytes that a fingerprint takes at a time */
 	TAP_NO_WAY = 0xff,
 };
 
@@ -19,9 +19,9 @@ enum {
 enum tap_role {
 	TAP_ROLE_NONE = 0, /* being adopted */
 	TAP_ROLE_DEAD = 1,
-	TAP_ROLE_CLOCK = 2,      /* dbtap itself: pairs the scheduler's clock with the monotonic one */
-	TAP_ROLE_BACKEND = 3,    /* a child of the postmaster: its memory says what it does */
-	TAP_ROLE_FIXED = 4,      /* `kind` is all there is to know; memory is not read */
+	TAP_ROLE_CLOCK = 2,	 /* dbtap itself: pairs the scheduler's clock with the monotonic one */
+	TAP_ROLE_BACKEND = 3,	 /* a child of the postmaster: its memory says what it does */
+	TAP_ROLE_FIXED = 4,	 /* `kind` is all there is to know; memory is not read */
 	TAP_ROLE_POSTMASTER = 5, /* FIXED, and its children are backends */
 };
 
@@ -50,38 +50,38 @@ struct tap_identity {
 	__u32 change_count;
 	__u32 database;
 	__u32 user;
-	__u8 kind;  /* enum tap_kind */
-	__u8 state; /* enum tap_pg_state */
-	__u8 source; /* of query_id */
-	__u8 idle_state; /* state when the last statement was seen to have ended */
+	__u8 kind;		 /* enum tap_kind */
+	__u8 state;		 /* enum tap_pg_state */
+	__u8 source;		 /* of query_id */
+	__u8 idle_state;	 /* state when the last statement was seen to have ended */
 	__s64 activity_start_us; /* the engine's clock */
 	__u64 query_id;
 };
 TAP_ABI_SIZE(tap_identity, 32);
 
 /*
- * The kernel puts a value 8 bytes into a cache line. The head is ordered and padded so that each way begins at a line: what is
- * slow in a context switch is not the instructions but lines that another process has pushed out.
+ * The kernel puts a value 8 bytes into a cache line. The head is ordered and padded so that each way begins at a line:
+ * what is slow in a context switch is not the instructions but lines that another process has pushed out.
  */
 struct tap_task {
-	__u32 seq;        /* odd while the owning thread's switch writes */
+	__u32 seq;	  /* odd while the owning thread's switch writes */
 	__u32 read_epoch; /* the last snapshot that read this thread; written by the snapshot iterator alone */
 
-	__u64 last_ns;    /* scheduler clock up to which time is accounted */
-	__u64 arrival_ns; /* start of the run on a CPU that is accounted up to last_ns */
+	__u64 last_ns;	      /* scheduler clock up to which time is accounted */
+	__u64 arrival_ns;     /* start of the run on a CPU that is accounted up to last_ns */
 	__u64 status_address; /* the thread's status entry; 0 until it is known to be its own */
 	__u32 instance;
-	__s32 ns_pid; /* pid in its own namespace, as the engine knows it */
-	__u8 role;         /* enum tap_role */
-	__u8 off;          /* enum tap_off */
+	__s32 ns_pid;	   /* pid in its own namespace, as the engine knows it */
+	__u8 role;	   /* enum tap_role */
+	__u8 off;	   /* enum tap_off */
 	__u8 in_statement; /* the last boundary saw a statement running */
-	__u8 progress;     /* the running statement reports progress: its change count says nothing about statements */
+	__u8 progress;	   /* the running statement reports progress: its change count says nothing about statements */
 	__u8 current_way;  /* row the thread works for */
 	__u8 current_kind; /* its kind */
-	__u8 sleep_way;    /* row and wait the thread sleeps for; TAP_NO_WAY: none */
+	__u8 sleep_way;	   /* row and wait the thread sleeps for; TAP_NO_WAY: none */
 	__u8 sleep_wait;
 	__u8 next_victim;
-	__u8 idle_way;  /* the way of kind IDLE, and in it the wait for the client; TAP_NO_WAY: not there */
+	__u8 idle_way; /* the way of kind IDLE, and in it the wait for the client; TAP_NO_WAY: not there */
 	__u8 idle_wait;
 	__u8 last_way; /* of the last statement's row: most often it is the next one's */
 	__u8 pad[4];
@@ -91,11 +91,11 @@ struct tap_task {
 	struct tap_identity identity;
 	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
 	__u32 sleep_event;
-	__u64 wait_address;     /* its wait event word */
+	__u64 wait_address;	/* its wait event word */
 	__u64 activity_address; /* where the entry keeps the text of the current statement */
-	__u32 evictions;     /* so far, */
-	__u32 evicted_epoch; /* and read_epoch at the last one */
-	__u32 tags[TAP_WAYS]; /* of the ways' keys, to find one without touching them all; 0: free */
+	__u32 evictions;	/* so far, */
+	__u32 evicted_epoch;	/* and read_epoch at the last one */
+	__u32 tags[TAP_WAYS];	/* of the ways' keys, to find one without touching them all; 0: free */
 	__u64 pad3[2];
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
@@ -126,8 +126,8 @@ struct tap_task_record {
 	__u64 now_ns; /* scheduler clock when the record was taken */
 	__u64 last_ns;
 	__u64 arrival_ns;
-	__u64 last_arrival_ns; /* of the kernel, now */
-	__u64 last_queued_ns;  /* of the kernel, now: not 0 while on a run queue */
+	__u64 last_arrival_ns;	     /* of the kernel, now */
+	__u64 last_queued_ns;	     /* of the kernel, now: not 0 while on a run queue */
 	struct tap_counters seen;    /* at the last boundary */
 	struct tap_counters current; /* now; sum_exec_ns may lag by a tick while on a CPU */
 	struct tap_identity identity;
@@ -150,8 +150,8 @@ struct tap_instance {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
 	__u32 activity_size; /* bytes of a statement text in memory */
-	__u8 own_ids;        /* the engine computes no query ids: fingerprint every statement */
-	__u8 live;           /* the entry is in use */
+	__u8 own_ids;	     /* the engine computes no query ids: fingerprint every statement */
+	__u8 live;	     /* the entry is in use */
 	__u8 pad[2];
 };
 TAP_ABI_SIZE(tap_instance, 120);

@@ -101,8 +101,7 @@ void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event,
 	*ret_name = tap_arena_string(build->arena, event_name);
 }
 
-void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns,
-		       uint64_t sleeps)
+void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns, uint64_t sleeps)
 {
 	int64_t *value = ret->value;
 

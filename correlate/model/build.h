@@ -31,8 +31,7 @@ void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event,
 		     const char **ret_name);
 
 /* Time, bytes and counts of an account and its waits; calls and running are the caller's. */
-void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns,
-		       uint64_t sleeps);
+void tap_build_figures(struct tap_figures *ret, const struct tap_account *account, int64_t wait_ns, uint64_t sleeps);
 void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum tap_reason reason);
 void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from);
 

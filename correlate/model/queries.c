@@ -27,9 +27,11 @@ static uint64_t calls_of(const struct tap_snapshot *snapshot, const struct tap_r
 /* Commands that report progress bump the change count by themselves: it says nothing of statements. */
 static bool text_reports_progress(const char *text)
 {
-	static const char *const commands[] = { "copy ",    "vacuum",	"analyze", "create index", "create unique index",
-						"reindex ", "cluster",	"create table as", "base_backup", "call ",
-						"do ",	    "refresh " };
+	static const char *const commands[] = {
+		"copy ",    "vacuum",  "analyze",	  "create index", "create unique index",
+		"reindex ", "cluster", "create table as", "base_backup",  "call ",
+		"do ",	    "refresh "
+	};
 
 	for (size_t i = 0; text && i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!strncasecmp(text, commands[i], strlen(commands[i])))
@@ -51,7 +53,8 @@ static bool text_is_several(const char *text)
 	return false;
 }
 
-/* Whether the string that brought the row's statement held others: what the session showed, not what the engine keeps. */
+/* Whether the string that brought the row's statement held others: what the session showed, not what the engine keeps.
+ */
 static bool row_is_several(struct tap_build *build, const struct tap_row_key *row)
 {
 	struct tap_text_key key = { .instance = row->instance, .source = row->source, .query_id = row->query_id };
@@ -85,14 +88,14 @@ static void calls_fill(struct tap_build *build, struct tap_view_query *query, co
 	}
 	figures->value[TAP_FIGURE_RUNNING] = (int64_t)row->running;
 	if (options->exact_calls) {
-		figures->value[TAP_FIGURE_CALLS] = (int64_t)(calls_of(build->input->end, &row->key) -
-							     calls_of(build->input->begin, &row->key));
+		figures->value[TAP_FIGURE_CALLS] =
+			(int64_t)(calls_of(build->input->end, &row->key) - calls_of(build->input->begin, &row->key));
 		return;
 	}
 	if (options->calls_shed)
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_SHED);
-	else if (row_is_several(build, &row->key) ||
-		 (row->account.uncounted * UNCOUNTED_SHARE > row->account.calls && !text_reports_progress(query->query)))
+	else if (row_is_several(build, &row->key) || (row->account.uncounted * UNCOUNTED_SHARE > row->account.calls &&
+						      !text_reports_progress(query->query)))
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_PIPELINED);
 }
 

@@ -102,7 +102,8 @@ static uint64_t processes_of(const struct tap_snapshot *snapshot, uint32_t insta
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < snapshot->n_threads; i++)
-		count += snapshot->threads[i].instance == instance && snapshot->threads[i].tid == snapshot->threads[i].tgid;
+		count += snapshot->threads[i].instance == instance &&
+			 snapshot->threads[i].tid == snapshot->threads[i].tgid;
 	return count;
 }
 
@@ -134,8 +135,7 @@ static int instances_build(struct tap_build *build)
 	for (size_t i = 0; i < input->n_instances; i++) {
 		const struct tap_window_instance *instance = &input->instances[i];
 
-		if (instance->present &&
-		    (!input->options.instance || !strcmp(input->options.instance, instance->id)))
+		if (instance->present && (!input->options.instance || !strcmp(input->options.instance, instance->id)))
 			instance_fill(build, &view->instances[view->n_instances++], instance);
 	}
 	return build->arena->failed ? -ENOMEM : 0;
@@ -152,9 +152,9 @@ static int losses_build(struct tap_build *build)
 	for (int i = 0; i < TAP_LOSS_COUNT; i++)
 		view->losses[i] = (struct tap_view_loss){ loss_table[i].name, loss_table[i].meaning,
 							  end->losses[i] - begin->losses[i] };
-	view->losses[TAP_LOSS_COUNT] = (struct tap_view_loss){
-		"torn", "a thread switched whenever it was looked at: off by one switch", end->torn
-	};
+	view->losses[TAP_LOSS_COUNT] =
+		(struct tap_view_loss){ "torn", "a thread switched whenever it was looked at: off by one switch",
+					end->torn };
 	view->n_losses = TAP_LOSS_COUNT + 1;
 	return 0;
 }
@@ -183,7 +183,8 @@ static void absent_fill(struct tap_build *build)
 	view->n_absent = fixed;
 	if (view->bpf_cpu_percent < 0)
 		view->absent[view->n_absent++] =
-			(struct tap_absence){ "bpf_cpu_percent", "the kernel's BPF run statistics could not be switched on" };
+			(struct tap_absence){ "bpf_cpu_percent",
+					      "the kernel's BPF run statistics could not be switched on" };
 	if (view->trap_cpu_percent < 0)
 		view->absent[view->n_absent++] =
 			(struct tap_absence){ "trap_cpu_percent", "the cost of a trap could not be calibrated" };

@@ -41,8 +41,8 @@ struct tap_window_cost {
 struct tap_window_options {
 	const char *instance; /* NULL: all */
 	const char *database; /* NULL: all */
-	int sort;             /* enum tap_figure, or -1: the view's own order */
-	size_t limit;         /* 0: none */
+	int sort;	      /* enum tap_figure, or -1: the view's own order */
+	size_t limit;	      /* 0: none */
 	bool raw_text;
 	bool sessions;	  /* the view is one of sessions: they are read anew */
 	bool exact_calls; /* statement depth was on for the whole window */

@@ -131,7 +131,7 @@ def test_doctor_without_btf(dbtap, server):
 @pytest.mark.parametrize("where, words", (("/nonexistent/file", ("/nonexistent/file",)), ("/", ("/",)), ("/dev/full", ("/dev/full",))))
 def test_output_that_cannot_be_written(dbtap, server, where, words):
     began = time.monotonic()
-    one_line(dbtap("queries", "--duration", 5, "--instance", server.instance, "-o", where), FAILED, *words)
+    one_line(dbtap("queries", "--duration", 1 if where == "/dev/full" else 5, "--instance", server.instance, "-o", where), FAILED, *words)
     # Found before the wait, not after it, where that can be known.
     assert where == "/dev/full" or time.monotonic() - began < 4
 
@@ -239,13 +239,14 @@ def test_kill_at_any_moment(dbtap, server):
     assert not dbtap_process.wait_for_none(dbtap_process.program_ids)
 
 
-@pytest.fixture(scope="module")
-def strange_build(server_folder):
+@pytest.fixture
+def strange_build(make_server, server_folder):
     """A server whose binary lacks a variable dbtap looks for: one letter of its name in the symbol table is another."""
     folder = os.path.join(server_folder.path, "strange")
+    shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(os.path.dirname(server_folder.binaries), os.path.join(folder, "15"), symlinks=True)
     binary = os.path.join(folder, "15/bin/postgres")
-    with open(binary, "rb") as file:
+    with open(os.path.join(server_folder.binaries, "postgres"), "rb") as file:
         content = file.read()
     assert content.count(b"\0MyBEEntry\0") >= 1
     with open(binary, "wb") as file:
@@ -253,11 +254,9 @@ def strange_build(server_folder):
     original = server_folder.binaries
     server_folder.binaries = os.path.join(folder, "15/bin")
     try:
-        strange = server_folder.server()
+        yield make_server()
     finally:
         server_folder.binaries = original
-    yield strange
-    strange.stop()
 
 
 def test_unknown_build_is_refused(dbtap, strange_build):

@@ -32,6 +32,23 @@ def test_constants_are_folded(dbtap, plain_server, connect):
     assert traced.document["overhead"]["fingerprint_cpu_percent"] > 0
 
 
+@pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))
+def test_calls_by_own_ids(dbtap, plain_server, load, protocol):
+    """Without an engine's id calls are counted as with one, against what pgbench says it did."""
+    with trace.window(dbtap, plain_server, "--no-connect") as traced:
+        done = load.pgbench(plain_server, "-M", protocol, "-c", 2, "-t", 1500,
+                            script="\\set n random(1, 1000)\nselect name from items where id = :n;\nselect count(*) from items where id < :n;\n").wait()
+    for text in ("select name from items", "select count(*) from items"):
+        row = trace.one(traced.document, text, kind="client")
+        assert row["query_id_source"] == "own" and "calls" in row, row
+        trace.assert_near(row["calls"], done["transactions"], 0.005, what=text)
+    # One statement, few and far between, is no pipeline.
+    with trace.window(dbtap, plain_server, "--no-connect") as traced:
+        load.pgbench(plain_server, "-M", protocol, "-c", 1, "-t", 3, script="select max(id), min(id) from items;\n").wait()
+    assert trace.one(traced.document, "select max", kind="client").get("calls") in ((3, 4) if protocol == "prepared" else (3,)), \
+        trace.describe(traced.document)  # to prepare is a round of its own
+
+
 def test_lists_and_comments_are_folded(dbtap, plain_server):
     def statements():
         for n in range(1, 60):

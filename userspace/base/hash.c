@@ -78,8 +78,7 @@ static int grow(struct tap_hash *hash, const void *items, size_t item_size)
 	for (size_t i = 0; i < hash->n_slots; i++) {
 		if (!hash->slots[i])
 			continue;
-		slot_fill(slots, n_slots,
-			  tap_hash_bytes(item_at(items, item_size, hash->slots[i] - 1), hash->key_size),
+		slot_fill(slots, n_slots, tap_hash_bytes(item_at(items, item_size, hash->slots[i] - 1), hash->key_size),
 			  hash->slots[i]);
 	}
 	free(hash->slots);

@@ -15,7 +15,7 @@
 
 struct tap_hash {
 	uint32_t *slots; /* place + 1; 0: free */
-	size_t n_slots;  /* a power of two, or 0 */
+	size_t n_slots;	 /* a power of two, or 0 */
 	size_t count;
 	size_t key_size;
 };
@@ -30,7 +30,8 @@ uint64_t tap_hash_bytes(const void *bytes, size_t size);
 size_t tap_hash_find(const struct tap_hash *hash, const void *items, size_t item_size, const void *key);
 
 /*
- * Enters items[place], whose key must not be there yet and must already be in the array. 0, or -ENOMEM with nothing changed.
+ * Enters items[place], whose key must not be there yet and must already be in the array. 0, or -ENOMEM with nothing
+ * changed.
  */
 int tap_hash_add(struct tap_hash *hash, const void *items, size_t item_size, size_t place);
 

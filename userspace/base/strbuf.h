@@ -2,9 +2,9 @@
 /*
  * strbuf.h - a growing byte string.
  *
- * Invariants: `data` is always NUL-terminated at data[size] and never NULL, also before the first append (it then points
- * to a shared empty string); `size` does not count the NUL. A failed allocation sets `failed`, later appends do nothing,
- * and the owner checks it once at the end: what was appended before stays.
+ * Invariants: `data` is always NUL-terminated at data[size] and never NULL, also before the first append (it then
+ * points to a shared empty string); `size` does not count the NUL. A failed allocation sets `failed`, later appends do
+ * nothing, and the owner checks it once at the end: what was appended before stays.
  */
 #ifndef TAP_USERSPACE_BASE_STRBUF_H
 #define TAP_USERSPACE_BASE_STRBUF_H
@@ -16,7 +16,7 @@ struct tap_strbuf {
 	char *data;
 	size_t size;
 	size_t capacity; /* bytes allocated, 0 while `data` is the shared empty string */
-	bool failed;     /* out of memory at some append */
+	bool failed;	 /* out of memory at some append */
 };
 
 void tap_strbuf_init(struct tap_strbuf *buf);

@@ -33,8 +33,8 @@ enum {
 /* Nanoseconds of one run of a program, as the kernel's run statistics see it. */
 struct switch_cost {
 	double empty_ns;
-	double untracked_ns; /* net of the empty program */
-	double tracked_ns;   /* net of the empty program */
+	double untracked_ns;  /* net of the empty program */
+	double tracked_ns;    /* net of the empty program */
 	double tracked_share; /* of all switches */
 };
 
@@ -98,8 +98,8 @@ static void on_progress(void *context, uint32_t done, uint32_t total)
 }
 
 /* Mean time of a run over a while; `stats` tells runs and time so far. */
-static double sample_ns(struct tap_tracer *tracer,
-			int (*stats)(const struct tap_tracer *, uint64_t *, uint64_t *), uint64_t *ret_runs)
+static double sample_ns(struct tap_tracer *tracer, int (*stats)(const struct tap_tracer *, uint64_t *, uint64_t *),
+			uint64_t *ret_runs)
 {
 	uint64_t runs_before = 0, runs_after = 0, ns_before = 0, ns_after = 0;
 
@@ -181,7 +181,8 @@ static int measure_tracked(struct bench *bench, double untracked_ns, struct swit
 	ret->untracked_ns = untracked_ns;
 	ret->tracked_share = runs ? (double)tracked * SWITCH_SAMPLE_MS / all_ms / (double)runs : 0;
 	if (ret->tracked_share > 0)
-		ret->tracked_ns = (mean_ns - ret->empty_ns - (1 - ret->tracked_share) * untracked_ns) / ret->tracked_share;
+		ret->tracked_ns =
+			(mean_ns - ret->empty_ns - (1 - ret->tracked_share) * untracked_ns) / ret->tracked_share;
 	return 0;
 }
 
@@ -258,14 +259,17 @@ static void print_text(const struct bench_load *loads, size_t count, struct tap_
 
 		tap_strbuf_printf(out, "%s: %.0f transactions/s without, %.0f with the tracer\n", load->name,
 				  load->result.real.off_per_second, load->result.real.on_per_second);
-		tap_strbuf_printf(out, "  overhead      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs)\n", lost.value,
-				  lost.low, lost.high, load->result.real_pairs);
-		tap_strbuf_printf(out, "  null run      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs, nothing attached)\n",
-				  null_lost.value, null_lost.low, null_lost.high, load->result.null_pairs);
+		tap_strbuf_printf(out, "  overhead      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs)\n",
+				  lost.value, lost.low, lost.high, load->result.real_pairs);
+		tap_strbuf_printf(
+			out,
+			"  null run      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs, nothing attached)\n",
+			null_lost.value, null_lost.low, null_lost.high, load->result.null_pairs);
 		tap_strbuf_printf(out, "  quartiles of on/off  %.4f %.4f %.4f\n", load->result.real.quartile[0],
 				  load->result.real.quartile[1], load->result.real.quartile[2]);
 		tap_strbuf_printf(out,
-				  "  a switch      %.0f ns tracked, %.0f ns untracked, net of an empty program (%.0f ns); %.0f %% "
+				  "  a switch      %.0f ns tracked, %.0f ns untracked, net of an empty program (%.0f "
+				  "ns); %.0f %% "
 				  "of the switches are tracked\n",
 				  load->cost.tracked_ns, load->cost.untracked_ns, load->cost.empty_ns,
 				  100 * load->cost.tracked_share);
@@ -388,8 +392,10 @@ static int run(const struct tap_options *options)
 const struct tap_command tap_command_bench = {
 	.name = "bench",
 	.summary = "what tracing costs on this host: `bench overhead`",
-	.description = "Starts a throwaway PostgreSQL, saturates it, and attaches and destroys the tracer's links in turn, 400 times and\n"
-		       "more, with a null run beside it. Prints the loss of throughput with its 95 % interval and the time of a\n"
+	.description = "Starts a throwaway PostgreSQL, saturates it, and attaches and destroys the tracer's links in "
+		       "turn, 400 times and\n"
+		       "more, with a null run beside it. Prints the loss of throughput with its 95 % interval and the "
+		       "time of a\n"
 		       "context switch in the tracer, net of an empty program.",
 	.arguments = " overhead",
 	.options = TAP_OPTIONS_OUTPUT | TAP_OPTIONS_BENCH,

@@ -83,7 +83,8 @@ static int run(const struct tap_options *options)
 const struct tap_command tap_command_demo = {
 	.name = "demo",
 	.summary = "trace what is here, or a throwaway PostgreSQL under load",
-	.description = "Traces the instances of this host; with none, starts a throwaway PostgreSQL with a mixed load in a temporary\n"
+	.description = "Traces the instances of this host; with none, starts a throwaway PostgreSQL with a mixed load "
+		       "in a temporary\n"
 		       "folder, traces that, and removes it again. Prints the queries view.",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_DEMO,

@@ -48,13 +48,16 @@ static void settings_check(struct tap_pg_conn *conn, struct tap_strbuf *out)
 		return;
 	}
 	if (!settings.query_ids)
-		tap_strbuf_add_string(out, "       advice: compute_query_id = on (ALTER SYSTEM and reload, no restart): engine ids "
-					   "instead of own fingerprints, which cost 0.5 to 4 us a statement\n");
+		tap_strbuf_add_string(
+			out, "       advice: compute_query_id = on (ALTER SYSTEM and reload, no restart): engine ids "
+			     "instead of own fingerprints, which cost 0.5 to 4 us a statement\n");
 	if (!settings.track_activities)
-		tap_strbuf_add_string(out, "       advice: track_activities = on: without it no statement can be told apart\n");
+		tap_strbuf_add_string(
+			out, "       advice: track_activities = on: without it no statement can be told apart\n");
 	if (!settings.has_statements)
-		tap_strbuf_add_string(out, "       note: pg_stat_statements is not installed in this database: texts longer than "
-					   "track_activity_query_size stay cut\n");
+		tap_strbuf_add_string(
+			out, "       note: pg_stat_statements is not installed in this database: texts longer than "
+			     "track_activity_query_size stay cut\n");
 	if (!settings.reads_all_stats)
 		tap_strbuf_add_string(out, "       advice: grant pg_monitor to the role dbtap logs in as\n");
 	tap_pg_settings_done(&settings);
@@ -108,14 +111,15 @@ static bool target_check(const struct tap_options *options, const struct tap_tar
 		tap_strbuf_add_char(out, '\n');
 		return false;
 	}
-	tap_strbuf_printf(out, "  ok   %s: PostgreSQL %s, pid %d, port %d, data ", target->id, target->version, target->pid,
-			  target->port);
+	tap_strbuf_printf(out, "  ok   %s: PostgreSQL %s, pid %d, port %d, data ", target->id, target->version,
+			  target->pid, target->port);
 	add_safe(out, target->data_dir);
 	tap_strbuf_printf(out, "\n       build id %s; layout: %s\n", *target->build_id ? target->build_id : "none",
 			  target->layout_source);
 	tap_strbuf_printf(out, "       query ids: %s; statement depth: %s\n",
 			  target->query_ids ? "the engine's" : "own fingerprints",
-			  target->end_command_offset ? "yes, one trap a statement (0.3 to 0.7 us)" : "no, EndCommand is not exported");
+			  target->end_command_offset ? "yes, one trap a statement (0.3 to 0.7 us)"
+						     : "no, EndCommand is not exported");
 	connection_check(options, target, out);
 	return true;
 }
@@ -153,7 +157,8 @@ static int run(const struct tap_options *options)
 	tap_strbuf_init(&out);
 	if (host_check(&out))
 		status = targets_check(options, &out);
-	tap_strbuf_add_string(&out, "cost: `dbtap bench overhead` measures it on this host; every view prints its own\n");
+	tap_strbuf_add_string(&out,
+			      "cost: `dbtap bench overhead` measures it on this host; every view prints its own\n");
 	wrote = tap_run_write(options, &out);
 	tap_strbuf_done(&out);
 	return wrote == TAP_EXIT_OK ? status : wrote;
@@ -162,7 +167,8 @@ static int run(const struct tap_options *options)
 const struct tap_command tap_command_doctor = {
 	.name = "doctor",
 	.summary = "what this host and its databases allow, and what is missing",
-	.description = "Probes the kernel, finds the instances, checks how each can be read, and says what is worth changing.",
+	.description =
+		"Probes the kernel, finds the instances, checks how each can be read, and says what is worth changing.",
 	.arguments = "",
 	.options = TAP_OPTIONS_SELECT,
 	.run = run,

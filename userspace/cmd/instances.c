@@ -15,7 +15,8 @@ static int run(const struct tap_options *options)
 const struct tap_command tap_command_instances = {
 	.name = "instances",
 	.summary = "the database instances of this host",
-	.description = "Finds every PostgreSQL instance on this host by its processes and prints its name, version, port, folder and\n"
+	.description = "Finds every PostgreSQL instance on this host by its processes and prints its name, version, "
+		       "port, folder and\n"
 		       "connection, with what its processes used in 0.2 s (or --duration).",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,

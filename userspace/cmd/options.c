@@ -139,7 +139,8 @@ static int parse_dsn(struct tap_options *options, const char *name, const char *
 
 	if (!equals || equals == text || !equals[1])
 		return tap_error_set(err, -EINVAL,
-				     "--%s wants INSTANCE=CONNINFO, such as postgres-5432=\"dbname=app user=monitor\"", name);
+				     "--%s wants INSTANCE=CONNINFO, such as postgres-5432=\"dbname=app user=monitor\"",
+				     name);
 	if (options->n_dsns == TAP_DSNS_MAX)
 		return tap_error_set(err, -EINVAL, "more than %d --%s", TAP_DSNS_MAX, name);
 	instance = strndup(text, (size_t)(equals - text));
@@ -191,7 +192,8 @@ static int parse_load(struct tap_options *options, const char *name, const char 
 }
 
 #define FLAG(field) \
-	static int parse_##field(struct tap_options *options, const char *name, const char *text, struct tap_error *err) \
+	static int parse_##field(struct tap_options *options, const char *name, const char *text, \
+				 struct tap_error *err) \
 	{ \
 		(void)name; \
 		(void)text; \
@@ -208,23 +210,29 @@ FLAG(help)
 
 static const struct option_info infos[] = {
 	{ "duration", 'd', "SECS", TAP_OPTIONS_VIEW, "how long to observe (10)", parse_duration },
-	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "time between two looks: screens of top, new instances (1)", parse_interval },
+	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP,
+	  "time between two looks: screens of top, new instances (1)", parse_interval },
 	{ "format", 'f', "FORMAT", TAP_OPTIONS_OUTPUT, "text, json or csv (text)", parse_format },
-	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT, "write there instead of standard output, with mode 0600", parse_output },
-	{ "instance", 0, "NAME", TAP_OPTIONS_SELECT, "only this instance, as `dbtap instances` names it", parse_instance },
+	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT, "write there instead of standard output, with mode 0600",
+	  parse_output },
+	{ "instance", 0, "NAME", TAP_OPTIONS_SELECT, "only this instance, as `dbtap instances` names it",
+	  parse_instance },
 	{ "database", 0, "NAME", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "only rows of this database", parse_database },
-	{ "limit", 'n', "N", TAP_OPTIONS_VIEW, "at most so many rows; 0: all (text 20, json and csv all)", parse_limit },
+	{ "limit", 'n', "N", TAP_OPTIONS_VIEW, "at most so many rows; 0: all (text 20, json and csv all)",
+	  parse_limit },
 	{ "sort", 0, "FIGURE", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "largest first by this figure, such as cpu_ns",
 	  parse_sort },
-	{ "raw-text", 0, NULL, TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "show query texts with their literals", parse_raw_text },
+	{ "raw-text", 0, NULL, TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "show query texts with their literals",
+	  parse_raw_text },
 	{ "depth", 0, "DEPTH", TAP_OPTIONS_TRACE, "ambient (no probe in the database) or statement (exact calls)",
 	  parse_depth },
-	{ "budget", 0, "PERCENT", TAP_OPTIONS_TRACE, "of one core, above which probes are taken off (5 at statement depth)",
-	  parse_budget },
+	{ "budget", 0, "PERCENT", TAP_OPTIONS_TRACE,
+	  "of one core, above which probes are taken off (5 at statement depth)", parse_budget },
 	{ "no-connect", 0, NULL, TAP_OPTIONS_SELECT, "do not log in to the servers: memory only", parse_no_connect },
 	{ "dsn", 0, "NAME=CONNINFO", TAP_OPTIONS_SELECT,
 	  "how to log in to an instance; no password in it (use pgpass or a service file)", parse_dsn },
-	{ "max-rows", 0, "N", TAP_OPTIONS_TRACE, "rows the kernel side keeps for ended sessions (32768)", parse_max_rows },
+	{ "max-rows", 0, "N", TAP_OPTIONS_TRACE, "rows the kernel side keeps for ended sessions (32768)",
+	  parse_max_rows },
 	{ "max-waits", 0, "N", TAP_OPTIONS_TRACE, "... and their wait events (65536)", parse_max_waits },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
 	{ "keep", 0, NULL, TAP_OPTIONS_DEMO, "leave the throwaway server running", parse_keep },
@@ -371,7 +379,9 @@ struct tap_window_options tap_options_window(const struct tap_options *options, 
 		.instance = options->instance,
 		.database = options->database,
 		.sort = options->sort,
-		.limit = options->limit >= 0 ? (size_t)options->limit : text ? TEXT_LIMIT : 0,
+		.limit = options->limit >= 0 ? (size_t)options->limit
+			 : text		     ? TEXT_LIMIT
+					     : 0,
 		.raw_text = options->raw_text,
 	};
 }

@@ -61,7 +61,8 @@ struct tap_options {
 };
 
 /*
- * Parses what follows the command's name. -EINVAL with one line in err for anything wrong. The result borrows from argv.
+ * Parses what follows the command's name. -EINVAL with one line in err for anything wrong. The result borrows from
+ * argv.
  */
 int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const *argv, struct tap_options *ret,
 		      struct tap_error *err);

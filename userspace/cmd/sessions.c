@@ -11,7 +11,8 @@ static int run(const struct tap_options *options)
 const struct tap_command tap_command_sessions = {
 	.name = "sessions",
 	.summary = "what each process and session is doing",
-	.description = "Observes for a while, then prints each session and background process as it is at the end, with what it used\n"
+	.description = "Observes for a while, then prints each session and background process as it is at the end, "
+		       "with what it used\n"
 		       "meanwhile. Works without a connection to the server.",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,

@@ -78,7 +78,8 @@ void tap_cost_end(const struct tap_cost *cost, const struct tap_tracer *tracer, 
 	ret->tool_rss_bytes = resident_bytes();
 }
 
-double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t *hits, int64_t *wall_ns)
+double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t *hits,
+			  int64_t *wall_ns)
 {
 	uint64_t hits_now = hits_of(tracer);
 	int64_t now = clock_ns(CLOCK_MONOTONIC);

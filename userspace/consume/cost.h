@@ -32,6 +32,7 @@ void tap_cost_end(const struct tap_cost *cost, const struct tap_tracer *tracer, 
 double tap_cost_calibrate_trap(struct tap_tracer *tracer);
 
 /* Percent of one core that traps took since `*hits` at `*wall_ns`; moves both to now. Negative: not known. */
-double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t *hits, int64_t *wall_ns);
+double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t *hits,
+			  int64_t *wall_ns);
 
 #endif

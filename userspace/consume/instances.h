@@ -35,7 +35,8 @@ void tap_instances_init(struct tap_instances *instances, const struct tap_live_o
 void tap_instances_done(struct tap_instances *instances);
 
 /*
- * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old place.
+ * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old
+ * place.
  */
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
 /* Adopts again what is not adopted yet. */

@@ -18,7 +18,7 @@
 #endif
 
 enum {
-	STEP_MS = 100,	      /* how long a signal may go unnoticed */
+	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
 };
@@ -78,10 +78,12 @@ static int none_found(const struct tap_live *live, struct tap_error *err)
 	if (live->instances.n_refused)
 		return tap_error_set(err, -EOPNOTSUPP, "%s", live->instances.refused);
 	if (live->options.instance)
-		return tap_error_set(err, -ENOENT, "no instance is called %s: `dbtap instances` lists those of this host",
+		return tap_error_set(err, -ENOENT,
+				     "no instance is called %s: `dbtap instances` lists those of this host",
 				     live->options.instance);
-	return tap_error_set(err, -ENOENT,
-			     "no database instance found on this host: start one, or run `dbtap demo` to see one traced");
+	return tap_error_set(
+		err, -ENOENT,
+		"no database instance found on this host: start one, or run `dbtap demo` to see one traced");
 }
 
 static int find(struct tap_live *live, struct tap_error *err)

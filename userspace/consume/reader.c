@@ -144,7 +144,8 @@ static int map_read(struct tap_reader *reader, enum tap_tracer_map map, size_t k
 		}
 		first = false;
 		for (uint32_t i = 0; i < count; i++) {
-			int status = add(snapshot, reader->keys + i * key_size, reader->values + i * value_size, parity);
+			int status =
+				add(snapshot, reader->keys + i * key_size, reader->values + i * value_size, parity);
 
 			if (status)
 				return status;

@@ -17,7 +17,8 @@ int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct ta
 /* NULL is fine. */
 void tap_reader_free(struct tap_reader *reader);
 
-/* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed. */
+/* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed.
+ */
 int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct tap_error *err);
 
 /* Moves the texts that arrived into `texts`. */

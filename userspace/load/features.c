@@ -95,21 +95,22 @@ static bool probe_task_io(void)
 const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 	[TAP_FEATURE_KERNEL] = { "kernel 5.15 or newer", "everything", "boot a newer kernel", true, probe_kernel },
 	[TAP_FEATURE_BTF] = { "kernel type information (/sys/kernel/btf/vmlinux)", "everything",
-			      "boot a kernel built with CONFIG_DEBUG_INFO_BTF (every distribution's is)", true, probe_btf },
-	[TAP_FEATURE_PRIVILEGE] = { "root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH", "everything",
-				    "run dbtap as root", true, tap_privilege_suffices },
-	[TAP_FEATURE_TASK_STORAGE] = { "BPF task storage", "everything", "boot a kernel from 5.13 on with CONFIG_BPF_SYSCALL",
-				       true, probe_task_storage },
+			      "boot a kernel built with CONFIG_DEBUG_INFO_BTF (every distribution's is)", true,
+			      probe_btf },
+	[TAP_FEATURE_PRIVILEGE] = { "root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+				    "everything", "run dbtap as root", true, tap_privilege_suffices },
+	[TAP_FEATURE_TASK_STORAGE] = { "BPF task storage", "everything",
+				       "boot a kernel from 5.13 on with CONFIG_BPF_SYSCALL", true, probe_task_storage },
 	[TAP_FEATURE_RINGBUF] = { "BPF ring buffer", "query texts", "boot a kernel from 5.8 on", true, probe_ringbuf },
 	[TAP_FEATURE_CLOCK] = { "a scheduler clock that all CPUs share", "off-CPU times",
-				"times of threads that move between CPUs may be off; boot with a stable clock source", false,
-				probe_clock },
+				"times of threads that move between CPUs may be off; boot with a stable clock source",
+				false, probe_clock },
 	[TAP_FEATURE_BPF_LOOP] = { "bpf_loop (5.17)", "own fingerprints",
 				   "queries without an engine id are one row a user; set compute_query_id = on", false,
 				   probe_bpf_loop },
 	[TAP_FEATURE_UPROBE] = { "uprobes", "--depth statement", "only --depth ambient works", false, probe_uprobe },
-	[TAP_FEATURE_STATS] = { "BPF run statistics", "the overhead figures", "the cost of the BPF programs is not shown",
-				false, probe_stats },
+	[TAP_FEATURE_STATS] = { "BPF run statistics", "the overhead figures",
+				"the cost of the BPF programs is not shown", false, probe_stats },
 	[TAP_FEATURE_TASKSTATS_IO] = { "task I/O accounting", "rchar, read and dirtied bytes",
 				       "boot a kernel with CONFIG_TASK_IO_ACCOUNTING", false, probe_task_io },
 };
@@ -127,8 +128,7 @@ int tap_features_require(struct tap_error *err)
 {
 	/* Rights first: without them the other probes fail for the wrong reason. */
 	if (!tap_privilege_suffices())
-		return tap_error_set(err, -EPERM, "dbtap needs %s: %s",
-				     tap_feature_infos[TAP_FEATURE_PRIVILEGE].name,
+		return tap_error_set(err, -EPERM, "dbtap needs %s: %s", tap_feature_infos[TAP_FEATURE_PRIVILEGE].name,
 				     tap_feature_infos[TAP_FEATURE_PRIVILEGE].without);
 	for (int i = 0; i < TAP_FEATURE_COUNT; i++) {
 		if (tap_feature_infos[i].required && !tap_feature_has(i))

@@ -28,7 +28,7 @@ struct tap_feature_info {
 	const char *name;
 	const char *needed_for;
 	const char *without; /* what to do, or what is lost without it */
-	bool required;       /* ambient depth cannot do without */
+	bool required;	     /* ambient depth cannot do without */
 	bool (*probe)(void);
 };
 

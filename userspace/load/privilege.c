@@ -13,8 +13,8 @@
 static const int needed[] = { CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH };
 
 /* SETUID and SETGID: peer authentication as the server's own user; KILL: stopping a throwaway server of demo. */
-static const int kept[] = { CAP_BPF,	CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE,
-			    CAP_SETUID, CAP_SETGID,  CAP_KILL };
+static const int kept[] = { CAP_BPF,	      CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH,
+			    CAP_DAC_OVERRIDE, CAP_SETUID,  CAP_SETGID,	   CAP_KILL };
 
 struct sets {
 	struct __user_cap_header_struct header;
@@ -64,7 +64,8 @@ int tap_privilege_drop(struct tap_error *err)
 
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
 		if (!is_kept(capability))
-			prctl(PR_CAPBSET_DROP, capability); /* without CAP_SETPCAP it fails, and there is less to drop */
+			prctl(PR_CAPBSET_DROP,
+			      capability); /* without CAP_SETPCAP it fails, and there is less to drop */
 	}
 	status = sets_get(&sets);
 	for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {

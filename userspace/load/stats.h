@@ -2,9 +2,9 @@
 /*
  * stats.h - switching the kernel's run statistics of BPF programs on and off after the rights for it were given up.
  *
- * Statistics cost something at every run of every program, so they are on for short samples only; switching them on takes
- * CAP_SYS_ADMIN, which dbtap drops. A child process keeps that right and does nothing else: it reads one byte from a
- * socket, switches, and answers. It holds no other descriptor and ends with its parent.
+ * Statistics cost something at every run of every program, so they are on for short samples only; switching them on
+ * takes CAP_SYS_ADMIN, which dbtap drops. A child process keeps that right and does nothing else: it reads one byte
+ * from a socket, switches, and answers. It holds no other descriptor and ends with its parent.
  */
 #ifndef TAP_USERSPACE_LOAD_STATS_H
 #define TAP_USERSPACE_LOAD_STATS_H

@@ -60,9 +60,14 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 static void programs_choose(struct tracer_bpf *skeleton)
 {
 	struct bpf_program *programs[] = {
-		skeleton->progs.on_sched_switch, skeleton->progs.on_sched_process_fork,
-		skeleton->progs.on_sched_process_exec, skeleton->progs.on_tick, skeleton->progs.adopt,
-		skeleton->progs.snapshot, skeleton->progs.on_end_command, skeleton->progs.empty_sched_switch,
+		skeleton->progs.on_sched_switch,
+		skeleton->progs.on_sched_process_fork,
+		skeleton->progs.on_sched_process_exec,
+		skeleton->progs.on_tick,
+		skeleton->progs.adopt,
+		skeleton->progs.snapshot,
+		skeleton->progs.on_end_command,
+		skeleton->progs.empty_sched_switch,
 	};
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
@@ -92,12 +97,14 @@ static int load(struct tap_tracer *tracer, const struct tap_tracer_options *opti
 	tracer->skeleton->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
 	status = tracer_bpf__load(tracer->skeleton);
 	if (status == -EPERM)
-		return tap_error_set(err, status,
-				     "the kernel refused to load the BPF programs (Operation not permitted): run dbtap as root");
+		return tap_error_set(
+			err, status,
+			"the kernel refused to load the BPF programs (Operation not permitted): run dbtap as root");
 	if (status)
-		return tap_error_set(err, status,
-				     "the kernel refused to load the BPF programs (%s): `dbtap doctor` tells what it lacks",
-				     strerror(-status));
+		return tap_error_set(
+			err, status,
+			"the kernel refused to load the BPF programs (%s): `dbtap doctor` tells what it lacks",
+			strerror(-status));
 	return 0;
 }
 
@@ -308,8 +315,9 @@ int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)
 	for (int i = 0; i < 2; i++)
 		usleep(50);
 	if (status || !tracer->skeleton->bss->clock_pair.monotonic_ns)
-		return tap_error_set(err, status ? status : -EIO,
-				     "the context switch program does not run: is another tracer holding the tracepoint?");
+		return tap_error_set(
+			err, status ? status : -EIO,
+			"the context switch program does not run: is another tracer holding the tracepoint?");
 	return 0;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tracer.h - the BPF side as an object in stages: open (load), attach, add instances, gate; and what a reader needs of it.
+ * tracer.h - the BPF side as an object in stages: open (load), attach, add instances, gate; and what a reader needs of
+ * it.
  *
- * Everything is detached when the object is freed or the process ends: links and maps live on its file descriptors only.
+ * Everything is detached when the object is freed or the process ends: links and maps live on its file descriptors
+ * only.
  */
 #ifndef TAP_USERSPACE_LOAD_TRACER_H
 #define TAP_USERSPACE_LOAD_TRACER_H
@@ -34,8 +36,8 @@ void tap_tracer_detach(struct tap_tracer *tracer);
 void tap_tracer_set_gate(struct tap_tracer *tracer, bool open);
 
 /*
- * Makes the kernel side know an instance; `index` (below TAP_INSTANCES_MAX) is its number in every record. Reusing an index
- * replaces it.
+ * Makes the kernel side know an instance; `index` (below TAP_INSTANCES_MAX) is its number in every record. Reusing an
+ * index replaces it.
  */
 int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const struct tap_instance *instance,
 			    struct tap_error *err);

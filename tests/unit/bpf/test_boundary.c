@@ -121,11 +121,26 @@ static void assert_wait(const struct tap_row *row, __u32 event, __u64 count, __s
 	ck_assert_int_eq(wait_in(row, event).ns, ns);
 }
 
+/* What the head of a thread's storage knows of its ways is so. */
+static void assert_head(const struct tap_task *account)
+{
+	for (__u32 i = 0; i < TAP_WAYS; i++) {
+		const struct tap_way *way = &account->ways[i];
+
+		ck_assert_int_eq(way_is_free(way), !account->tags[i]);
+		for (__u32 j = 0; j < i && !way_is_free(way); j++)
+			ck_assert(!way_is_of(&account->ways[j], &way->key));
+	}
+	if (account->idle_way != TAP_NO_WAY)
+		ck_assert_uint_eq(account->ways[account->idle_way].key.kind, TAP_KIND_IDLE);
+}
+
 /* Every nanosecond since the fork is in exactly one place. */
 static void assert_conserved(void)
 {
 	__s64 sum = 0;
 
+	assert_head(pg_account(&backend));
 	take();
 	for (size_t i = 0; i < taken.rows.count; i++)
 		sum += tap_row_elapsed_ns(&taken.rows.rows[i]);
@@ -378,12 +393,14 @@ START_TEST(test_lost_texts_are_counted)
 	pg_sleep_for(&backend, IO_EVENT, 6, 0);
 	ck_assert_uint_eq(losses[TAP_LOSS_RING_FULL], 1);
 	ck_assert_uint_eq(kernel.ring.sent, 0);
-	pg_status_of(&backend)->activity = 1; /* nowhere */
+	kernel.ring.full = false;
+	pg_account(&backend)->activity_address = 1; /* nowhere */
 	pg_report_running(&backend, "select 6");
 	pg_report_query_id(&backend, 84);
 	pg_cpu(&backend, 5);
 	pg_sleep_for(&backend, IO_EVENT, 6, 0);
 	ck_assert_uint_eq(losses[TAP_LOSS_TEXT_FAILED], 1);
+	ck_assert_uint_eq(kernel.ring.sent, 0);
 	assert_conserved();
 	ck_assert_uint_eq(statement(84)->account.cpu_ns, 5);
 }

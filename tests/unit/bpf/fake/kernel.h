@@ -319,6 +319,12 @@ static inline void bpf_ringbuf_submit(const void *event, __u64 flags)
 	kernel.ring.sent++;
 }
 
+static inline void bpf_ringbuf_discard(const void *event, __u64 flags)
+{
+	(void)event;
+	(void)flags;
+}
+
 static inline long bpf_seq_write(struct seq_file *seq, const void *bytes, __u32 size)
 {
 	if (size > sizeof(seq->bytes) - seq->size)

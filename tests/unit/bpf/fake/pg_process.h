@@ -23,19 +23,22 @@ enum {
 	PG_TEXT_SIZE = 1024,
 };
 
-/* The entry this server has: not one of a real version, on purpose. */
+/* The entry of this server: it begins as in all versions, what follows is nobody's, on purpose. */
 struct pg_status {
 	__u32 change_count;
 	__s32 pid;
 	__s32 type;
+	__u32 pad;
+	__s64 proc_start;
+	__s64 xact_start;
+	__s64 activity_start;
+	__s64 state_start;
 	__u32 database;
 	__u32 user;
-	__u32 state;
 	__u32 progress;
-	__u32 pad;
-	__s64 activity_start;
-	__u64 query_id;
+	__u32 state;
 	__u64 activity;
+	__u64 query_id;
 };
 
 enum {
@@ -258,7 +261,7 @@ static inline void pg_postmaster_init(struct pg_process *postmaster)
 	pg_process_init(postmaster, 100);
 	account->role = TAP_ROLE_POSTMASTER;
 	account->identity.kind = TAP_KIND_POSTMASTER;
-	account->current_way = account->sleep_way = account->idle_way = TAP_NO_WAY;
+	account->current_way = account->sleep_way = account->idle_way = account->last_way = TAP_NO_WAY;
 	account->ns_pid = 100;
 	postmaster->task.storage = account;
 }

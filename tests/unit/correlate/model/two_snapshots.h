@@ -15,7 +15,7 @@
 
 enum {
 	CLIENT_READ = 0x06000000,
-	TRANSACTIONID = 0x03000004, /* Lock */
+	TRANSACTIONID = 0x03000005, /* Lock */
 	ACTIVITY = 0x05000000,
 	APP = 5, /* database */
 	OTHER = 6,
