@@ -43,13 +43,13 @@ static struct event_key key_of(const struct tap_row_key *row, uint32_t event)
 				   .idle = row_is_idle(row) || tap_pg_wait_event_is_idle_class(event) };
 }
 
-static struct event *event_get(struct event_list *list, const struct event_key *key)
+static struct event *event_get(struct event_list *list, const struct event_key *key, const struct tap_row *row)
 {
 	size_t place = tap_hash_find(&list->index, list->items, sizeof(*list->items), key);
 
 	if (place != TAP_HASH_NONE)
 		return &list->items[place];
-	list->items[list->count] = (struct event){ .key = *key };
+	list->items[list->count] = (struct event){ .key = *key, .top = row };
 	if (tap_hash_add(&list->index, list->items, sizeof(*list->items), list->count))
 		return NULL;
 	return &list->items[list->count++];
@@ -62,14 +62,14 @@ static int events_sum(struct tap_build *build, struct event_list *list)
 
 		for (size_t j = 0; j < row->n_waits; j++) {
 			struct event_key key = key_of(&row->key, row->waits[j].event);
-			struct event *event = event_get(list, &key);
+			struct event *event = event_get(list, &key, row);
 
 			if (!event)
 				return -ENOMEM;
 			event->count += row->waits[j].count + row->waits[j].open;
 			event->ns += row->waits[j].ns;
 			event->sessions += row->waits[j].open;
-			if (!event->top || row->waits[j].ns > event->top_ns) {
+			if (row->waits[j].ns > event->top_ns) {
 				event->top = row;
 				event->top_ns = row->waits[j].ns;
 			}
@@ -133,7 +133,7 @@ int tap_build_events(struct tap_build *build)
 	int status;
 
 	tap_hash_init(&list.index, sizeof(struct event_key));
-	list.items = calloc(waits_total(build) + 1, sizeof(*list.items));
+	list.items = reallocarray(NULL, waits_total(build) + 1, sizeof(*list.items));
 	status = list.items ? events_sum(build, &list) : -ENOMEM;
 	if (!status) {
 		view->events = tap_arena_new(build->arena, list.count, sizeof(*view->events));

@@ -19,6 +19,8 @@
 enum {
 	BATCH = 1024,
 	STREAM_CHUNK = 64 * 1024,
+	KEY_MAX = sizeof(struct tap_wait_key), /* of the maps read in batches */
+	VALUE_MAX = sizeof(struct tap_account),
 };
 
 struct tap_reader {
@@ -48,8 +50,8 @@ int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct ta
 	if (!reader)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	reader->tracer = tracer;
-	reader->keys = malloc((size_t)BATCH * sizeof(struct tap_wait_key));
-	reader->values = malloc((size_t)BATCH * sizeof(struct tap_account));
+	reader->keys = malloc(BATCH * KEY_MAX);
+	reader->values = malloc(BATCH * VALUE_MAX);
 	reader->ring = ring_buffer__new(tap_tracer_map_fd(tracer, TAP_MAP_EVENTS), on_event, reader, NULL);
 	if (!reader->keys || !reader->values || !reader->ring) {
 		tap_reader_free(reader);

@@ -164,7 +164,7 @@ static int ticks_attach(struct tap_tracer *tracer, struct tap_error *err)
 		.sample_freq = tracer->tick_hz,
 	};
 
-	tracer->ticks = calloc((size_t)tracer->n_cpus, sizeof(*tracer->ticks));
+	tracer->ticks = calloc((size_t)tracer->n_cpus, sizeof(struct bpf_link *));
 	if (!tracer->ticks)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	for (int cpu = 0; cpu < tracer->n_cpus; cpu++) {

@@ -851,6 +851,23 @@ START_TEST(test_more_rows_than_ways)
 }
 END_TEST
 
+/* What a thread used, as `sessions` shows it, is not less because its rows were moved to the totals. */
+START_TEST(test_thread_figures_survive_evictions)
+{
+	__u64 before;
+
+	client_is_idle();
+	woken_after(10, 0);
+	for (__u64 id = 100; id > 60; id--) {
+		take();
+		before = taken.threads[0].account.cpu_ns;
+		run_statement(id, IO_EVENT);
+		take();
+		ck_assert_uint_ge(taken.threads[0].account.cpu_ns, before + id);
+	}
+}
+END_TEST
+
 /* Evictions of a thread go to the entries of the first snapshot that has not read it yet. */
 START_TEST(test_parity_follows_the_snapshots)
 {
@@ -1111,6 +1128,7 @@ static Suite *make_suite(void)
 	tcase_add_test(one, test_exit_of_the_unseen);
 	tcase_add_test(one, test_never_ran);
 	tcase_add_test(one, test_more_rows_than_ways);
+	tcase_add_test(one, test_thread_figures_survive_evictions);
 	tcase_add_test(one, test_parity_follows_the_snapshots);
 	tcase_add_test(one, test_more_waits_than_a_way_keeps);
 	tcase_add_test(one, test_late_id_with_many_waits);
