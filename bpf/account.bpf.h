@@ -48,6 +48,23 @@ static __always_inline void account_add(struct tap_account *to, const struct tap
 #undef ADD
 }
 
+/* The same where there is one writer. */
+static __always_inline void account_sum(struct tap_account *to, const struct tap_account *from)
+{
+	to->cpu_ns += from->cpu_ns;
+	to->runq_ns += from->runq_ns;
+	to->unknown_ns += from->unknown_ns;
+	to->calls += from->calls;
+	to->uncounted += from->uncounted;
+	to->preemptions += from->preemptions;
+	to->minor_faults += from->minor_faults;
+	to->major_faults += from->major_faults;
+	to->rchar_bytes += from->rchar_bytes;
+	to->wchar_bytes += from->wchar_bytes;
+	to->read_bytes += from->read_bytes;
+	to->dirtied_bytes += from->dirtied_bytes;
+}
+
 /* What a full map cannot keep goes to this row, which userspace has put in before the gate opened. */
 static __always_inline void key_make_rest(struct tap_row_key *key)
 {
@@ -58,10 +75,10 @@ static __always_inline void key_make_rest(struct tap_row_key *key)
 	key->query_id = 0;
 }
 
+/* Adds to a row's total. `key` becomes the rest row's when there is no room for another. */
 TAP_GLOBAL int total_add_account(struct tap_row_key *key, struct tap_account *account)
 {
 	struct tap_account *total;
-	struct tap_row_key rest;
 
 	if (!key || !account)
 		return 0;
@@ -73,9 +90,8 @@ TAP_GLOBAL int total_add_account(struct tap_row_key *key, struct tap_account *ac
 	}
 	if (!total) {
 		count_loss(TAP_LOSS_TOTALS_FULL);
-		rest = *key;
-		key_make_rest(&rest);
-		total = bpf_map_lookup_elem(&row_to_account, &rest);
+		key_make_rest(key);
+		total = bpf_map_lookup_elem(&row_to_account, key);
 		if (!total)
 			return 0;
 	}
@@ -116,10 +132,19 @@ TAP_GLOBAL int total_add_wait(struct tap_row_key *row, struct tap_wait *wait)
 /*
  * The parity that makes snapshots exact: a thread that snapshot k has read already evicts into the entries of snapshot
  * k + 1, one that it has still to read into those of snapshot k. Userspace reads the odd or even entries accordingly.
+ * The atomic read is a barrier: whoever reads the mark has shown that it is writing (seq), see record_take.
  */
-static __always_inline void key_set_parity(struct tap_row_key *key, const struct tap_task *task)
+static __always_inline void key_set_parity(struct tap_row_key *key, struct tap_task *task)
 {
-	key->parity = (task->read_epoch + 1) & 1;
+	key->parity = (__sync_fetch_and_add(&task->read_epoch, 0) + 1) & 1;
+}
+
+/* A wait leaves its thread for the totals. */
+static __always_inline void wait_leave(struct tap_task *task, struct tap_row_key *row, struct tap_wait *wait)
+{
+	task->gone_wait_ns += wait->ns;
+	task->gone_sleeps += wait->count;
+	total_add_wait(row, wait);
 }
 
 /*
@@ -166,12 +191,11 @@ TAP_GLOBAL int way_evict(struct tap_task *task, __u32 index)
 		return 0;
 	key = way->key;
 	key_set_parity(&key, task);
-	task->evicted_epoch = task->read_epoch;
-	task->evictions++;
 	total_add_account(&key, &way->account);
+	account_sum(&task->gone, &way->account);
 	for (int i = 0; i < TAP_WAY_WAITS; i++) {
 		if (way->waits[i].count || way->waits[i].ns)
-			total_add_wait(&key, &way->waits[i]);
+			wait_leave(task, &key, &way->waits[i]);
 	}
 	__builtin_memset(way, 0, sizeof(*way));
 	way_forget(task, index);
@@ -279,9 +303,7 @@ TAP_GLOBAL __u32 wait_of(struct tap_task *task, __u32 way_index, __u32 event)
 		free = event % TAP_WAY_WAITS;
 		key = way->key;
 		key_set_parity(&key, task);
-		task->evicted_epoch = task->read_epoch;
-		task->evictions++;
-		total_add_wait(&key, &way->waits[free]);
+		wait_leave(task, &key, &way->waits[free]);
 		if (way_index == task->idle_way)
 			task->idle_wait = TAP_NO_WAY;
 		way->waits[free].count = 0;
@@ -303,7 +325,7 @@ TAP_GLOBAL int way_merge(struct tap_task *task, __u32 from_index, __u32 to_index
 	to = way_at(task, to_index);
 	if (!from || !to)
 		return 0;
-	account_add(&to->account, &from->account);
+	account_sum(&to->account, &from->account);
 	for (int i = 0; i < TAP_WAY_WAITS; i++) {
 		if (!from->waits[i].count && !from->waits[i].ns)
 			continue;

@@ -139,7 +139,7 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	}
 	account->last_ns += now.sum_exec_ns - account->counters.sum_exec_ns;
 	runq_ns = runq_charge_before(account, runq_ns);
-	rows = rows_follow(account, exiting, why != TAP_OFF_SLEEP);
+	rows = rows_follow(account, exiting, why == TAP_OFF_SLEEP);
 	run_charge(account, rows_run(rows), &now, runq_ns);
 	account->counters = now;
 	account->current_way = rows_next(rows);

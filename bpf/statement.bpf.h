@@ -15,17 +15,20 @@
 /*
  * Whether the growth of the entry's change count from idle to idle is that of one statement. Each report adds 2: the
  * activity, the reset of the id and the id, going idle, and the transaction's begin and end where they fall within.
- * That is one statement of the simple protocol; a prepared one adds 2 more, an extended one (Parse, Bind, Execute) 6; a
- * second statement in the same string adds 4, one that passed unseen or pipelined 8 and more. Measured on
- * PostgreSQL 15.
+ * Measured on PostgreSQL 15, within a transaction of its own:
+ *	engine ids	simple 12, prepared 14, extended (Parse, Bind, Execute) 18, each further one of a string 4
+ *	none		simple 14, prepared 12, extended 16, each further one of a string 6
+ * What passed unseen or was pipelined adds 6 and more.
  */
-static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 after)
+static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 after, bool own_ids)
 {
 	bool began_in = before == TAP_PG_STATE_IDLE_IN_TRANSACTION;
 	bool ended_in = after == TAP_PG_STATE_IDLE_IN_TRANSACTION;
-	__u32 simple = 12 - 2 * began_in - 2 * ended_in;
+	__u32 elsewhere = 2 * began_in + 2 * ended_in;
 
-	return changes <= simple + 2 || changes == simple + 6;
+	if (own_ids)
+		return changes <= 16 - elsewhere;
+	return changes <= 14 - elsewhere || changes == 18 - elsewhere;
 }
 
 /*
@@ -113,13 +116,14 @@ static __always_inline void way_count(struct tap_task *task, __u32 index, __u64 
 }
 
 /*
- * Gives `now` an own id where the engine has none and one is wanted: the statement has ended without one, the engine
- * computes none, or the process is no client (autovacuum and walsenders report a text and never an id).
+ * Gives `now` an own id where the engine has none and one is wanted: the statement has ended without one or sleeps
+ * without one (it may do so for long), the engine computes none, or the process is no client (autovacuum and walsenders
+ * report a text and never an id).
  */
-static __always_inline void identity_complete(struct tap_task *task, struct tap_instance *instance,
-					      struct tap_identity *now, bool ended)
+static __always_inline void identity_complete(struct tap_task *task, const struct tap_instance *instance,
+					      struct tap_identity *now, bool at_rest)
 {
-	bool wanted = ended || instance->own_ids || (now->kind != TAP_KIND_CLIENT && now->kind != TAP_KIND_PARALLEL);
+	bool wanted = at_rest || instance->own_ids || (now->kind != TAP_KIND_CLIENT && now->kind != TAP_KIND_PARALLEL);
 
 	if (now->query_id || !wanted)
 		return;
@@ -132,15 +136,16 @@ static __always_inline void identity_complete(struct tap_task *task, struct tap_
 		now->source = TAP_QUERY_ID_OWN;
 }
 
-/* What the statement gathered before its id was known is its own. */
+/* What the statement gathered under no id or its own fingerprint goes with it when a better id is known. */
 static __always_inline __u32 statement_way(struct tap_task *task, const struct tap_identity *now)
 {
 	__u32 before = task->current_way;
 	__u32 way = row_way(task, now->kind, now->source, now->query_id);
-	struct tap_way *anonymous = way_at(task, before);
+	struct tap_way *earlier = way_at(task, before);
 
-	if (task->in_statement && now->source != TAP_QUERY_ID_NONE && task->identity.source == TAP_QUERY_ID_NONE &&
-	    anonymous && anonymous->key.kind == now->kind && anonymous->key.source == TAP_QUERY_ID_NONE)
+	if (task->in_statement && now->source != TAP_QUERY_ID_NONE && task->identity.source != TAP_QUERY_ID_ENGINE &&
+	    task->identity.source != now->source && earlier && earlier->key.kind == now->kind &&
+	    earlier->key.source == task->identity.source)
 		way_merge(task, before, way);
 	task->current_way = way;
 	return way;
@@ -155,7 +160,8 @@ static __always_inline void anonymous_clear(struct tap_task *task, const struct 
 	way_evict(task, way_find(task, &key));
 }
 
-TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now)
+TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now,
+			       __u32 asleep)
 {
 	__u32 before, way;
 	bool overtaken;
@@ -163,12 +169,12 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 	if (!task || !instance || !now)
 		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
 	before = task->current_way;
-	identity_complete(task, instance, now, false);
+	identity_complete(task, instance, now, asleep);
 	if (!task->in_statement && now->source == TAP_QUERY_ID_NONE)
 		anonymous_clear(task, now);
 	/* Two ids with no idle between: the first statement ended unseen, and others may have. */
 	overtaken = task->in_statement && now->kind == TAP_KIND_CLIENT && now->query_id && task->identity.query_id &&
-		    now->query_id != task->identity.query_id;
+		    now->query_id != task->identity.query_id && now->source == task->identity.source;
 	way = statement_way(task, now);
 	if (overtaken) {
 		way_count(task, before, 1, 1);
@@ -195,7 +201,8 @@ static __always_inline rows_t rows_between(struct tap_task *task, struct tap_ins
 		run = statement_way(task, now);
 		if (now->kind == TAP_KIND_CLIENT)
 			way_count(task, run, 1,
-				  !task->progress && !changes_are_of_one(changes, now->idle_state, now->state));
+				  !task->progress &&
+					  !changes_are_of_one(changes, now->idle_state, now->state, instance->own_ids));
 	}
 	task->in_statement = 0;
 	task->progress = 0;
@@ -219,10 +226,10 @@ TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
 }
 
 /*
- * The rows of a boundary; brings the task's identity up to date. `may_be_unchanged`: worth asking first whether
- * anything was written since the last boundary.
+ * The rows of a boundary; brings the task's identity up to date. A thread that does not go to sleep is most often
+ * within a statement: worth asking first whether anything was written since the last boundary.
  */
-static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool may_be_unchanged)
+static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool asleep)
 {
 	rows_t same = rows_make(task->current_way, task->current_way, task->current_kind), rows;
 	struct tap_identity now = {};
@@ -237,7 +244,7 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		return same;
 	if (exiting)
 		return rows_unread(task, TAP_KIND_EXITING);
-	if (may_be_unchanged && task->current_way < TAP_WAYS && pg_unchanged(task, instance))
+	if (!asleep && task->current_way < TAP_WAYS && pg_unchanged(task, instance))
 		return same;
 	reading = pg_read(task, instance, &now);
 	if (reading == PG_READ_BETWEEN && task->current_way < TAP_WAYS)
@@ -246,7 +253,8 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		return rows_unread(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
 	task->identity.database = now.database;
 	task->identity.user = now.user;
-	rows = state_is_running(now.state) ? rows_running(task, instance, &now) : rows_between(task, instance, &now);
+	rows = state_is_running(now.state) ? rows_running(task, instance, &now, asleep)
+					   : rows_between(task, instance, &now);
 	task->identity = now;
 	return rows;
 }

@@ -122,6 +122,9 @@ static __always_inline void record_fill(struct tap_task_record *record, struct t
 	record->role = copy->role;
 	record->off = copy->off;
 	record->in_statement = copy->in_statement;
+	record->gone = copy->gone;
+	record->gone_wait_ns = copy->gone_wait_ns;
+	record->gone_sleeps = copy->gone_sleeps;
 	way = way_at(copy, copy->current_way);
 	if (way)
 		record->current_row = way->key;
@@ -142,37 +145,37 @@ static __always_inline void record_read_kernel(struct tap_task_record *record, s
 	record->now_ns = sched_now_ns();
 }
 
-/* Whether the thread's own switch has been at work since `before` was read. */
-static __always_inline bool was_written(const struct tap_task *account, __u32 before)
+/* seq and read_epoch, the first two members, as one word. */
+static __always_inline __u64 *mark_of(struct tap_task *account)
 {
-	return before & 1 || *(volatile const __u32 *)&account->seq != before;
+	return (__u64 *)account;
+}
+
+static __always_inline __u64 mark_make(__u32 seq, __u32 epoch)
+{
+	return (__u64)epoch << 32 | seq;
 }
 
 /*
  * A copy of the thread's accumulators and its kernel counters that belong together: neither a switch-out (seq) nor an
- * arrival fell between. Marks the thread as read by this snapshot. What was evicted between the copy and the mark
- * counts for this snapshot already when it was done before the mark: then the copy is taken anew.
+ * arrival fell between. The exchange marks the thread as read by this snapshot if and only if its switch has not begun
+ * to write since: so a copy and what is evicted later never hold the same.
  */
 static __always_inline void record_take(struct tap_task_record *record, struct tap_task *copy, struct tap_task *account,
 					struct task_struct *task)
 {
-	__u32 epoch = account->read_epoch, before;
+	__u64 before;
 
-	record->torn = 1;
 	for (int i = 0; i < 8; i++) {
-		before = *(volatile __u32 *)&account->seq;
+		before = *(volatile __u64 *)mark_of(account);
 		bpf_probe_read_kernel(copy, sizeof(*copy), account);
 		record_read_kernel(record, task);
-		if (was_written(account, before) || task->sched_info.last_arrival != record->last_arrival_ns)
+		if ((__u32)before & 1 || task->sched_info.last_arrival != record->last_arrival_ns)
 			continue;
-		*(volatile __u32 *)&account->read_epoch = snapshot_epoch;
-		if (!was_written(account, before) || account->evictions == copy->evictions ||
-		    account->evicted_epoch == snapshot_epoch) {
-			record->torn = 0;
+		if (__sync_val_compare_and_swap(mark_of(account), before, mark_make(before, snapshot_epoch)) == before)
 			return;
-		}
-		*(volatile __u32 *)&account->read_epoch = epoch;
 	}
+	record->torn = 1;
 	*(volatile __u32 *)&account->read_epoch = snapshot_epoch;
 }
 

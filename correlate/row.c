@@ -122,7 +122,7 @@ int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_
 	if (!wait)
 		return -ENOMEM;
 	wait->count += count;
-	wait->ns += ns;
+	wait->ns = tap_add_ns(wait->ns, ns);
 	wait->open += open;
 	return 0;
 }
@@ -132,7 +132,7 @@ int64_t tap_row_wait_ns(const struct tap_row *row)
 	int64_t sum = 0;
 
 	for (size_t i = 0; i < row->n_waits; i++)
-		sum += row->waits[i].ns;
+		sum = tap_add_ns(sum, row->waits[i].ns);
 	return sum;
 }
 
@@ -147,15 +147,15 @@ uint64_t tap_row_sleeps(const struct tap_row *row)
 
 int64_t tap_row_elapsed_ns(const struct tap_row *row)
 {
-	return (int64_t)row->account.cpu_ns + (int64_t)row->account.runq_ns + row->account.unknown_ns +
-	       tap_row_wait_ns(row);
+	return (int64_t)(row->account.cpu_ns + row->account.runq_ns + (uint64_t)row->account.unknown_ns +
+			 (uint64_t)tap_row_wait_ns(row));
 }
 
 static bool row_is_empty(const struct tap_row *row)
 {
 	static const struct tap_account nothing;
 
-	return !memcmp(&row->account, &nothing, sizeof(nothing)) && !row->n_waits && !row->running;
+	return !memcmp(&row->account, &nothing, sizeof(nothing)) && !row->n_waits && !row->running && !row->exact_calls;
 }
 
 /* Keeps only waits that say something. */
@@ -174,6 +174,7 @@ static int row_add(struct tap_row *to, const struct tap_row *from)
 {
 	tap_row_add_account(to, &from->account);
 	to->running += from->running;
+	to->exact_calls += from->exact_calls;
 	for (size_t i = 0; i < from->n_waits; i++) {
 		const struct tap_row_wait *wait = &from->waits[i];
 
@@ -186,10 +187,11 @@ static int row_add(struct tap_row *to, const struct tap_row *from)
 static int row_subtract(struct tap_row *row, const struct tap_row *begin)
 {
 	account_subtract(&row->account, &begin->account);
+	row->exact_calls -= begin->exact_calls;
 	for (size_t i = 0; i < begin->n_waits; i++) {
 		const struct tap_row_wait *wait = &begin->waits[i];
 
-		if (tap_row_add_wait(row, wait->event, -wait->count, -wait->ns, 0))
+		if (tap_row_add_wait(row, wait->event, -wait->count, (int64_t)(0 - (uint64_t)wait->ns), 0))
 			return -ENOMEM;
 	}
 	waits_pack(row);
@@ -207,26 +209,39 @@ int tap_row_set_add(struct tap_row_set *to, const struct tap_row_set *from)
 	return 0;
 }
 
+static int subtract_one(const struct tap_row *end, const struct tap_row *begin, const struct tap_row_key *key,
+			struct tap_row_set *ret)
+{
+	struct tap_row difference = { .key = *key };
+	struct tap_row *row;
+	int status = 0;
+
+	if (end)
+		status = row_add(&difference, end);
+	if (!status && begin)
+		status = row_subtract(&difference, begin);
+	if (!status && !row_is_empty(&difference)) {
+		row = tap_row_set_get(ret, key);
+		status = row ? row_add(row, &difference) : -ENOMEM;
+	}
+	free(difference.waits);
+	return status;
+}
+
 int tap_row_set_subtract(const struct tap_row_set *end, const struct tap_row_set *begin, struct tap_row_set *ret)
 {
-	struct tap_row difference;
+	int status = 0;
 
-	for (size_t i = 0; i < end->count; i++) {
-		const struct tap_row *before = tap_row_set_find(begin, &end->rows[i].key);
-		struct tap_row *row;
-		int status;
+	for (size_t i = 0; i < end->count && !status; i++) {
+		const struct tap_row *row = &end->rows[i];
 
-		difference = (struct tap_row){ .key = end->rows[i].key };
-		status = row_add(&difference, &end->rows[i]);
-		if (!status && before)
-			status = row_subtract(&difference, before);
-		if (!status && !row_is_empty(&difference)) {
-			row = tap_row_set_get(ret, &difference.key);
-			status = row ? row_add(row, &difference) : -ENOMEM;
-		}
-		free(difference.waits);
-		if (status)
-			return status;
+		status = subtract_one(row, tap_row_set_find(begin, &row->key), &row->key, ret);
 	}
-	return 0;
+	for (size_t i = 0; i < begin->count && !status; i++) {
+		const struct tap_row *row = &begin->rows[i];
+
+		if (!tap_row_set_find(end, &row->key))
+			status = subtract_one(NULL, row, &row->key, ret);
+	}
+	return status;
 }

@@ -23,7 +23,8 @@ struct tap_row_wait {
 struct tap_row {
 	struct tap_row_key key; /* parity 0; first, for the index */
 	struct tap_account account;
-	uint64_t running; /* statements unfinished when the set was taken */
+	uint64_t running;     /* statements unfinished when the set was taken */
+	uint64_t exact_calls; /* counted by the uprobe */
 	struct tap_row_wait *waits;
 	size_t n_waits;
 	size_t waits_capacity;
@@ -35,6 +36,12 @@ struct tap_row_set {
 	size_t capacity;
 	struct tap_hash index;
 };
+
+/* Sum that wraps instead of being undefined: records may say anything. */
+static inline int64_t tap_add_ns(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
 
 void tap_row_set_init(struct tap_row_set *set);
 void tap_row_set_done(struct tap_row_set *set);
@@ -56,7 +63,8 @@ int64_t tap_row_elapsed_ns(const struct tap_row *row);
 
 /*
  * end - begin, row by row, into the empty set *ret; `open` and `running` are those of the end. A row whose figures did
- * not change and that has nothing open is left out. 0 or -ENOMEM.
+ * not change and that has nothing open is left out. A row that only `begin` has (a statement whose id became known
+ * since) is there with what it gave up, so that sums hold. 0 or -ENOMEM.
  */
 int tap_row_set_subtract(const struct tap_row_set *end, const struct tap_row_set *begin, struct tap_row_set *ret);
 

@@ -26,7 +26,6 @@ void tap_snapshot_done(struct tap_snapshot *snapshot)
 		return;
 	tap_row_set_done(&snapshot->rows);
 	free(snapshot->threads);
-	free(snapshot->calls);
 	tap_snapshot_init(snapshot);
 }
 
@@ -65,7 +64,7 @@ static int add_wait(struct tap_snapshot *snapshot, struct tap_thread *thread, co
 
 	if (!row)
 		return -ENOMEM;
-	thread->wait_ns += wait->ns;
+	thread->wait_ns = tap_add_ns(thread->wait_ns, wait->ns);
 	thread->sleeps += wait->count;
 	return tap_row_add_wait(row, wait->event, wait->count, wait->ns, wait->open);
 }
@@ -85,40 +84,40 @@ static int add_way(struct tap_snapshot *snapshot, struct tap_thread *thread, con
 	return status;
 }
 
-/* What happened since the last boundary. */
+/* What happened since the last boundary; differences of clocks, unsigned because a record may say anything. */
 struct progress {
-	int64_t off_ns;
-	int64_t runq_ns;
-	int64_t cpu_ns;
+	uint64_t off_ns;
+	uint64_t runq_ns;
+	uint64_t cpu_ns;
 };
 
 /* When a thread that has not been at a boundary yet first waited for a CPU. */
-static int64_t first_queued_ns(const struct tap_task_record *record)
+static uint64_t first_queued_ns(const struct tap_task_record *record)
 {
 	if (record->last_arrival_ns)
-		return (int64_t)(record->last_arrival_ns - (record->current.run_delay_ns - record->seen.run_delay_ns));
-	return (int64_t)(record->last_queued_ns ? record->last_queued_ns : record->now_ns);
+		return record->last_arrival_ns - (record->current.run_delay_ns - record->seen.run_delay_ns);
+	return record->last_queued_ns ? record->last_queued_ns : record->now_ns;
 }
 
 static struct progress progress_of(const struct tap_task_record *record)
 {
 	struct progress progress = { 0 };
-	int64_t now = (int64_t)record->now_ns, last = (int64_t)record->last_ns;
+	uint64_t last_ns = record->last_ns;
 
-	progress.runq_ns = (int64_t)(record->current.run_delay_ns - record->seen.run_delay_ns);
+	progress.runq_ns = record->current.run_delay_ns - record->seen.run_delay_ns;
 	/* Forked and never at a boundary: its time begins with its first wait for a CPU. */
-	if (!last)
-		last = first_queued_ns(record);
+	if (!last_ns)
+		last_ns = first_queued_ns(record);
 	if (record->on_cpu && record->last_arrival_ns != record->arrival_ns) {
-		progress.off_ns = (int64_t)record->last_arrival_ns - last - progress.runq_ns;
-		progress.cpu_ns = now - (int64_t)record->last_arrival_ns;
+		progress.off_ns = record->last_arrival_ns - last_ns - progress.runq_ns;
+		progress.cpu_ns = record->now_ns - record->last_arrival_ns;
 	} else if (record->on_cpu) {
-		progress.cpu_ns = now - last;
+		progress.cpu_ns = record->now_ns - last_ns;
 	} else if (record->last_queued_ns) {
-		progress.off_ns = (int64_t)record->last_queued_ns - last - progress.runq_ns;
-		progress.runq_ns += now - (int64_t)record->last_queued_ns;
+		progress.off_ns = record->last_queued_ns - last_ns - progress.runq_ns;
+		progress.runq_ns += record->now_ns - record->last_queued_ns;
 	} else {
-		progress.off_ns = now - last - progress.runq_ns;
+		progress.off_ns = record->now_ns - last_ns - progress.runq_ns;
 	}
 	return progress;
 }
@@ -128,8 +127,8 @@ static int add_progress(struct tap_snapshot *snapshot, struct tap_thread *thread
 	const struct tap_counters *now = &record->current, *seen = &record->seen;
 	struct progress progress = progress_of(record);
 	struct tap_account account = {
-		.cpu_ns = (uint64_t)progress.cpu_ns,
-		.runq_ns = (uint64_t)progress.runq_ns,
+		.cpu_ns = progress.cpu_ns,
+		.runq_ns = progress.runq_ns,
 		.minor_faults = now->minor_faults - seen->minor_faults,
 		.major_faults = now->major_faults - seen->major_faults,
 		.rchar_bytes = now->rchar_bytes - seen->rchar_bytes,
@@ -138,15 +137,16 @@ static int add_progress(struct tap_snapshot *snapshot, struct tap_thread *thread
 		.dirtied_bytes = now->dirtied_bytes - seen->dirtied_bytes,
 	};
 	bool sleeping = !record->on_cpu && !record->last_queued_ns;
-	struct tap_row_wait wait = { .event = record->sleep_event, .ns = progress.off_ns };
+	struct tap_row_wait wait = { .event = record->sleep_event, .ns = (int64_t)progress.off_ns };
 	int status;
 
-	/* A sleep that is over has its count only at the next boundary. */
-	wait.open = 1;
+	/* A sleep that is over has ended, although the kernel side counts it only at the next boundary. */
+	wait.open = sleeping;
+	wait.count = !sleeping;
 	thread->asleep = record->asleep && sleeping;
 	thread->event = record->sleep_event;
 	if (!record->asleep)
-		account.unknown_ns = progress.off_ns;
+		account.unknown_ns = (int64_t)progress.off_ns;
 	status = add_account(snapshot, thread, &record->current_row, &account);
 	if (!status && record->asleep)
 		status = add_wait(snapshot, thread, &record->sleep_row, &wait);
@@ -181,6 +181,9 @@ int tap_snapshot_add_thread(struct tap_snapshot *snapshot, const struct tap_task
 	thread->identity = record->identity;
 	thread->row = whole.current_row;
 	snapshot->torn += record->torn;
+	thread->account = record->gone;
+	thread->wait_ns = record->gone_wait_ns;
+	thread->sleeps = record->gone_sleeps;
 	for (uint32_t i = 0; i < record->n_ways && !status; i++)
 		status = add_way(snapshot, thread, &ways[i]);
 	if (!status)

@@ -23,15 +23,9 @@ struct tap_thread {
 	struct tap_row_key row; /* what it works for now */
 	bool asleep;
 	uint32_t event;		    /* when asleep */
-	struct tap_account account; /* of all its rows since the attach */
+	struct tap_account account; /* of all its rows since the attach, evicted ones included */
 	int64_t wait_ns;
 	uint64_t sleeps;
-};
-
-/* One row's exact calls, from the uprobe. */
-struct tap_calls {
-	struct tap_row_key key;
-	uint64_t count;
 };
 
 struct tap_snapshot {
@@ -40,8 +34,6 @@ struct tap_snapshot {
 	struct tap_row_set rows;
 	struct tap_thread *threads;
 	size_t n_threads;
-	struct tap_calls *calls;
-	size_t n_calls;
 	uint64_t losses[TAP_LOSS_COUNT];
 	uint64_t torn; /* threads that switched whenever they were looked at */
 	uint64_t statement_hits;

@@ -64,6 +64,7 @@ TAP_ABI_SIZE(tap_identity, 32);
  * what is slow in a context switch is not the instructions but lines that another process has pushed out.
  */
 struct tap_task {
+	/* These two in one aligned word: the iterator exchanges both at once. */
 	__u32 seq;	  /* odd while the owning thread's switch writes */
 	__u32 read_epoch; /* the last snapshot that read this thread; written by the snapshot iterator alone */
 
@@ -93,15 +94,19 @@ struct tap_task {
 	__u32 sleep_event;
 	__u64 wait_address;	/* its wait event word */
 	__u64 activity_address; /* where the entry keeps the text of the current statement */
-	__u32 evictions;	/* so far, */
-	__u32 evicted_epoch;	/* and read_epoch at the last one */
-	__u32 tags[TAP_WAYS];	/* of the ways' keys, to find one without touching them all; 0: free */
+	__u64 pad2;
+	__u32 tags[TAP_WAYS]; /* of the ways' keys, to find one without touching them all; 0: free */
 	__u64 pad3[2];
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
+
+	/* Of the ways that were evicted: what the thread's own figures are made of besides. */
+	struct tap_account gone;
+	__s64 gone_wait_ns;
+	__u64 gone_sleeps;
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
-TAP_ABI_SIZE(tap_task, 3320);
+TAP_ABI_SIZE(tap_task, 3440);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {
@@ -142,8 +147,11 @@ struct tap_task_record {
 	__u8 torn;   /* the thread switched every time we looked: figures may be off by one switch */
 	__u8 pad[2];
 	__u32 n_ways;
+	struct tap_account gone; /* of tap_task */
+	__s64 gone_wait_ns;
+	__u64 gone_sleeps;
 };
-TAP_ABI_SIZE(tap_task_record, 280);
+TAP_ABI_SIZE(tap_task_record, 400);
 
 /* Configuration of an instance: map `instances`. */
 struct tap_instance {

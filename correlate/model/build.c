@@ -111,7 +111,8 @@ void tap_build_figures(struct tap_figures *ret, const struct tap_account *accoun
 	value[TAP_FIGURE_RUNQ] = (int64_t)account->runq_ns;
 	value[TAP_FIGURE_WAIT] = wait_ns;
 	value[TAP_FIGURE_UNKNOWN] = account->unknown_ns;
-	value[TAP_FIGURE_ELAPSED] = value[TAP_FIGURE_CPU] + value[TAP_FIGURE_RUNQ] + wait_ns + account->unknown_ns;
+	value[TAP_FIGURE_ELAPSED] =
+		(int64_t)(account->cpu_ns + account->runq_ns + (uint64_t)wait_ns + (uint64_t)account->unknown_ns);
 	value[TAP_FIGURE_SLEEPS] = (int64_t)sleeps;
 	value[TAP_FIGURE_PREEMPTIONS] = (int64_t)account->preemptions;
 	value[TAP_FIGURE_MINOR_FAULTS] = (int64_t)account->minor_faults;
@@ -132,7 +133,7 @@ void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum 
 void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from)
 {
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
-		to->value[i] += from->value[i];
+		to->value[i] = (int64_t)((uint64_t)to->value[i] + (uint64_t)from->value[i]);
 		if (from->absent[i] && from->absent[i] != TAP_REASON_NOT_A_STATEMENT)
 			to->absent[i] = from->absent[i];
 	}

@@ -15,15 +15,6 @@ enum {
 	UNCOUNTED_SHARE = 300,
 };
 
-static uint64_t calls_of(const struct tap_snapshot *snapshot, const struct tap_row_key *key)
-{
-	for (size_t i = 0; i < snapshot->n_calls; i++) {
-		if (!memcmp(&snapshot->calls[i].key, key, sizeof(*key)))
-			return snapshot->calls[i].count;
-	}
-	return 0;
-}
-
 /* Commands that report progress bump the change count by themselves: it says nothing of statements. */
 static bool text_reports_progress(const char *text)
 {
@@ -66,6 +57,7 @@ static bool row_is_several(struct tap_build *build, const struct tap_row_key *ro
 		return false;
 	tap_strbuf_init(&normalised);
 	tap_fingerprint_normalise(text->raw, strlen(text->raw), &normalised);
+	build->arena->failed |= normalised.failed;
 	several = text_is_several(normalised.data);
 	tap_strbuf_done(&normalised);
 	return several;
@@ -88,8 +80,7 @@ static void calls_fill(struct tap_build *build, struct tap_view_query *query, co
 	}
 	figures->value[TAP_FIGURE_RUNNING] = (int64_t)row->running;
 	if (options->exact_calls) {
-		figures->value[TAP_FIGURE_CALLS] =
-			(int64_t)(calls_of(build->input->end, &row->key) - calls_of(build->input->begin, &row->key));
+		figures->value[TAP_FIGURE_CALLS] = (int64_t)row->exact_calls;
 		return;
 	}
 	if (options->calls_shed)

@@ -63,9 +63,15 @@ static void query_fill(struct tap_build *build, struct tap_view_session *session
 	session->query = tap_build_redact(build, from->query);
 }
 
+/* Sessions are read a moment after the snapshot: what began meanwhile has age 0. -1: not known, or no time at all. */
 static int64_t age_ns(const struct tap_build *build, int64_t since_us)
 {
-	return since_us ? build->input->end->realtime_ns - since_us * 1000 : -1;
+	int64_t since_ns, age;
+
+	if (!since_us || __builtin_mul_overflow(since_us, 1000, &since_ns) ||
+	    __builtin_sub_overflow(build->input->end->realtime_ns, since_ns, &age))
+		return -1;
+	return age < 0 ? 0 : age;
 }
 
 static void wait_fill(struct tap_build *build, struct tap_view_session *session, const struct tap_session *from,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* main.c - the command table: parse, dispatch, return. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "userspace/base/strbuf.h"
 #include "userspace/cmd/command.h"
@@ -68,11 +70,24 @@ static int run(const struct tap_command *command, int argc, char *const *argv)
 	return status;
 }
 
+/* A closed standard stream must not become some file of ours: writing to it has to fail, not to land elsewhere. */
+static void streams_open(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : NULL;
 	struct tap_error err;
 
+	streams_open();
 	/* The terminal's character set and nothing else: numbers stay as they are. */
 	setlocale(LC_CTYPE, "");
 	/* A reader that went away is a write error, said in one line, not a silent death. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "correlate/engine/postgres/login.h"
 #include "correlate/figure.h"
 #include "userspace/base/number.h"
 #include "userspace/base/strbuf.h"
@@ -147,7 +148,7 @@ static int parse_dsn(struct tap_options *options, const char *name, const char *
 	if (!instance)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	options->dsns[options->n_dsns++] = (struct tap_dsn){ instance, equals + 1 };
-	return 0;
+	return tap_pg_login_check(instance, equals + 1, err);
 }
 
 static int parse_max_rows(struct tap_options *options, const char *name, const char *text, struct tap_error *err)

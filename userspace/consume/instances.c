@@ -16,6 +16,8 @@
 #include "bpf/abi/kind.h"
 #include "correlate/engine/postgres/queries.h"
 #include "correlate/engine/postgres/statements.h"
+#include "correlate/fingerprint.h"
+#include "userspace/attach/memory.h"
 #include "userspace/attach/pg_memory.h"
 #include "userspace/attach/pg_status.h"
 
@@ -123,8 +125,28 @@ static struct tap_adoption adoption_of(const struct tap_target *target, uint32_t
 	return adoption;
 }
 
+/* A statement that runs and has no engine id: its own, from its text, which is learnt on the way. */
+static void adopt_own_id(struct tap_adoption *adoption, const struct tap_target *target, int32_t pid,
+			 struct tap_texts *texts)
+{
+	struct tap_text_key key = { .instance = adoption->instance, .source = TAP_QUERY_ID_OWN };
+	bool running =
+		adoption->identity.state == TAP_PG_STATE_RUNNING || adoption->identity.state == TAP_PG_STATE_FASTPATH;
+	size_t size = target->activity_size < TAP_TEXT_MAX ? (size_t)target->activity_size : TAP_TEXT_MAX;
+	char text[TAP_TEXT_MAX] = "";
+
+	if (adoption->role != TAP_ROLE_BACKEND || !running || adoption->identity.query_id ||
+	    tap_memory_read(pid, adoption->activity_address, text, size))
+		return;
+	text[sizeof(text) - 1] = '\0';
+	key.query_id = tap_fingerprint(text, strlen(text));
+	adoption->identity.query_id = key.query_id;
+	adoption->identity.source = TAP_QUERY_ID_OWN;
+	tap_texts_put(texts, &key, text, strlen(text), TAP_TEXT_RAW);
+}
+
 static int stage_processes(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
-			   struct tap_error *err)
+			   struct tap_texts *texts, struct tap_error *err)
 {
 	struct tap_pg_process *processes = NULL;
 	size_t count = 0, torn;
@@ -133,6 +155,7 @@ static int stage_processes(const struct tap_target *target, uint32_t index, stru
 	for (size_t i = 0; i < count && !status; i++) {
 		struct tap_adoption adoption = adoption_of(target, index, &processes[i]);
 
+		adopt_own_id(&adoption, target, processes[i].pid, texts);
 		status = tap_tracer_stage(tracer, (uint32_t)processes[i].pid, &adoption);
 		if (status)
 			tap_error_set(err, status, "cannot adopt process %d: %s", processes[i].pid, strerror(-status));
@@ -142,7 +165,8 @@ static int stage_processes(const struct tap_target *target, uint32_t index, stru
 }
 
 /* The postmaster first: from then on no child is missed. */
-static int adopt(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer, struct tap_error *err)
+static int adopt(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer, struct tap_texts *texts,
+		 struct tap_error *err)
 {
 	struct tap_adoption postmaster = { .instance = index, .role = TAP_ROLE_POSTMASTER };
 	struct tap_instance instance = instance_of(target);
@@ -154,7 +178,7 @@ static int adopt(const struct tap_target *target, uint32_t index, struct tap_tra
 	if (!status)
 		status = tap_tracer_adopt(tracer, err);
 	if (!status)
-		status = stage_processes(target, index, tracer, err);
+		status = stage_processes(target, index, tracer, texts, err);
 	if (!status)
 		status = tap_tracer_adopt(tracer, err);
 	return status;
@@ -176,7 +200,7 @@ static int probe_calls(const struct tap_instances *instances, const struct tap_t
 
 /* Takes the target over from the list. */
 static int follow(struct tap_instances *instances, struct tap_target *target, struct tap_tracer *tracer,
-		  struct tap_error *err)
+		  struct tap_texts *texts, struct tap_error *err)
 {
 	struct tap_followed *followed;
 	size_t place;
@@ -189,7 +213,7 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	memset(target, 0, sizeof(*target));
 	tap_names_init(&followed->names);
 	tap_session_list_init(&followed->sessions);
-	status = adopt(&followed->target, (uint32_t)place, tracer, err);
+	status = adopt(&followed->target, (uint32_t)place, tracer, texts, err);
 	if (!status)
 		status = probe_calls(instances, &followed->target, tracer, err);
 	if (status)
@@ -209,7 +233,8 @@ static bool is_wanted(const struct tap_instances *instances, const struct tap_ta
 	return !instances->options->instance || !strcmp(instances->options->instance, target->id);
 }
 
-int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err)
+int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
+			 struct tap_error *err)
 {
 	struct tap_target_list list = { 0 };
 	int status = tap_targets_find("/proc", &list, err);
@@ -223,19 +248,20 @@ int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tra
 		if (*list.items[i].refused)
 			note_refused(instances, &list.items[i]);
 		else
-			status = follow(instances, &list.items[i], tracer, err);
+			status = follow(instances, &list.items[i], tracer, texts, err);
 	}
 	tap_targets_done(&list);
 	return status;
 }
 
-int tap_instances_adopt(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err)
+int tap_instances_adopt(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
+			struct tap_error *err)
 {
 	int status = 0;
 
 	for (size_t i = 0; i < instances->count && !status; i++) {
 		if (instances->items[i].alive)
-			status = adopt(&instances->items[i].target, (uint32_t)i, tracer, err);
+			status = adopt(&instances->items[i].target, (uint32_t)i, tracer, texts, err);
 	}
 	return status;
 }

@@ -38,9 +38,11 @@ void tap_instances_done(struct tap_instances *instances);
  * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old
  * place.
  */
-int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
+int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
+			 struct tap_error *err);
 /* Adopts again what is not adopted yet. */
-int tap_instances_adopt(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
+int tap_instances_adopt(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
+			struct tap_error *err);
 /* Notices those that ended, and that there may be new ones. True: it is time for another search. */
 bool tap_instances_check(struct tap_instances *instances);
 

@@ -86,9 +86,32 @@ static int none_found(const struct tap_live *live, struct tap_error *err)
 		"no database instance found on this host: start one, or run `dbtap demo` to see one traced");
 }
 
+static bool is_followed(const struct tap_live *live, const char *id)
+{
+	for (size_t i = 0; i < live->instances.count; i++) {
+		if (!strcmp(live->instances.items[i].target.id, id))
+			return true;
+	}
+	return false;
+}
+
+/* A way in to an instance that is not there is a slip of the pen worth a word. */
+static void note_dsns(const struct tap_live *live)
+{
+	struct tap_error err;
+
+	for (size_t i = 0; i < live->options.n_dsns; i++) {
+		if (is_followed(live, live->options.dsns[i].instance))
+			continue;
+		tap_error_set(&err, 0, "--dsn: no instance is called %s: `dbtap instances` lists those of this host",
+			      live->options.dsns[i].instance);
+		note(live, err.text);
+	}
+}
+
 static int find(struct tap_live *live, struct tap_error *err)
 {
-	int status = tap_instances_search(&live->instances, live->tracer, err);
+	int status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
 
 	live->searched_ms = now_ms();
 	if (status)
@@ -96,6 +119,7 @@ static int find(struct tap_live *live, struct tap_error *err)
 	if (!live->instances.count)
 		return none_found(live, err);
 	note(live, live->instances.refused);
+	note_dsns(live);
 	/* Texts and names of what was going on before. */
 	tap_instances_read_sessions(&live->instances, &live->texts);
 	return 0;
@@ -195,7 +219,7 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 		return 0;
 	live->searched_ms = now_ms();
 	if (tap_instances_check(&live->instances))
-		status = tap_instances_search(&live->instances, live->tracer, err);
+		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
 	budget_check(live);
 	return status;
@@ -286,7 +310,7 @@ void tap_live_next(struct tap_live *live)
 
 int tap_live_adopt(struct tap_live *live, struct tap_error *err)
 {
-	return tap_instances_adopt(&live->instances, live->tracer, err);
+	return tap_instances_adopt(&live->instances, live->tracer, &live->texts, err);
 }
 
 struct tap_tracer *tap_live_tracer(struct tap_live *live)

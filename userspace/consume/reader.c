@@ -112,19 +112,14 @@ static int wait_entry_add(struct tap_snapshot *snapshot, const void *key, const 
 
 static int calls_entry_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
-	(void)parity;
-	if (!(snapshot->n_calls & (snapshot->n_calls - 1))) {
-		size_t capacity = snapshot->n_calls ? snapshot->n_calls * 2 : 1;
-		struct tap_calls *calls = reallocarray(snapshot->calls, capacity, sizeof(*calls));
+	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+	uint64_t count;
 
-		if (!calls)
-			return -ENOMEM;
-		snapshot->calls = calls;
-	}
-	memcpy(&snapshot->calls[snapshot->n_calls].key, key, sizeof(struct tap_row_key));
-	memcpy(&snapshot->calls[snapshot->n_calls].count, value, sizeof(uint64_t));
-	snapshot->n_calls++;
-	return 0;
+	(void)parity;
+	memcpy(&count, value, sizeof(count));
+	if (row)
+		row->exact_calls += count;
+	return row ? 0 : -ENOMEM;
 }
 
 /* Walks a whole hash map in batches. */

@@ -36,6 +36,15 @@ static bool probe_btf(void)
 	return !access(path ? path : "/sys/kernel/btf/vmlinux", R_OK);
 }
 
+/* The programs see the host's pids. The first pid namespace has a fixed inode number (PROC_PID_INIT_INO). */
+static bool probe_pid_namespace(void)
+{
+	char name[64] = "";
+	ssize_t size = readlink("/proc/self/ns/pid", name, sizeof(name) - 1);
+
+	return size < 0 || !strcmp(name, "pid:[4026531836]");
+}
+
 static bool probe_task_storage(void)
 {
 	return libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) == 1;
@@ -99,6 +108,9 @@ const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 			      probe_btf },
 	[TAP_FEATURE_PRIVILEGE] = { "root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
 				    "everything", "run dbtap as root", true, tap_privilege_suffices },
+	[TAP_FEATURE_PID_NAMESPACE] = { "the host's pid namespace", "everything",
+					"run dbtap on the host, or its container with --pid=host", true,
+					probe_pid_namespace },
 	[TAP_FEATURE_TASK_STORAGE] = { "BPF task storage", "everything",
 				       "boot a kernel from 5.13 on with CONFIG_BPF_SYSCALL", true, probe_task_storage },
 	[TAP_FEATURE_RINGBUF] = { "BPF ring buffer", "query texts", "boot a kernel from 5.8 on", true, probe_ringbuf },

@@ -229,6 +229,19 @@ int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *whe
 	return find_place(login, err);
 }
 
+int tap_pg_login_check(const char *instance, const char *conninfo, struct tap_error *err)
+{
+	struct tap_pg_where where = { .instance = instance, .conninfo = conninfo };
+	struct tap_pg_login login = { .where = &where, .automatic = true, .dir = -1 };
+	int status;
+
+	tap_strbuf_init(&login.given);
+	tap_strbuf_init(&login.options);
+	status = parse_given(&login, err);
+	tap_pg_login_done(&login);
+	return status;
+}
+
 void tap_pg_login_done(struct tap_pg_login *login)
 {
 	tap_strbuf_done(&login->given);

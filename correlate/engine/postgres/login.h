@@ -29,6 +29,8 @@ struct tap_pg_login {
 	int dir;		     /* descriptor behind `host`, -1: none */
 };
 
+/* Checks a connection string alone, before anything is done: -EINVAL when it is broken or holds a password. */
+int tap_pg_login_check(const char *instance, const char *conninfo, struct tap_error *err);
 /* Checks the connection string and opens the socket directory. `login` needs _done also after a failure. */
 int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *where, struct tap_error *err);
 void tap_pg_login_done(struct tap_pg_login *login);

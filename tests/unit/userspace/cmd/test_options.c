@@ -208,14 +208,16 @@ START_TEST(test_dsn)
 		assert_refused(PARSE("--dsn", "ok=dbname=x", "--dsn", wrong[i]), "INSTANCE=CONNINFO");
 	for (int i = 0; i < 2 * (TAP_DSNS_MAX + 1); i += 2) {
 		words[i] = (char *)"--dsn";
-		words[i + 1] = (char *)"a=b";
+		words[i + 1] = (char *)"a=dbname=b";
 	}
 	ck_assert_int_eq(tap_options_parse(ALL, 0, 2 * TAP_DSNS_MAX, words, &options, &err), 0);
 	ck_assert_uint_eq(options.n_dsns, TAP_DSNS_MAX);
 	tap_options_done(&options);
 	assert_refused(tap_options_parse(ALL, 0, 2 * (TAP_DSNS_MAX + 1), words, &options, &err), "more than 128");
-	tap_alloc_fail_at(2);
-	ck_assert_int_eq(PARSE("--dsn", "a=b", "--dsn", "c=d"), -ENOMEM);
+	assert_refused(PARSE("--dsn", "a=dbname=b password=secret"), "holds a password");
+	ck_assert_ptr_null(strstr(err.text, "secret"));
+	tap_alloc_fail_at(1);
+	ck_assert_int_eq(PARSE("--dsn", "a=dbname=b"), -ENOMEM);
 	tap_alloc_fail_at(0);
 	ck_assert_uint_eq(options.n_dsns, 0);
 }
