@@ -42,6 +42,7 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 
 	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
 	account->idle_change_count = adoption->identity.change_count;
+	account->identity.idle_state = running ? TAP_PG_STATE_UNDEFINED : adoption->identity.state;
 	if (running)
 		key_make(&key, account, adoption->identity.kind, adoption->identity.source,
 			 adoption->identity.query_id);

@@ -21,6 +21,8 @@ enum tap_unit {
 /* id, name in JSON and CSV, unit, meaning */
 #define TAP_FIGURES(X) \
 	X(CALLS, calls, COUNT, "statements that ended in the window") \
+	X(UNSEEN, calls_unseen, COUNT, \
+	  "times that statements of a session ended unseen before this one: calls of some row are low by as many") \
 	X(RUNNING, running, COUNT, "statements unfinished at the end of the window") \
 	X(ELAPSED, elapsed_ns, NS, "thread time, the sum of the next four") \
 	X(CPU, cpu_ns, NS, "on a CPU") \

@@ -127,6 +127,14 @@ int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_
 	return 0;
 }
 
+void tap_row_clear(struct tap_row *row)
+{
+	memset(&row->account, 0, sizeof(row->account));
+	row->running = 0;
+	row->exact_calls = 0;
+	row->n_waits = 0;
+}
+
 int64_t tap_row_wait_ns(const struct tap_row *row)
 {
 	int64_t sum = 0;

@@ -54,6 +54,9 @@ const struct tap_row *tap_row_set_find(const struct tap_row_set *set, const stru
 void tap_row_add_account(struct tap_row *row, const struct tap_account *account);
 int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_t ns, uint64_t open);
 
+/* Forgets all figures of a row; the row stays. */
+void tap_row_clear(struct tap_row *row);
+
 /* Sum of the row's waits. */
 int64_t tap_row_wait_ns(const struct tap_row *row);
 /* Sleeps that ended, and those going on. */

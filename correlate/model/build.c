@@ -107,6 +107,7 @@ void tap_build_figures(struct tap_figures *ret, const struct tap_account *accoun
 
 	memset(ret, 0, sizeof(*ret));
 	value[TAP_FIGURE_CALLS] = (int64_t)account->calls;
+	value[TAP_FIGURE_UNSEEN] = (int64_t)account->uncounted;
 	value[TAP_FIGURE_CPU] = (int64_t)account->cpu_ns;
 	value[TAP_FIGURE_RUNQ] = (int64_t)account->runq_ns;
 	value[TAP_FIGURE_WAIT] = wait_ns;

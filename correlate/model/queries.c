@@ -75,12 +75,14 @@ static void calls_fill(struct tap_build *build, struct tap_view_query *query, co
 
 	if (!kind_has_calls(row->key.kind)) {
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_NOT_A_STATEMENT);
+		tap_build_absent(figures, TAP_FIGURE_UNSEEN, TAP_REASON_NOT_A_STATEMENT);
 		tap_build_absent(figures, TAP_FIGURE_RUNNING, TAP_REASON_NOT_A_STATEMENT);
 		return;
 	}
 	figures->value[TAP_FIGURE_RUNNING] = (int64_t)row->running;
 	if (options->exact_calls) {
 		figures->value[TAP_FIGURE_CALLS] = (int64_t)row->exact_calls;
+		figures->value[TAP_FIGURE_UNSEEN] = 0;
 		return;
 	}
 	if (options->calls_shed)

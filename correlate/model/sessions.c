@@ -40,6 +40,7 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 			session->figures.value[i] -= before.value[i];
 	}
 	tap_build_absent(&session->figures, TAP_FIGURE_CALLS, TAP_REASON_SHARED);
+	tap_build_absent(&session->figures, TAP_FIGURE_UNSEEN, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_RUNNING, TAP_REASON_SHARED);
 }
 

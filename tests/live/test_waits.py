@@ -175,9 +175,10 @@ def test_cpu_loop_all_through(dbtap, waits_server, load, statement, text):
     assert (row["calls"], row["running"]) == (0, 1)
     trace.assert_near(row["elapsed_ns"], window_ns(document), SHARE, SLACK_NS, what="elapsed")
     trace.assert_near(row["cpu_ns"] + row["runq_ns"], window_ns(document), SHARE, SLACK_NS, what="cpu and run queue")
-    # /proc is as old as the last tick; the window is a little longer than the time between its two readings.
+    # /proc is as old as the last tick, and so is the counter of a thread that runs while it is adopted; the window is a
+    # little longer than the time between the two readings.
     assert row["cpu_ns"] >= (end - begin) * 0.98
-    assert row["cpu_ns"] <= window_ns(document) * 1.001
+    assert row["cpu_ns"] <= window_ns(document) + SLACK_NS
 
 
 def test_cpu_loop_within(dbtap, waits_server):

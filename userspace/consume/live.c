@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bpf/abi/kind.h"
 #include "userspace/consume/cost.h"
 #include "userspace/consume/instances.h"
 #include "userspace/consume/reader.h"
@@ -125,12 +126,29 @@ static int find(struct tap_live *live, struct tap_error *err)
 	return 0;
 }
 
+/*
+ * Statements whose id is not final may move to another row, with all they had. At the very first snapshot that is what
+ * they gathered since they were adopted, milliseconds ago: it is let into the window, instead of being missing from a
+ * row that no longer is.
+ */
+static void forget_unsettled(struct tap_row_set *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		if (rows->rows[i].key.kind == TAP_KIND_CLIENT && rows->rows[i].key.source != TAP_QUERY_ID_ENGINE)
+			tap_row_clear(&rows->rows[i]);
+	}
+}
+
 static int window_begin(struct tap_live *live, struct tap_error *err)
 {
+	int status;
+
 	tap_cost_begin(&live->cost, live->tracer);
 	live->budget_hits = live->cost.hits_begin;
 	live->budget_wall_ns = live->cost.wall_begin_ns;
-	return tap_reader_take(live->reader, &live->begin, err);
+	status = tap_reader_take(live->reader, &live->begin, err);
+	forget_unsettled(&live->begin.rows);
+	return status;
 }
 
 int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn, void *note_context,
