@@ -85,6 +85,7 @@ struct {
 
 /* Space too large for the stack; its users run with interrupts off. */
 struct tap_scratch {
+	__u8 status[512]; /* a copy of an engine's status entry */
 	char text[TAP_TEXT_MAX + TAP_TEXT_PIECE];
 };
 

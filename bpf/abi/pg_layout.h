@@ -13,7 +13,6 @@
 enum {
 	TAP_PG_BACKEND_TYPES = 32,	 /* bound of BackendType values, all versions */
 	TAP_PG_STATUS_MAX = 448,	 /* bound of sizeof(PgBackendStatus), all versions */
-	TAP_PG_STATUS_HEAD = 56,	 /* its first members, the same in all versions */
 	TAP_PG_CLIENT_READ = 0x06000000, /* wait event ClientRead, all versions from 13 */
 };
 
