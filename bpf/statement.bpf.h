@@ -35,6 +35,20 @@ static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 
 }
 
 /*
+ * How many statements may have ended since the last idle boundary without our seeing it, besides the one that was seen.
+ * At most: none adds less than 8.
+ */
+static __always_inline __u32 statements_unseen(const struct tap_task *task, const struct tap_identity *now,
+					       bool own_ids)
+{
+	__u32 changes = now->change_count - task->idle_change_count;
+
+	if (task->progress || changes_are_of_one(changes, now->idle_state, now->state, own_ids))
+		return 0;
+	return changes < 16 ? 1 : changes / 8 - 1;
+}
+
+/*
  * The two rows of a boundary: of the run that ends here, and of what the thread does from here on, with its kind. A
  * number, because functions that the verifier walks on their own return nothing else.
  */
@@ -195,7 +209,6 @@ static __always_inline rows_t rows_between(struct tap_task *task, struct tap_ins
 	__u8 idle = state_idle_kind(now->state);
 	bool restamped = now->activity_start_us != task->identity.activity_start_us;
 	bool ended = task->in_statement || (restamped && idle);
-	__u32 changes = now->change_count - task->idle_change_count;
 	__u8 next_kind = idle ? idle : now->kind;
 	__u32 run = TAP_NO_WAY, next;
 
@@ -203,9 +216,7 @@ static __always_inline rows_t rows_between(struct tap_task *task, struct tap_ins
 		identity_complete(task, instance, now, true);
 		run = statement_way(task, now);
 		if (now->kind == TAP_KIND_CLIENT)
-			way_count(task, run, 1,
-				  !task->progress &&
-					  !changes_are_of_one(changes, now->idle_state, now->state, instance->own_ids));
+			way_count(task, run, 1, statements_unseen(task, now, instance->own_ids));
 	}
 	task->in_statement = 0;
 	task->progress = 0;

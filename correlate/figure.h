@@ -22,7 +22,7 @@ enum tap_unit {
 #define TAP_FIGURES(X) \
 	X(CALLS, calls, COUNT, "statements that ended in the window") \
 	X(UNSEEN, calls_unseen, COUNT, \
-	  "times that statements of a session ended unseen before this one: calls of some row are low by as many") \
+	  "statements of these sessions, of any row, that may have ended unseen: at most") \
 	X(RUNNING, running, COUNT, "statements unfinished at the end of the window") \
 	X(ELAPSED, elapsed_ns, NS, "thread time, the sum of the next four") \
 	X(CPU, cpu_ns, NS, "on a CPU") \
@@ -61,7 +61,7 @@ int tap_figure_by_name(const char *name);
 /* Why a figure or field is absent. */
 #define TAP_REASONS(X) \
 	X(NONE, "") \
-	X(PIPELINED, "statements were pipelined or sent several in one string: counted only at --depth statement") \
+	X(PIPELINED, "statements too fast to be told apart: counted only at --depth statement") \
 	X(NO_CONNECTION, "needs a connection to the server") \
 	X(NOT_LOCAL, "the client is not on this host") \
 	X(NOT_TRACED, "this version does not trace it") \

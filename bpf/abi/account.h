@@ -45,7 +45,7 @@ struct tap_account {
 	__u64 runq_ns;
 	__s64 unknown_ns; /* off the CPU after a preemption (steal, interrupts), or asleep with an unreadable event */
 	__u64 calls;	  /* statements seen to end */
-	__u64 uncounted;  /* statements that ended without our seeing it at least once: calls is too low */
+	__u64 uncounted;  /* statements of the session, of any row, that may have ended unseen before these: at most */
 	__u64 preemptions;
 	__u64 reserved;
 	__u64 minor_faults;

@@ -35,6 +35,14 @@ void tap_build_figures(struct tap_figures *ret, const struct tap_account *accoun
 void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum tap_reason reason);
 void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from);
 
+/* Whether the sessions a row's statements ran in had so many unseen ones that calls cannot be told. See unseen.c. */
+struct tap_unseen;
+struct tap_unseen *tap_unseen_new(struct tap_build *build);
+void tap_unseen_free(struct tap_unseen *unseen);
+bool tap_unseen_spoils(const struct tap_unseen *unseen, const struct tap_row *row);
+/* Commands that report progress bump the change count by themselves: it says nothing of statements. */
+bool tap_unseen_is_progress(const char *text);
+
 /* The lists; each sorts and limits its own. */
 int tap_build_queries(struct tap_build *build);
 int tap_build_sessions(struct tap_build *build);

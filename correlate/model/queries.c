@@ -10,27 +10,6 @@
 #include "correlate/fingerprint.h"
 #include "userspace/base/strbuf.h"
 
-enum {
-	/* Calls are absent when more than one in this many statements ended unseen. */
-	UNCOUNTED_SHARE = 300,
-};
-
-/* Commands that report progress bump the change count by themselves: it says nothing of statements. */
-static bool text_reports_progress(const char *text)
-{
-	static const char *const commands[] = {
-		"copy ",    "vacuum",  "analyze",	  "create index", "create unique index",
-		"reindex ", "cluster", "create table as", "base_backup",  "call ",
-		"do ",	    "refresh "
-	};
-
-	for (size_t i = 0; text && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (!strncasecmp(text, commands[i], strlen(commands[i])))
-			return true;
-	}
-	return false;
-}
-
 /* Several statements in one string share its text: a semicolon with something after it, literals being gone. */
 static bool text_is_several(const char *text)
 {
@@ -68,7 +47,8 @@ static bool kind_has_calls(uint8_t kind)
 	return kind == TAP_KIND_CLIENT;
 }
 
-static void calls_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+static void calls_fill(struct tap_build *build, const struct tap_unseen *unseen, struct tap_view_query *query,
+		       const struct tap_row *row)
 {
 	const struct tap_window_options *options = &build->input->options;
 	struct tap_figures *figures = &query->figures;
@@ -87,8 +67,7 @@ static void calls_fill(struct tap_build *build, struct tap_view_query *query, co
 	}
 	if (options->calls_shed)
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_SHED);
-	else if (row_is_several(build, &row->key) || (row->account.uncounted * UNCOUNTED_SHARE > row->account.calls &&
-						      !text_reports_progress(query->query)))
+	else if (row_is_several(build, &row->key) || tap_unseen_spoils(unseen, row))
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_PIPELINED);
 }
 
@@ -124,7 +103,8 @@ static void absent_add(struct tap_build *build, struct tap_view_query *query, co
 	query->n_absent = 1;
 }
 
-static void query_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+static void query_fill(struct tap_build *build, const struct tap_unseen *unseen, struct tap_view_query *query,
+		       const struct tap_row *row)
 {
 	const struct tap_row_key *key = &row->key;
 	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
@@ -139,7 +119,7 @@ static void query_fill(struct tap_build *build, struct tap_view_query *query, co
 	if (query->query_id && !query->query)
 		absent_add(build, query, "query", "the statement's text was not seen");
 	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row), tap_row_sleeps(row));
-	calls_fill(build, query, row);
+	calls_fill(build, unseen, query, row);
 	waits_fill(build, query, row);
 }
 
@@ -169,12 +149,17 @@ int tap_build_queries(struct tap_build *build)
 	struct tap_view *view = build->view;
 	int sort = build->input->options.sort;
 	size_t limit = build->input->options.limit;
+	struct tap_unseen *unseen;
 
 	view->queries = tap_arena_new(build->arena, build->rows.count, sizeof(*view->queries));
-	if (!view->queries)
+	unseen = tap_unseen_new(build);
+	if (!view->queries || !unseen) {
+		tap_unseen_free(unseen);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < build->rows.count; i++)
-		query_fill(build, &view->queries[i], &build->rows.rows[i]);
+		query_fill(build, unseen, &view->queries[i], &build->rows.rows[i]);
+	tap_unseen_free(unseen);
 	view->n_queries_all = build->rows.count;
 	for (size_t i = 0; i < view->n_queries_all; i++)
 		tap_build_figures_add(&view->totals, &view->queries[i].figures);

@@ -58,13 +58,22 @@ def compare(document, truth, share, at_least=500):
     return compared
 
 
+def too_fast(document):
+    """Whether the client answered so fast that the server did not sleep between statements: calls are absent then."""
+    return any("too fast" in row["absent"].get("calls", "") for row in document["queries"] if "absent" in row)
+
+
 @pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))
 @pytest.mark.parametrize("kind, transactions, statements", ((["-S"], 15000, 1), ([], 1500, 5)), ids=("select-only", "tpcb"))
 def test_ambient(dbtap, calls_server, load, protocol, kind, transactions, statements):
-    run = bench(calls_server, load, *kind, "-M", protocol, "-c", 2, "-t", transactions)
-    document, truth = measure(dbtap, calls_server, run)
-    # begin and end share nothing with the others; some versions count them under ids of their own.
-    assert compare(document, truth, AMBIENT_SHARE) >= statements
+    run = bench(calls_server, load, *kind, "-M", protocol, "-c", 4, "-t", transactions)
+    for _ in range(5):
+        document, truth = measure(dbtap, calls_server, run)
+        if not too_fast(document):
+            # begin and end share nothing with the others; some versions count them under ids of their own.
+            assert compare(document, truth, AMBIENT_SHARE) >= statements
+            return
+    pytest.skip("the client was too fast for pulling in five attempts, and dbtap said so each time")
 
 
 @pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))

@@ -81,8 +81,10 @@ def check(document):
 def check_row(row):
     assert row["elapsed_ns"] == row["cpu_ns"] + row["runq_ns"] + row["wait_ns"] + row["unknown_ns"], row
     assert sum(wait["ns"] for wait in row["waits"]) == row["wait_ns"], row
+    # What a thread waited or ran since it was woken from idle goes to the statement that follows, once that shows.
+    taken_back = 20e6 if row["kind"].startswith("idle") else 0
     for figure in FIGURES[5:] + ("cpu_ns", "runq_ns"):
-        assert row[figure] >= 0, (figure, row)
+        assert row[figure] >= (-taken_back if figure.endswith("_ns") else 0), (figure, row)
     for figure in ("calls", "running"):
         assert (figure in row) != (figure in row.get("absent", {})), (figure, row)
     assert ("query_id" in row) == ("query_id_source" in row), row
