@@ -61,7 +61,7 @@ int tap_figure_by_name(const char *name);
 /* Why a figure or field is absent. */
 #define TAP_REASONS(X) \
 	X(NONE, "") \
-	X(PIPELINED, "statements too fast to be told apart: counted only at --depth statement") \
+	X(PIPELINED, "several in one string, pipelined or too fast to tell apart: needs --depth statement") \
 	X(NO_CONNECTION, "needs a connection to the server") \
 	X(NOT_LOCAL, "the client is not on this host") \
 	X(NOT_TRACED, "this version does not trace it") \

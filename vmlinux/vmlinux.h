@@ -2,8 +2,8 @@
 /*
  * vmlinux.h - the kernel types that dbtap's programs use, and no more.
  *
- * Every struct is relocated against the running kernel's BTF (preserve_access_index), so only the names and types of the
- * members matter, not their order or what is left out. README.md tells where each comes from.
+ * Every struct is relocated against the running kernel's BTF (preserve_access_index), so only the names and types of
+ * the members matter, not their order or what is left out. README.md tells where each comes from.
  */
 #ifndef TAP_VMLINUX_H
 #define TAP_VMLINUX_H
