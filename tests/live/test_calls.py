@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_calls.py - calls against pg_stat_statements, protocol by protocol; where pulling cannot count they are absent."""
+import time
+
 import psycopg2
 import pytest
 import trace
@@ -127,6 +129,22 @@ def test_several_statements_in_one_string(dbtap, calls_server):
 def test_several_statements_in_one_string_at_statement_depth(dbtap, calls_server):
     document, truth = measure(dbtap, calls_server, several(calls_server, 400), "--depth", "statement", "--budget", 100)
     assert compare(document, truth, 0, at_least=400) == 2
+
+
+def test_one_binary_is_probed_once(dbtap, make_server):
+    """Two instances of one binary, and one of them restarted while it is traced: still one trap a statement."""
+    servers = [make_server(settings={"compute_query_id": "on", "autovacuum": "off"}) for _ in range(2)]
+    with trace.window(dbtap, None, "--no-connect", "--depth", "statement", "--budget", 100) as traced:
+        servers[1].restart()
+        time.sleep(2.5)  # until the new server is found
+        for server in servers:
+            connection = server.connect()
+            with connection.cursor() as cursor:
+                for number in range(50):
+                    cursor.execute(f"select {number} as counted_once")
+            connection.close()
+    for server in servers:
+        assert trace.one(traced.document, "counted_once", instance=server.instance, kind="client")["calls"] == 50
 
 
 def test_errors_are_calls_too(dbtap, calls_server):

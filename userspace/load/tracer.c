@@ -6,6 +6,7 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,6 +27,14 @@ enum {
 	CALLS_LINKS_MAX = TAP_INSTANCES_MAX,
 };
 
+/* A uprobe is on a place in a file, for all processes that run it: instances of one binary share it. */
+struct probe {
+	struct bpf_link *link;
+	dev_t device;
+	ino_t inode;
+	uint64_t offset;
+};
+
 struct tap_tracer {
 	struct tracer_bpf *skeleton;
 	struct bpf_link *sched_switch;
@@ -36,7 +45,7 @@ struct tap_tracer {
 	struct bpf_link *trap;
 	struct bpf_link **ticks;
 	int n_cpus;
-	struct bpf_link *calls[CALLS_LINKS_MAX];
+	struct probe calls[CALLS_LINKS_MAX];
 	size_t n_calls;
 	struct bpf_link *adopt_iterator;
 	struct bpf_link *snapshot_iterator;
@@ -321,23 +330,41 @@ int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)
 	return 0;
 }
 
+static bool is_probed(const struct tap_tracer *tracer, const struct probe *place)
+{
+	for (size_t i = 0; i < tracer->n_calls; i++) {
+		const struct probe *probe = &tracer->calls[i];
+
+		if (probe->device == place->device && probe->inode == place->inode && probe->offset == place->offset)
+			return true;
+	}
+	return false;
+}
+
 int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err)
 {
-	struct bpf_link *link;
+	struct probe probe = { .offset = offset };
+	struct stat file;
 
+	if (stat(binary, &file))
+		return tap_error_set(err, -errno, "cannot probe %s: %s", binary, strerror(errno));
+	probe.device = file.st_dev;
+	probe.inode = file.st_ino;
+	if (is_probed(tracer, &probe))
+		return 0;
 	if (tracer->n_calls == CALLS_LINKS_MAX)
 		return tap_error_set(err, -E2BIG, "more than %d binaries to probe", CALLS_LINKS_MAX);
-	link = bpf_program__attach_uprobe(tracer->skeleton->progs.on_end_command, false, -1, binary, offset);
-	if (!link)
+	probe.link = bpf_program__attach_uprobe(tracer->skeleton->progs.on_end_command, false, -1, binary, offset);
+	if (!probe.link)
 		return tap_error_set(err, -errno, "cannot probe %s: %s", binary, strerror(errno));
-	tracer->calls[tracer->n_calls++] = link;
+	tracer->calls[tracer->n_calls++] = probe;
 	return 0;
 }
 
 void tap_tracer_detach_calls(struct tap_tracer *tracer)
 {
 	while (tracer->n_calls)
-		bpf_link__destroy(tracer->calls[--tracer->n_calls]);
+		bpf_link__destroy(tracer->calls[--tracer->n_calls].link);
 }
 
 /* In this process alone, which is no traced thread: the program returns at once. */

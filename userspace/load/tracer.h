@@ -49,7 +49,10 @@ int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err);
 /* Pairs the scheduler's and the monotonic clock anew: sleeps a moment. */
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);
 
-/* The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. */
+/*
+ * The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. Once a binary:
+ * asked for the same one again it does nothing.
+ */
 int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err);
 void tap_tracer_detach_calls(struct tap_tracer *tracer);
 bool tap_tracer_has_calls(const struct tap_tracer *tracer);
