@@ -233,6 +233,14 @@ static __always_inline rows_t rows_of_kind(struct tap_task *task, __u8 kind)
 	return rows_make(way, way, kind);
 }
 
+/* A statement that was seen to run has ended when its session is on its way out, by itself or not. */
+static __always_inline void statement_end_at_exit(struct tap_task *task)
+{
+	if (task->in_statement && task->identity.kind == TAP_KIND_CLIENT)
+		way_count(task, task->current_way, 1, 0);
+	task->in_statement = 0;
+}
+
 /* The rows of a thread whose memory is not read, or says nothing (yet, or any more). */
 TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
 {
@@ -256,13 +264,17 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 	instance = bpf_map_lookup_elem(&instances, &index);
 	if (!instance)
 		return same;
-	if (exiting)
+	if (exiting) {
+		statement_end_at_exit(task);
 		return rows_unread(task, TAP_KIND_EXITING);
+	}
 	if (!asleep && task->current_way < TAP_WAYS && pg_unchanged(task, instance))
 		return same;
 	reading = pg_read(task, instance, &now);
 	if (reading == PG_READ_BETWEEN && task->current_way < TAP_WAYS)
 		return same;
+	if (reading == PG_READ_EXITING)
+		statement_end_at_exit(task);
 	if (reading != PG_READ_CURRENT)
 		return rows_unread(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
 	task->identity.database = now.database;

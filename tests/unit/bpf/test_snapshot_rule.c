@@ -141,6 +141,7 @@ static void actor_exits(struct actor *actor)
 {
 	pg_tick(&actor->process);
 	pg_exit(&actor->process);
+	actor->did.rows[actor->id].calls++; /* it was in a statement, which has ended with it */
 	actor->doing = DEAD;
 	model_add(&of_dead, &actor->did);
 	if (snapshot_runs && !actor->is_read)
