@@ -74,21 +74,6 @@ static __always_inline __u8 rows_next_kind(rows_t rows)
 	return rows >> 16;
 }
 
-static __always_inline bool state_is_running(__u8 state)
-{
-	return state == TAP_PG_STATE_RUNNING || state == TAP_PG_STATE_FASTPATH;
-}
-
-/* The kind of row for the time between statements; 0: the state is not one of a client session. */
-static __always_inline __u8 state_idle_kind(__u8 state)
-{
-	if (state == TAP_PG_STATE_IDLE)
-		return TAP_KIND_IDLE;
-	if (state == TAP_PG_STATE_IDLE_IN_TRANSACTION || state == TAP_PG_STATE_IDLE_IN_TRANSACTION_ABORTED)
-		return TAP_KIND_IDLE_IN_TRANSACTION;
-	return TAP_KIND_NONE;
-}
-
 /* Way of a row that is not the last statement's; its text is sent when the row is new here. */
 TAP_GLOBAL __u32 row_way_other(struct tap_task *task, struct tap_row_key *key)
 {
@@ -206,7 +191,7 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 static __always_inline rows_t rows_between(struct tap_task *task, struct tap_instance *instance,
 					   struct tap_identity *now)
 {
-	__u8 idle = state_idle_kind(now->state);
+	__u8 idle = tap_pg_state_idle_kind(now->state);
 	bool restamped = now->activity_start_us != task->identity.activity_start_us;
 	bool ended = task->in_statement || (restamped && idle);
 	__u8 next_kind = idle ? idle : now->kind;
@@ -279,8 +264,8 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		return rows_unread(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
 	task->identity.database = now.database;
 	task->identity.user = now.user;
-	rows = state_is_running(now.state) ? rows_running(task, instance, &now, asleep)
-					   : rows_between(task, instance, &now);
+	rows = tap_pg_state_is_running(now.state) ? rows_running(task, instance, &now, asleep)
+						  : rows_between(task, instance, &now);
 	task->identity = now;
 	return rows;
 }

@@ -19,25 +19,14 @@ static __always_inline __u64 sched_now_ns(void)
 	return bpf_ktime_get_ns() + clock_pair.sched_ns - clock_pair.monotonic_ns;
 }
 
-static __always_inline __u8 idle_or_own_kind(const struct tap_identity *identity)
-{
-	if (identity->kind != TAP_KIND_CLIENT)
-		return identity->kind;
-	if (identity->state == TAP_PG_STATE_IDLE)
-		return TAP_KIND_IDLE;
-	if (identity->state == TAP_PG_STATE_IDLE_IN_TRANSACTION ||
-	    identity->state == TAP_PG_STATE_IDLE_IN_TRANSACTION_ABORTED)
-		return TAP_KIND_IDLE_IN_TRANSACTION;
-	return identity->kind;
-}
-
 /* What the thread does right now, as userspace read it, becomes its first row and, when it is asleep, its first wait.
  */
 static __always_inline void adopt_state(struct tap_task *account, const struct tap_adoption *adoption,
 					struct task_struct *task)
 {
-	bool running =
-		adoption->identity.state == TAP_PG_STATE_RUNNING || adoption->identity.state == TAP_PG_STATE_FASTPATH;
+	bool running = tap_pg_state_is_running(adoption->identity.state);
+	__u8 idle = tap_pg_state_idle_kind(adoption->identity.state);
+	__u8 kind = adoption->identity.kind;
 	struct tap_row_key key;
 
 	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
@@ -47,7 +36,7 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 		key_make(&key, account, adoption->identity.kind, adoption->identity.source,
 			 adoption->identity.query_id);
 	else
-		key_make(&key, account, idle_or_own_kind(&adoption->identity), TAP_QUERY_ID_NONE, 0);
+		key_make(&key, account, kind == TAP_KIND_CLIENT && idle ? idle : kind, TAP_QUERY_ID_NONE, 0);
 	account->current_kind = key.kind;
 	account->sleep_way = TAP_NO_WAY;
 	account->idle_way = TAP_NO_WAY;

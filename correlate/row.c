@@ -178,7 +178,7 @@ static void waits_pack(struct tap_row *row)
 	row->n_waits = kept;
 }
 
-static int row_add(struct tap_row *to, const struct tap_row *from)
+int tap_row_add(struct tap_row *to, const struct tap_row *from)
 {
 	tap_row_add_account(to, &from->account);
 	to->running += from->running;
@@ -211,7 +211,7 @@ int tap_row_set_add(struct tap_row_set *to, const struct tap_row_set *from)
 	for (size_t i = 0; i < from->count; i++) {
 		struct tap_row *row = tap_row_set_get(to, &from->rows[i].key);
 
-		if (!row || row_add(row, &from->rows[i]))
+		if (!row || tap_row_add(row, &from->rows[i]))
 			return -ENOMEM;
 	}
 	return 0;
@@ -225,12 +225,12 @@ static int subtract_one(const struct tap_row *end, const struct tap_row *begin, 
 	int status = 0;
 
 	if (end)
-		status = row_add(&difference, end);
+		status = tap_row_add(&difference, end);
 	if (!status && begin)
 		status = row_subtract(&difference, begin);
 	if (!status && !row_is_empty(&difference)) {
 		row = tap_row_set_get(ret, key);
-		status = row ? row_add(row, &difference) : -ENOMEM;
+		status = row ? tap_row_add(row, &difference) : -ENOMEM;
 	}
 	free(difference.waits);
 	return status;

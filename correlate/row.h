@@ -50,6 +50,8 @@ void tap_row_set_done(struct tap_row_set *set);
 struct tap_row *tap_row_set_get(struct tap_row_set *set, const struct tap_row_key *key);
 const struct tap_row *tap_row_set_find(const struct tap_row_set *set, const struct tap_row_key *key);
 
+/* Adds all figures of a row to another. 0 or -ENOMEM. */
+int tap_row_add(struct tap_row *to, const struct tap_row *from);
 /* Adds figures to a row. 0 or -ENOMEM. */
 void tap_row_add_account(struct tap_row *row, const struct tap_account *account);
 int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_t ns, uint64_t open);

@@ -8,6 +8,7 @@
 #ifndef TAP_BPF_ABI_PG_LAYOUT_H
 #define TAP_BPF_ABI_PG_LAYOUT_H
 
+#include "bpf/abi/kind.h"
 #include "bpf/abi/types.h"
 
 enum {
@@ -27,6 +28,22 @@ enum tap_pg_state {
 	TAP_PG_STATE_DISABLED = 6,
 	TAP_PG_STATE_COUNT = 7,
 };
+
+/* Whether a statement is running. */
+static inline __u8 tap_pg_state_is_running(__u8 state)
+{
+	return state == TAP_PG_STATE_RUNNING || state == TAP_PG_STATE_FASTPATH;
+}
+
+/* The kind of row for a client's time between statements; NONE: the state is not one of a client session. */
+static inline __u8 tap_pg_state_idle_kind(__u8 state)
+{
+	if (state == TAP_PG_STATE_IDLE)
+		return TAP_KIND_IDLE;
+	if (state == TAP_PG_STATE_IDLE_IN_TRANSACTION || state == TAP_PG_STATE_IDLE_IN_TRANSACTION_ABORTED)
+		return TAP_KIND_IDLE_IN_TRANSACTION;
+	return TAP_KIND_NONE;
+}
 
 /* Offsets in bytes. `status_*` are of PgBackendStatus, `proc_*` of PGPROC. */
 struct tap_pg_layout {

@@ -157,10 +157,8 @@ TAP_ABI_SIZE(tap_task_record, 400);
 struct tap_instance {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
-	__u32 activity_size; /* bytes of a statement text in memory */
-	__u8 own_ids;	     /* the engine computes no query ids: fingerprint every statement */
-	__u8 live;	     /* the entry is in use */
-	__u8 pad[2];
+	__u8 own_ids; /* the engine computes no query ids: fingerprint every statement */
+	__u8 pad[7];
 };
 TAP_ABI_SIZE(tap_instance, 120);
 

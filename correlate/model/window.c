@@ -63,16 +63,8 @@ static int rows_filter(struct tap_build *build, const struct tap_row_set *all)
 		if (!row_is_wanted(build, &from->key))
 			continue;
 		row = tap_row_set_get(&build->rows, &from->key);
-		if (!row)
+		if (!row || tap_row_add(row, from))
 			return -ENOMEM;
-		tap_row_add_account(row, &from->account);
-		row->running = from->running;
-		row->exact_calls = from->exact_calls;
-		for (size_t j = 0; j < from->n_waits; j++) {
-			if (tap_row_add_wait(row, from->waits[j].event, from->waits[j].count, from->waits[j].ns,
-					     from->waits[j].open))
-				return -ENOMEM;
-		}
 	}
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "bpf/abi/kind.h"
 #include "userspace/attach/maps.h"
 #include "userspace/attach/pg_backend.h"
+#include "userspace/base/clock.h"
 
 enum {
 	ROUNDS = 5,
@@ -35,14 +36,6 @@ struct check {
 	const struct tap_pg_backend *first; /* the process others are measured from; NULL: none yet */
 	int64_t now_us;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static bool time_plausible(const struct check *check, int64_t timestamp)
 {
@@ -187,7 +180,9 @@ static int round_run(const struct tap_target *target, const struct tap_pg_layout
 		     struct tap_error *err)
 {
 	const char *root = target->proc_root ? target->proc_root : "/proc";
-	struct check check = { .target = target, .row = row, .root = root, .now_us = now_us() };
+	struct check check = {
+		.target = target, .row = row, .root = root, .now_us = tap_clock_ns(CLOCK_REALTIME) / 1000
+	};
 	struct tap_pg_backend_list list;
 	struct tap_maps maps;
 	int code = tap_maps_read(root, target->pid, &maps);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "userspace/base/clock.h"
+
 /* Where the kept descriptor waits, at least, while 0 to 3 are replaced. */
 #define PARKED_FD (TAP_CHILD_KEPT_FD + 1)
 
@@ -113,21 +115,13 @@ static int reap(pid_t pid, int *ret_status)
 	return 0;
 }
 
-static long milliseconds_now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (long)at.tv_sec * 1000 + at.tv_nsec / 1000000;
-}
-
 /* A pidfd becomes readable at the end of its process; signals only make the poll shorter. */
 static void poll_for_end(int fd, unsigned timeout_ms)
 {
-	long until_ms = milliseconds_now() + timeout_ms, left_ms;
+	long until_ms = (long)tap_clock_ms() + timeout_ms, left_ms;
 	struct pollfd waiting = { .fd = fd, .events = POLLIN };
 
-	while ((left_ms = until_ms - milliseconds_now()) > 0) {
+	while ((left_ms = until_ms - (long)tap_clock_ms()) > 0) {
 		if (poll(&waiting, 1, (int)left_ms) >= 0 || errno != EINTR)
 			return;
 	}

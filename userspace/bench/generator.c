@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "userspace/base/clock.h"
 #include "userspace/bench/child.h"
 
 #define CACHE_LINE 64
@@ -76,21 +77,13 @@ static void sleep_ms(uint32_t ms)
 	nanosleep(&span, NULL);
 }
 
-static uint64_t milliseconds_now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
-}
-
 /* Ends early when the workers are to stop. */
 static void worker_pause(void *context, uint32_t ms)
 {
 	const struct worker *worker = context;
-	uint64_t until_ms = milliseconds_now() + ms, now_ms;
+	uint64_t until_ms = (uint64_t)tap_clock_ms() + ms, now_ms;
 
-	while (!is_stopped(worker->board) && (now_ms = milliseconds_now()) < until_ms) {
+	while (!is_stopped(worker->board) && (now_ms = (uint64_t)tap_clock_ms()) < until_ms) {
 		uint64_t left_ms = until_ms - now_ms;
 
 		sleep_ms(left_ms < PAUSE_SLICE_MS ? (uint32_t)left_ms : PAUSE_SLICE_MS);
@@ -277,14 +270,14 @@ static bool is_interrupted(const struct tap_generator *generator)
 static int await_workers(struct tap_generator *generator, struct tap_error *err)
 {
 	uint32_t timeout_ms = generator->options.connect_timeout_ms;
-	uint64_t until_ms = milliseconds_now() + (timeout_ms ? timeout_ms : DEFAULT_CONNECT_MS);
+	uint64_t until_ms = (uint64_t)tap_clock_ms() + (timeout_ms ? timeout_ms : DEFAULT_CONNECT_MS);
 
 	while (count_state(generator, WORKER_RUNNING) < generator->workers) {
 		if (count_state(generator, WORKER_FAILED) || any_died_early(generator))
 			return startup_failed(generator, err);
 		if (is_interrupted(generator))
 			return tap_error_set(err, -EINTR, "load: interrupted while connecting");
-		if (milliseconds_now() >= until_ms)
+		if ((uint64_t)tap_clock_ms() >= until_ms)
 			return tap_error_set(err, -ETIMEDOUT, "load: %u of %u workers connected in time; ask for fewer",
 					     count_state(generator, WORKER_RUNNING), generator->workers);
 		sleep_ms(POLL_MS);
@@ -359,9 +352,9 @@ int tap_generator_start(const struct tap_generator_options *options, struct tap_
 
 int tap_generator_warm_up(struct tap_generator *generator, uint32_t ms, struct tap_error *err)
 {
-	uint64_t until_ms = milliseconds_now() + ms;
+	uint64_t until_ms = (uint64_t)tap_clock_ms() + ms;
 
-	while (milliseconds_now() < until_ms) {
+	while ((uint64_t)tap_clock_ms() < until_ms) {
 		if (is_interrupted(generator))
 			return tap_error_set(err, -EINTR, "load: interrupted while warming up");
 		sleep_ms(POLL_MS);
@@ -424,11 +417,11 @@ int tap_generator_check(struct tap_generator *generator, struct tap_error *err)
 
 int tap_generator_await_end(struct tap_generator *generator, uint32_t timeout_ms)
 {
-	uint64_t until_ms = milliseconds_now() + timeout_ms;
+	uint64_t until_ms = (uint64_t)tap_clock_ms() + timeout_ms;
 
 	for (uint32_t i = 0; i < generator->workers; i++) {
 		while (!has_ended(generator, i)) {
-			if (milliseconds_now() >= until_ms)
+			if ((uint64_t)tap_clock_ms() >= until_ms)
 				return -ETIMEDOUT;
 			sleep_ms(POLL_MS);
 		}

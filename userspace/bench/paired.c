@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "userspace/base/clock.h"
+
 #define NS_PER_MS 1000000ull
 #define WINDOWS_PER_QUAD 4
 #define WINDOWS_PER_SIDE 2 /* on or off, in a quad */
@@ -47,12 +49,9 @@ static bool is_on(uint32_t window)
 
 static uint64_t now(const struct session *session)
 {
-	struct timespec at;
-
 	if (session->hooks->now_ns)
 		return session->hooks->now_ns(session->hooks->context);
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (uint64_t)at.tv_sec * 1000000000ull + (uint64_t)at.tv_nsec;
+	return (uint64_t)tap_clock_ns(CLOCK_MONOTONIC);
 }
 
 static bool interrupted(struct session *session)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "userspace/base/clock.h"
 #include "userspace/base/strbuf.h"
 #include "userspace/bench/child.h"
 #include "userspace/bench/folder.h"
@@ -52,19 +53,12 @@ struct patience {
 	uint64_t deadline_ms;
 };
 
-static uint64_t milliseconds_now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
-}
-
 static struct patience new_patience(const struct tap_throwaway_options *options)
 {
 	return (struct patience){
 		.options = options,
-		.deadline_ms = milliseconds_now() + (options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS),
+		.deadline_ms =
+			(uint64_t)tap_clock_ms() + (options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS),
 	};
 }
 
@@ -74,7 +68,7 @@ static int is_out(const struct patience *patience)
 
 	if (options->interrupted && options->interrupted(options->context))
 		return -EINTR;
-	return milliseconds_now() >= patience->deadline_ms ? -ETIMEDOUT : 0;
+	return (uint64_t)tap_clock_ms() >= patience->deadline_ms ? -ETIMEDOUT : 0;
 }
 
 static void end_process(pid_t pid, int signal_first, unsigned wait_ms)

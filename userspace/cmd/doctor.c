@@ -2,13 +2,13 @@
 /* doctor.c - `dbtap doctor`: what this host and its databases allow, and what is worth changing. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include "correlate/engine/postgres/queries.h"
 #include "userspace/attach/target.h"
 #include "userspace/cmd/command.h"
 #include "userspace/cmd/run.h"
+#include "userspace/consume/instances.h"
 #include "userspace/load/features.h"
 #include "userspace/output/escape.h"
 
@@ -63,35 +63,15 @@ static void settings_check(struct tap_pg_conn *conn, struct tap_strbuf *out)
 	tap_pg_settings_done(&settings);
 }
 
-static const char *dsn_of(const struct tap_options *options, const char *id)
-{
-	for (size_t i = 0; i < options->n_dsns; i++) {
-		if (!strcmp(options->dsns[i].instance, id))
-			return options->dsns[i].conninfo;
-	}
-	return NULL;
-}
-
 static void connection_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
 {
-	struct tap_pg_where where = { .instance = target->id,
-				      .conninfo = dsn_of(options, target->id),
-				      .socket_dir = target->socket_dir,
-				      .host = target->listen,
-				      .port = target->port };
+	const char *conninfo = tap_dsn_find(options->dsns, options->n_dsns, target->id);
 	struct tap_pg_conn *conn;
 	struct tap_error err = { "" };
-	struct stat info;
-	char path[64];
 
 	if (options->no_connect)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d", target->pid);
-	if (!stat(path, &info)) {
-		where.uid = info.st_uid;
-		where.gid = info.st_gid;
-	}
-	if (tap_pg_conn_open(&where, &conn, &err)) {
+	if (tap_target_login(target, conninfo, &conn, &err)) {
 		tap_strbuf_add_string(out, "       connection: none, memory only (");
 		add_safe(out, err.text);
 		tap_strbuf_add_string(out, ")\n");

@@ -8,14 +8,7 @@
 #include <unistd.h>
 
 #include "userspace/attach/maps.h"
-
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
+#include "userspace/base/clock.h"
 
 static uint64_t hits_of(const struct tap_tracer *tracer)
 {
@@ -27,8 +20,8 @@ static uint64_t hits_of(const struct tap_tracer *tracer)
 
 void tap_cost_begin(struct tap_cost *cost, const struct tap_tracer *tracer)
 {
-	cost->cpu_begin_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	cost->wall_begin_ns = clock_ns(CLOCK_MONOTONIC);
+	cost->cpu_begin_ns = tap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	cost->wall_begin_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	cost->hits_begin = hits_of(tracer);
 	cost->program_ns = 0;
 	cost->sampled_ns = 0;
@@ -42,12 +35,12 @@ void tap_cost_sample(struct tap_cost *cost, struct tap_tracer *tracer, int milli
 
 	if (tap_tracer_stats_on(tracer))
 		return;
-	began_ns = clock_ns(CLOCK_MONOTONIC);
+	began_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	if (!tap_tracer_stats(tracer, &runs, &before_ns)) {
 		nanosleep(&wait, NULL);
 		if (!tap_tracer_stats(tracer, &runs, &after_ns)) {
 			cost->program_ns += after_ns - before_ns;
-			cost->sampled_ns += clock_ns(CLOCK_MONOTONIC) - began_ns;
+			cost->sampled_ns += tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 		}
 	}
 	tap_tracer_stats_off(tracer);
@@ -69,12 +62,12 @@ static int64_t resident_bytes(void)
 
 void tap_cost_end(const struct tap_cost *cost, const struct tap_tracer *tracer, struct tap_window_cost *ret)
 {
-	double wall_ns = (double)(clock_ns(CLOCK_MONOTONIC) - cost->wall_begin_ns);
+	double wall_ns = (double)(tap_clock_ns(CLOCK_MONOTONIC) - cost->wall_begin_ns);
 	uint64_t hits = hits_of(tracer) - cost->hits_begin;
 
 	ret->bpf_cpu_percent = cost->sampled_ns ? 100.0 * (double)cost->program_ns / (double)cost->sampled_ns : -1;
 	ret->trap_cpu_percent = !hits ? 0 : cost->trap_ns < 0 ? -1 : 100.0 * (double)hits * cost->trap_ns / wall_ns;
-	ret->tool_cpu_percent = 100.0 * (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cost->cpu_begin_ns) / wall_ns;
+	ret->tool_cpu_percent = 100.0 * (double)(tap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cost->cpu_begin_ns) / wall_ns;
 	ret->tool_rss_bytes = resident_bytes();
 }
 
@@ -82,7 +75,7 @@ double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *
 			  int64_t *wall_ns)
 {
 	uint64_t hits_now = hits_of(tracer);
-	int64_t now = clock_ns(CLOCK_MONOTONIC);
+	int64_t now = tap_clock_ns(CLOCK_MONOTONIC);
 	double rate = -1;
 
 	if (cost->trap_ns >= 0 && now > *wall_ns)
@@ -128,11 +121,11 @@ static double calls_ns(int count)
 	int64_t best_ns = INT64_MAX;
 
 	for (int round = 0; round < 5; round++) {
-		int64_t began_ns = clock_ns(CLOCK_MONOTONIC), took_ns;
+		int64_t began_ns = tap_clock_ns(CLOCK_MONOTONIC), took_ns;
 
 		for (int i = 0; i < count; i++)
 			function();
-		took_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+		took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 		if (took_ns < best_ns)
 			best_ns = took_ns;
 	}

@@ -86,9 +86,7 @@ static struct tap_instance instance_of(const struct tap_target *target)
 	return (struct tap_instance){
 		.layout = target->layout,
 		.addresses = target->addresses,
-		.activity_size = (uint32_t)target->activity_size,
 		.own_ids = !target->query_ids,
-		.live = 1,
 	};
 }
 
@@ -130,13 +128,11 @@ static void adopt_own_id(struct tap_adoption *adoption, const struct tap_target 
 			 struct tap_texts *texts)
 {
 	struct tap_text_key key = { .instance = adoption->instance, .source = TAP_QUERY_ID_OWN };
-	bool running =
-		adoption->identity.state == TAP_PG_STATE_RUNNING || adoption->identity.state == TAP_PG_STATE_FASTPATH;
 	size_t size = target->activity_size < TAP_TEXT_MAX ? (size_t)target->activity_size : TAP_TEXT_MAX;
 	char text[TAP_TEXT_MAX] = "";
 
-	if (adoption->role != TAP_ROLE_BACKEND || !running || adoption->identity.query_id ||
-	    tap_memory_read(pid, adoption->activity_address, text, size))
+	if (adoption->role != TAP_ROLE_BACKEND || !tap_pg_state_is_running(adoption->identity.state) ||
+	    adoption->identity.query_id || tap_memory_read(pid, adoption->activity_address, text, size))
 		return;
 	text[sizeof(text) - 1] = '\0';
 	key.query_id = tap_fingerprint(text, strlen(text));
@@ -297,36 +293,44 @@ bool tap_instances_check(struct tap_instances *instances)
 	return tap_arrivals_look(&instances->arrivals, "/proc", servers, count) || ended;
 }
 
-static const char *dsn_of(const struct tap_instances *instances, const char *id)
+const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *instance)
 {
-	for (size_t i = 0; i < instances->options->n_dsns; i++) {
-		if (!strcmp(instances->options->dsns[i].instance, id))
-			return instances->options->dsns[i].conninfo;
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(dsns[i].instance, instance))
+			return dsns[i].conninfo;
 	}
 	return NULL;
 }
 
-static void connect_one(const struct tap_instances *instances, struct tap_followed *followed)
+int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_pg_conn **ret,
+		     struct tap_error *err)
 {
-	const struct tap_target *target = &followed->target;
 	struct tap_pg_where where = {
 		.instance = target->id,
-		.conninfo = dsn_of(instances, target->id),
+		.conninfo = conninfo,
 		.socket_dir = target->socket_dir,
 		.host = target->listen,
 		.port = target->port,
 	};
-	struct tap_error err = { "" };
 	struct stat info;
 	char path[64];
 
-	followed->asked = true;
 	snprintf(path, sizeof(path), "/proc/%d", target->pid);
 	if (!stat(path, &info)) {
 		where.uid = info.st_uid;
 		where.gid = info.st_gid;
 	}
-	if (tap_pg_conn_open(&where, &followed->conn, &err)) {
+	return tap_pg_conn_open(&where, ret, err);
+}
+
+static void connect_one(const struct tap_instances *instances, struct tap_followed *followed)
+{
+	const struct tap_live_options *options = instances->options;
+	const char *conninfo = tap_dsn_find(options->dsns, options->n_dsns, followed->target.id);
+	struct tap_error err = { "" };
+
+	followed->asked = true;
+	if (tap_target_login(&followed->target, conninfo, &followed->conn, &err)) {
 		followed->conn = NULL;
 		snprintf(followed->why_not, sizeof(followed->why_not), "%s", err.text);
 		return;

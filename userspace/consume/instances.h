@@ -31,6 +31,12 @@ struct tap_instances {
 	struct tap_arrivals arrivals;
 };
 
+/* What --dsn says for an instance; NULL: nothing. */
+const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *instance);
+/* Logs in to an instance: by `conninfo`, else as the owner of its server. Errors as tap_pg_conn_open. */
+int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_pg_conn **ret,
+		     struct tap_error *err);
+
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
 void tap_instances_done(struct tap_instances *instances);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bpf/abi/kind.h"
+#include "userspace/base/clock.h"
 #include "userspace/consume/cost.h"
 #include "userspace/consume/instances.h"
 #include "userspace/consume/reader.h"
@@ -41,14 +42,6 @@ struct tap_live {
 	int64_t look_every_ms;
 	bool calls_shed;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
 
 static void note(const struct tap_live *live, const char *text)
 {
@@ -114,7 +107,7 @@ static int find(struct tap_live *live, struct tap_error *err)
 {
 	int status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
 
-	live->searched_ms = now_ms();
+	live->searched_ms = tap_clock_ms();
 	if (status)
 		return status;
 	if (!live->instances.count)
@@ -206,10 +199,9 @@ void tap_live_connect(struct tap_live *live)
 		const struct tap_followed *followed = &live->instances.items[i];
 
 		/* A way in that the user named and that does not work is said; the automatic one shows in the view. */
-		for (size_t j = 0; j < live->options.n_dsns && followed->alive && !followed->conn; j++) {
-			if (!strcmp(live->options.dsns[j].instance, followed->target.id))
-				note(live, followed->why_not);
-		}
+		if (followed->alive && !followed->conn &&
+		    tap_dsn_find(live->options.dsns, live->options.n_dsns, followed->target.id))
+			note(live, followed->why_not);
 	}
 }
 
@@ -233,9 +225,9 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 {
 	int status = 0;
 
-	if (now_ms() - live->searched_ms < live->look_every_ms)
+	if (tap_clock_ms() - live->searched_ms < live->look_every_ms)
 		return 0;
-	live->searched_ms = now_ms();
+	live->searched_ms = tap_clock_ms();
 	if (tap_instances_check(&live->instances))
 		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
@@ -245,10 +237,10 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 
 int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, struct tap_error *err)
 {
-	int64_t until = now_ms() + (int64_t)(seconds * 1000), left;
+	int64_t until = tap_clock_ms() + (int64_t)(seconds * 1000), left;
 	int status = 0;
 
-	while (!status && !*stop && (left = until - now_ms()) > 0) {
+	while (!status && !*stop && (left = until - tap_clock_ms()) > 0) {
 		struct timespec step = { .tv_nsec = (left < STEP_MS ? left : STEP_MS) * 1000000l };
 
 		nanosleep(&step, NULL);

@@ -16,6 +16,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "userspace/base/clock.h"
+
 enum {
 	BATCH = 1024,
 	STREAM_CHUNK = 64 * 1024,
@@ -203,14 +205,6 @@ static int threads_read(struct tap_reader *reader, struct tap_snapshot *snapshot
 	return status ? status : tap_snapshot_add_stream(snapshot, reader->stream, size);
 }
 
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 static void counters_copy(struct tap_reader *reader, struct tap_snapshot *snapshot)
 {
 	struct tap_tracer_counters counters;
@@ -228,8 +222,8 @@ int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct 
 	int status;
 
 	status = totals_read(reader, ret, epoch + 1);
-	ret->realtime_ns = clock_ns(CLOCK_REALTIME);
-	ret->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	ret->realtime_ns = tap_clock_ns(CLOCK_REALTIME);
+	ret->monotonic_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	if (!status)
 		status = threads_read(reader, ret, epoch);
 	if (!status)

@@ -18,6 +18,7 @@
 #include <libpq-fe.h>
 
 #include "correlate/engine/postgres/login.h"
+#include "userspace/base/clock.h"
 
 /* Of the column types: all others would need a decoder. */
 #define BYTEA_OID 17
@@ -36,14 +37,6 @@ struct tap_pg_conn {
 
 /* ---- time and the socket ---- */
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Until the socket is ready for any of `events`. -ETIMEDOUT once the deadline has passed, even if it is ready. */
 static int wait_socket(PGconn *pg, short events, int64_t deadline_ms)
 {
@@ -54,7 +47,7 @@ static int wait_socket(PGconn *pg, short events, int64_t deadline_ms)
 	if (fd.fd < 0)
 		return -ECONNRESET;
 	do {
-		left = deadline_ms - now_ms();
+		left = deadline_ms - tap_clock_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		r = poll(&fd, 1, (int)left);
@@ -231,7 +224,7 @@ static int log_in(const struct tap_pg_login *login, PGconn **ret, struct tap_err
 
 	if (r)
 		return identity_failed(where, r, err);
-	r = try_logins(login, now_ms() + timeout_ms, &pg, err);
+	r = try_logins(login, tap_clock_ms() + timeout_ms, &pg, err);
 	back = tap_pg_identity_restore(&own);
 	if (back) {
 		PQfinish(pg);
@@ -487,7 +480,7 @@ static int next_result(const struct run *run, PGresult **ret)
 	PGconn *pg = run->conn->pg;
 
 	/* Also looks at the clock where the answer is always there, row after row. */
-	if (now_ms() >= run->deadline_ms)
+	if (tap_clock_ms() >= run->deadline_ms)
 		return wait_for(run, POLLIN);
 	while (PQisBusy(pg)) {
 		int r = wait_for(run, POLLIN);
@@ -530,7 +523,7 @@ int tap_pg_conn_run(struct tap_pg_conn *conn, const struct tap_pg_request *reque
 		return fail(&run, -ECONNRESET, "the connection was lost before");
 	if (conn->query_timeout_ms > 0 && conn->query_timeout_ms < timeout_ms)
 		timeout_ms = conn->query_timeout_ms;
-	run.deadline_ms = now_ms() + timeout_ms;
+	run.deadline_ms = tap_clock_ms() + timeout_ms;
 	r = send_query(&run);
 	if (!r)
 		r = take_results(&run);

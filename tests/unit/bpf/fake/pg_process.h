@@ -59,7 +59,7 @@ struct pg_process {
 
 static inline struct tap_instance pg_instance(void)
 {
-	struct tap_instance instance = { .activity_size = PG_TEXT_SIZE, .live = 1 };
+	struct tap_instance instance = { 0 };
 	struct tap_pg_layout *layout = &instance.layout;
 
 	layout->status_size = sizeof(struct pg_status);

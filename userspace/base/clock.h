@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * clock.h - the time of a clock as one number. The scheduler's own clock is not here: see bpf/sched.bpf.c.
+ */
+#ifndef TAP_USERSPACE_BASE_CLOCK_H
+#define TAP_USERSPACE_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Nanoseconds of CLOCK_MONOTONIC, CLOCK_REALTIME (since the epoch), CLOCK_PROCESS_CPUTIME_ID, ... */
+int64_t tap_clock_ns(clockid_t clock);
+
+/* Milliseconds of CLOCK_MONOTONIC, for deadlines. */
+int64_t tap_clock_ms(void);
+
+#endif
