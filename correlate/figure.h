@@ -37,7 +37,19 @@ enum tap_unit {
 	X(RCHAR, rchar_bytes, BYTES, "asked of read system calls, page cache or not") \
 	X(WCHAR, wchar_bytes, BYTES, "asked of write system calls") \
 	X(READ, read_bytes, BYTES, "read from a device for the thread") \
-	X(DIRTIED, dirtied_bytes, BYTES, "page cache dirtied by the thread")
+	X(DIRTIED, dirtied_bytes, BYTES, "page cache dirtied by the thread") \
+	X(READ_REQUESTS, read_requests, COUNT, "block requests that read") \
+	X(CACHE_READ, cache_read_bytes, BYTES, "of rchar_bytes, what came from the page cache") \
+	X(READ_SEQ, read_seq_bytes, BYTES, "read from a device in sequence") \
+	X(READ_NEAR, read_near_bytes, BYTES, "read from a device close to the request before") \
+	X(READ_RAND, read_rand_bytes, BYTES, "read from a device at random") \
+	X(WRITE, write_bytes, BYTES, "written to a device by whomever, charged to who dirtied") \
+	X(WRITE_REQUESTS, write_requests, COUNT, "block requests that write, by who submitted") \
+	X(SUBMITTED_WRITE, submitted_write_bytes, BYTES, "written to a device by who submitted") \
+	X(WRITE_SEQ, write_seq_bytes, BYTES, "submitted to a device in sequence") \
+	X(WRITE_NEAR, write_near_bytes, BYTES, "submitted to a device close to the request before") \
+	X(WRITE_RAND, write_rand_bytes, BYTES, "submitted to a device at random") \
+	X(TEMP, temp_bytes, BYTES, "written to temporary files: page cache dirtied by spills")
 
 enum tap_figure {
 #define X(id, name, unit, meaning) TAP_FIGURE_##id,

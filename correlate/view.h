@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/io.h"
 #include "correlate/figure.h"
+#include "correlate/lock.h"
 #include "userspace/base/arena.h"
 
 /* A field outside the figures that could not be had, and why. */
@@ -29,6 +31,95 @@ struct tap_view_wait {
 	int64_t ns;
 };
 
+/* Percentiles of a latency histogram, within 6.3 %; all -1: no request. */
+struct tap_view_latency {
+	int64_t p50;
+	int64_t p95;
+	int64_t p99;
+	int64_t max;
+};
+
+/* Block requests of one direction. */
+struct tap_view_requests {
+	uint64_t requests;
+	uint64_t bytes;
+	uint64_t pattern_bytes[TAP_PATTERNS]; /* they add up to `bytes` */
+	uint64_t asked_bytes; /* what the submitter's own system call had asked for; the rest was read ahead */
+	uint64_t failed;
+	uint64_t queue_ns;
+	uint64_t device_ns;
+	struct tap_view_latency latency;	/* submitted to completed */
+	struct tap_view_latency device_latency; /* issued to completed */
+	uint64_t sizes[TAP_SIZE_BUCKETS];
+	uint64_t octaves[TAP_LATENCY_OCTAVES]; /* the latency histogram by powers of two from 1 us */
+};
+
+/*
+ * One row of the io view: a query, a relation (or other object), a device or a stream. What a list has no use for is
+ * NULL, 0 or -1.
+ */
+struct tap_view_io {
+	const char *instance; /* NULL: of no watched instance */
+	const char *database;
+	const char *user;
+	const char *kind; /* of the owner: "client", "checkpointer", "kernel", "other"; NULL: several */
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	const char *relation;	   /* "public.accounts"; without a catalog "base/5/16384"; "pg_wal" */
+	const char *relation_kind; /* tap_file_kind_name */
+	const char *device;	   /* "vda" */
+	int64_t pid;		   /* a stream's session; 0: kernel threads, or several */
+	const char *pattern;	   /* a stream's: "sequential", "near", "random" by most bytes */
+	struct tap_view_requests read;
+	struct tap_view_requests write; /* by who submitted */
+	uint64_t charged_write_bytes;	/* written by whomever, charged to who dirtied; of a device: 0 */
+	uint64_t dirtied_bytes;
+	uint64_t flushes;
+	uint64_t discard_bytes;
+	/* A device's own counters in the window, and what of them no row has; -1: not a device. */
+	int64_t counted_read_bytes;
+	int64_t counted_write_bytes;
+	int64_t residual_read_bytes;
+	int64_t residual_write_bytes;
+};
+
+/* Bytes written to devices of what one owner dirtied, by who submitted them. */
+struct tap_view_blame {
+	const char *instance;
+	const char *relation;
+	const char *relation_kind;
+	const char *dirtied_by; /* kind: "client", "checkpointer" */
+	const char *query_id;	/* of who dirtied; NULL: none */
+	const char *query;
+	const char *written_by; /* kind of who submitted: "kernel", "checkpointer", "client" */
+	uint64_t bytes;
+};
+
+/* Something worth doing, with what it rests on. */
+struct tap_view_hint {
+	const char *hint; /* "full_scan", "random_heap", "temp_spill", "checkpoint_latency", "backend_writes" */
+	const char *instance;
+	const char *database;
+	const char *relation;
+	const char *query_id;
+	const char *query;
+	double confidence; /* 0 to 1 */
+	const char *evidence;
+	const char *advice;
+};
+
+/* A relation (or other object) a query read or wrote. */
+struct tap_view_relation {
+	const char *name;
+	const char *kind;
+	uint64_t read_bytes;
+	uint64_t read_requests;
+	uint64_t read_pattern_bytes[TAP_PATTERNS];
+	uint64_t write_bytes; /* charged to who dirtied */
+	uint64_t dirtied_bytes;
+};
+
 /* One query, auxiliary process kind or idle state. */
 struct tap_view_query {
 	const char *instance;
@@ -41,6 +132,9 @@ struct tap_view_query {
 	struct tap_figures figures;
 	struct tap_view_wait *waits; /* largest first */
 	size_t n_waits;
+	struct tap_view_latency io_latency_ns; /* of its requests */
+	struct tap_view_relation *relations;   /* most bytes first */
+	size_t n_relations;
 	struct tap_absence *absent; /* fields of this row, beside figures.absent */
 	size_t n_absent;
 };
@@ -142,6 +236,22 @@ struct tap_view {
 	struct tap_view_event *events;
 	size_t n_events;
 	size_t n_events_all;
+
+	/* The io view's lists, most bytes first; limited as asked. */
+	struct tap_view_io *io_queries;
+	size_t n_io_queries;
+	struct tap_view_io *io_relations;
+	size_t n_io_relations;
+	struct tap_view_io *io_devices;
+	size_t n_io_devices;
+	struct tap_view_io *io_streams;
+	size_t n_io_streams;
+	struct tap_view_blame *io_blame;
+	size_t n_io_blame;
+	struct tap_view_hint *hints; /* most confident first */
+	size_t n_hints;
+
+	struct tap_lock_view locks;
 
 	struct tap_arena memory; /* of everything above */
 };

@@ -29,7 +29,9 @@
 	X(CHILD, "child") \
 	X(IDLE, "idle") \
 	X(IDLE_IN_TRANSACTION, "idle_in_transaction") \
-	X(REST, "rest")
+	X(REST, "rest") \
+	X(KERNEL, "kernel") \
+	X(OTHER, "other")
 
 /*
  * NONE         no row: a free place in a table; never shown
@@ -39,6 +41,8 @@
  * CHILD        a program the instance started (archive_command, COPY ... PROGRAM)
  * IDLE*        a client session between statements
  * REST         what a full map could not keep apart
+ * KERNEL       kernel threads: block requests only
+ * OTHER        processes of no watched instance: block requests only
  */
 enum tap_kind {
 #define X(id, name) TAP_KIND_##id,

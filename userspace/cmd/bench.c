@@ -69,6 +69,8 @@ static int on_attach(void *context, struct tap_error *err)
 {
 	struct bench *bench = context;
 
+	if (bench->options->floor)
+		return tap_tracer_attach_empty(bench->tracer, err);
 	return tap_tracer_attach(bench->tracer, err);
 }
 
@@ -77,7 +79,10 @@ static int on_detach(void *context, struct tap_error *err)
 	struct bench *bench = context;
 
 	(void)err;
-	tap_tracer_detach(bench->tracer);
+	if (bench->options->floor)
+		tap_tracer_detach_empty(bench->tracer);
+	else
+		tap_tracer_detach(bench->tracer);
 	return 0;
 }
 
@@ -250,15 +255,16 @@ static int measure_load(struct bench *bench, enum tap_load_kind kind, double unt
 	return status;
 }
 
-static void print_text(const struct bench_load *loads, size_t count, struct tap_strbuf *out)
+static void print_text(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct bench_load *load = &loads[i];
 		struct tap_interval lost = tap_estimate_overhead_percent(load->result.real.ratio);
 		struct tap_interval null_lost = tap_estimate_overhead_percent(load->result.null_run.ratio);
 
-		tap_strbuf_printf(out, "%s: %.0f transactions/s without, %.0f with the tracer\n", load->name,
-				  load->result.real.off_per_second, load->result.real.on_per_second);
+		tap_strbuf_printf(out, "%s: %.0f transactions/s without, %.0f with %s\n", load->name,
+				  load->result.real.off_per_second, load->result.real.on_per_second,
+				  floor ? "an empty program" : "the tracer");
 		tap_strbuf_printf(out, "  overhead      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs)\n",
 				  lost.value, lost.low, lost.high, load->result.real_pairs);
 		tap_strbuf_printf(
@@ -295,7 +301,7 @@ static void number_json(struct tap_json *json, const char *name, double value)
 	tap_json_double(json, value);
 }
 
-static void print_json(const struct bench_load *loads, size_t count, struct tap_strbuf *out)
+static void print_json(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
 {
 	struct tap_json json;
 
@@ -303,6 +309,8 @@ static void print_json(const struct bench_load *loads, size_t count, struct tap_
 	tap_json_object_begin(&json);
 	tap_json_key(&json, "schema");
 	tap_json_int(&json, 1);
+	tap_json_key(&json, "program");
+	tap_json_string(&json, floor ? "empty" : "tracer");
 	tap_json_key(&json, "loads");
 	tap_json_array_begin(&json);
 	for (size_t i = 0; i < count; i++) {
@@ -358,9 +366,9 @@ static int report(const struct tap_options *options, const struct bench_load *lo
 
 	tap_strbuf_init(&text);
 	if (options->format == TAP_FORMAT_JSON)
-		print_json(loads, count, &text);
+		print_json(loads, count, options->floor, &text);
 	else
-		print_text(loads, count, &text);
+		print_text(loads, count, options->floor, &text);
 	status = tap_run_write(options, &text);
 	tap_strbuf_done(&text);
 	return status;

@@ -206,6 +206,7 @@ FLAG(no_connect)
 FLAG(raw_text)
 FLAG(once)
 FLAG(keep)
+FLAG(floor)
 FLAG(help)
 #undef FLAG
 
@@ -241,6 +242,8 @@ static const struct option_info infos[] = {
 	{ "pairs", 0, "N", TAP_OPTIONS_BENCH, "on/off pairs per load (400)", parse_pairs },
 	{ "window", 0, "MS", TAP_OPTIONS_BENCH, "length of each on or off window (150)", parse_window },
 	{ "clients", 0, "N", TAP_OPTIONS_BENCH, "connections of the load (2 per CPU)", parse_clients },
+	{ "floor", 0, NULL, TAP_OPTIONS_BENCH, "attach an empty program instead: what the tracepoint alone costs",
+	  parse_floor },
 	{ "help", 'h', NULL, ~0u, "this text", parse_help },
 };
 

@@ -54,6 +54,7 @@ struct tap_options {
 	long pairs;
 	long window_ms;
 	long clients;
+	bool floor; /* bench an empty program */
 	const char *load; /* "select", "tpcb", "both" */
 	bool help;
 	const char *arguments[TAP_ARGUMENTS_MAX];

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * io.h - what is added up per block request and per dirtied page, and how it leaves the kernel.
+ *
+ * A request's owner is the row its submitter worked for; kernel threads and processes of no watched instance have rows
+ * of kind KERNEL and OTHER. Figures only grow; userspace takes differences.
+ */
+#ifndef TAP_BPF_ABI_IO_H
+#define TAP_BPF_ABI_IO_H
+
+#include "bpf/abi/account.h"
+
+enum {
+	TAP_DISKS_MAX = 64,
+	TAP_FILE_NAMES = 4,	  /* the file's own name and those of three folders above it */
+	TAP_FILE_NAME_MAX = 48,	  /* bytes kept of each, with the NUL */
+	TAP_STREAMS = 16,	  /* positions kept per owner, file and direction */
+	TAP_SIZE_BUCKETS = 13,	  /* of request sizes: see tap_size_bucket */
+	TAP_LATENCY_STEPS = 8,	  /* buckets per octave: a bucket is at most 12.5 % wide, its middle at most 6.3 % off */
+	TAP_LATENCY_OCTAVES = 24, /* from 2^10 ns, about 1 us, to 2^34 ns, about 17 s */
+	TAP_LATENCY_BUCKETS = TAP_LATENCY_STEPS * TAP_LATENCY_OCTAVES,
+	TAP_STREAM_GAP = 32 * 1024,  /* up to which the next request continues a stream: pages that were cached */
+	TAP_STREAM_NEAR = 256 * 1024, /* up to which it is near */
+	TAP_INSTANCE_NONE = 0xffffffff, /* the owner belongs to no watched instance */
+};
+
+enum tap_io_op {
+	TAP_IO_READ,
+	TAP_IO_WRITE,
+	TAP_IO_DISCARD, /* and secure erase, write zeroes */
+	TAP_IO_FLUSH,	/* carries no bytes */
+	TAP_IO_OPS,
+};
+
+/*
+ * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h):
+ * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or at most TAP_STREAM_GAP further on; or it
+ *             ends so before where one began
+ * NEAR        not that, but within TAP_STREAM_NEAR of the last request or of a position that was continued before
+ * RANDOM      neither
+ */
+enum tap_pattern {
+	TAP_PATTERN_SEQUENTIAL,
+	TAP_PATTERN_NEAR,
+	TAP_PATTERN_RANDOM,
+	TAP_PATTERNS,
+};
+
+/* A file as the kernel knows it. Compared as bytes. */
+struct tap_file_key {
+	__u64 inode;	  /* 0: none: the file system's own metadata and journal, or a request without pages */
+	__u32 device;	  /* the superblock's: major << 20 | minor */
+	__u32 generation; /* tells a file from an earlier one of the same inode number */
+};
+TAP_ABI_SIZE(tap_file_key, 16);
+
+/* Whose requests: key of `request_totals`. Compared as bytes, so every byte is set. */
+struct tap_io_key {
+	struct tap_row_key row; /* parity 0 */
+	struct tap_file_key file;
+	__u32 disk; /* the whole disk: major << 20 | minor */
+	__u8 op;    /* enum tap_io_op */
+	__u8 pad[3];
+};
+TAP_ABI_SIZE(tap_io_key, 48);
+
+/* Added up as requests complete. */
+struct tap_io {
+	__u64 requests; /* completed for good, failed ones too */
+	__u64 bytes;	/* as the disk's own counter has them */
+	__u64 failed;	/* requests */
+	__u64 pattern_bytes[TAP_PATTERNS];
+	__u64 asked_bytes; /* part of `bytes` that the submitter's own system call had asked for; the rest was read ahead */
+	__u64 queue_ns;	   /* submitted to issued */
+	__u64 device_ns;   /* issued to completed */
+	__u64 max_ns;	   /* largest submitted to completed */
+	__u32 sizes[TAP_SIZE_BUCKETS];
+	__u32 latency[TAP_LATENCY_BUCKETS];	   /* submitted to completed */
+	__u32 device_latency[TAP_LATENCY_BUCKETS]; /* issued to completed */
+	__u32 pad;
+};
+TAP_ABI_SIZE(tap_io, 80 + 56 + 2 * 4 * 192);
+
+/* Page cache dirtied: key of `dirty_totals`; its value is bytes, a __u64. */
+struct tap_dirty_key {
+	struct tap_row_key row; /* parity 0 */
+	struct tap_file_key file;
+};
+TAP_ABI_SIZE(tap_dirty_key, 40);
+
+/* A file's place, taken once, when it is first seen: value of `files`. */
+struct tap_file {
+	__u64 folders[TAP_FILE_NAMES - 1]; /* inodes of the folders above it, nearest first; 0: none */
+	__u64 size_bytes;		   /* when first seen */
+	__u32 unlinked;			   /* had no name any more */
+	__u32 pad;
+	char names[TAP_FILE_NAMES][TAP_FILE_NAME_MAX]; /* its own, then the folders'; NUL-terminated, cut */
+};
+TAP_ABI_SIZE(tap_file, 40 + 4 * 48);
+
+/* Positions of one owner in one file: key of `streams`. */
+struct tap_stream_key {
+	struct tap_file_key file;
+	__u32 owner; /* pid of the session, of its leader in a parallel group; 0: kernel threads */
+	__u8 op;
+	__u8 pad[3];
+};
+TAP_ABI_SIZE(tap_stream_key, 24);
+
+struct tap_stream {
+	__u64 begin; /* of the last request, bytes in the file */
+	__u64 end;
+	__u32 used;	 /* by the set's clock; 0: free */
+	__u32 continued; /* requests that continued it */
+};
+TAP_ABI_SIZE(tap_stream, 24);
+
+struct tap_stream_set {
+	struct tap_stream streams[TAP_STREAMS];
+	struct tap_row_key row; /* the last owner's */
+	__u64 bytes[TAP_PATTERNS];
+	__u64 requests;
+	__u32 clock;
+	__u32 last; /* index of the stream of the last request */
+};
+TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8);
+
+/* 0: up to 512 bytes, each next one twice that, the last: more than 1 MiB. */
+static inline __u32 tap_size_bucket(__u64 bytes)
+{
+	__u32 bucket = 0;
+
+	while (bucket < TAP_SIZE_BUCKETS - 1 && bytes > (512ull << bucket))
+		bucket++;
+	return bucket;
+}
+
+/* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
+static inline __u32 tap_log2(__u64 value)
+{
+	__u32 log = 0;
+
+	if (value >> 32) {
+		value >>= 32;
+		log += 32;
+	}
+	if (value >> 16) {
+		value >>= 16;
+		log += 16;
+	}
+	if (value >> 8) {
+		value >>= 8;
+		log += 8;
+	}
+	if (value >> 4) {
+		value >>= 4;
+		log += 4;
+	}
+	if (value >> 2) {
+		value >>= 2;
+		log += 2;
+	}
+	return log + (__u32)(value >> 1);
+}
+
+/* The bucket of a time. What is shorter than the first or longer than the last is counted in them. */
+static inline __u32 tap_latency_bucket(__u64 ns)
+{
+	__u32 log = tap_log2(ns);
+
+	if (log < 10)
+		return 0;
+	if (log >= 10 + TAP_LATENCY_OCTAVES)
+		return TAP_LATENCY_BUCKETS - 1;
+	return (log - 10) * TAP_LATENCY_STEPS + (__u32)(ns >> (log - 3) & (TAP_LATENCY_STEPS - 1));
+}
+
+/* The time in the middle of a bucket. */
+static inline __u64 tap_latency_middle_ns(__u32 bucket)
+{
+	__u32 log = 10 + bucket / TAP_LATENCY_STEPS;
+	__u64 step = 1ull << (log - 3);
+
+	return (1ull << log) + bucket % TAP_LATENCY_STEPS * step + step / 2;
+}
+
+#endif

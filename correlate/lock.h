@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lock.h - heavyweight locks of one instance: who holds and who wants what, and the graph that follows.
+ *
+ * Two sources fill a tap_lock_table: the server's shared memory (userspace/attach/pg_locks) and pg_locks over a connection
+ * (correlate/engine/postgres/locks). Everything after it is the same for both. Plain values, no process is touched here.
+ */
+#ifndef TAP_CORRELATE_LOCK_H
+#define TAP_CORRELATE_LOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* PostgreSQL's LockTagType, in its order and with the names of pg_locks.locktype. */
+#define TAP_LOCK_TYPES(X) \
+	X(RELATION, "relation") \
+	X(EXTEND, "extend") \
+	X(FROZENID, "frozenid") \
+	X(PAGE, "page") \
+	X(TUPLE, "tuple") \
+	X(TRANSACTION, "transactionid") \
+	X(VIRTUALXID, "virtualxid") \
+	X(SPECTOKEN, "spectoken") \
+	X(OBJECT, "object") \
+	X(USERLOCK, "userlock") \
+	X(ADVISORY, "advisory")
+
+enum tap_lock_type {
+#define X(id, name) TAP_LOCK_##id,
+	TAP_LOCK_TYPES(X)
+#undef X
+	TAP_LOCK_TYPE_COUNT
+};
+
+/* PostgreSQL's LOCKMODE numbers, with the names of pg_locks.mode. */
+enum tap_lock_mode {
+	TAP_LOCK_MODE_NONE = 0,
+	TAP_LOCK_MODE_ACCESS_SHARE = 1,
+	TAP_LOCK_MODE_ROW_SHARE,
+	TAP_LOCK_MODE_ROW_EXCLUSIVE,
+	TAP_LOCK_MODE_SHARE_UPDATE_EXCLUSIVE,
+	TAP_LOCK_MODE_SHARE,
+	TAP_LOCK_MODE_SHARE_ROW_EXCLUSIVE,
+	TAP_LOCK_MODE_EXCLUSIVE,
+	TAP_LOCK_MODE_ACCESS_EXCLUSIVE,
+	TAP_LOCK_MODE_COUNT
+};
+
+const char *tap_lock_type_name(uint8_t type); /* "?" beyond the table */
+const char *tap_lock_mode_name(uint8_t mode); /* "AccessShareLock"; "?" beyond the table */
+/* Whether two modes exclude each other. */
+bool tap_lock_modes_conflict(uint8_t a, uint8_t b);
+
+/* LOCKTAG, 16 bytes in the server. What the fields mean depends on the type. */
+struct tap_lock_tag {
+	uint32_t field1;
+	uint32_t field2;
+	uint32_t field3;
+	uint16_t field4;
+	uint8_t type;	/* enum tap_lock_type */
+	uint8_t method; /* 1 default, 2 user (advisory) */
+};
+
+/* One process's share of one lock: a PROCLOCK, or a fast-path lock. */
+struct tap_lock_entry {
+	struct tap_lock_tag tag;
+	int32_t pid;	     /* 0: a prepared transaction */
+	int32_t leader_pid;  /* of its parallel group; its own pid outside one */
+	uint16_t held;	     /* bit 1 << mode for each mode held */
+	uint8_t wanted;	     /* mode it waits for; 0: none */
+	bool fast_path;
+	uint32_t queue;	     /* place in the lock's wait queue, from 1; 0: not known or not waiting */
+	int64_t wait_start_us; /* since the Unix epoch; 0: not known. Of PostgreSQL 14 and newer */
+	uint32_t xid;	     /* of a prepared transaction; 0: none */
+};
+
+struct tap_lock_table {
+	struct tap_lock_entry *entries;
+	size_t count;
+	size_t capacity;
+	bool complete;	    /* false: only locks that somebody waits for, and who holds them */
+	uint64_t retries;   /* torn reads */
+	int64_t realtime_ns; /* when it was read */
+};
+
+void tap_lock_table_init(struct tap_lock_table *table);
+void tap_lock_table_done(struct tap_lock_table *table);
+/* 0 or -ENOMEM. */
+int tap_lock_table_add(struct tap_lock_table *table, const struct tap_lock_entry *entry);
+
+/* The wait-for graph: one node a process, one edge "waits for". */
+struct tap_lock_edge {
+	int32_t waiter;	 /* pid */
+	int32_t blocker; /* pid of the blocker's group leader, as pg_blocking_pids tells; 0: a prepared transaction */
+	uint32_t xid;	 /* of that */
+	bool soft;	 /* ahead in the queue, not a holder */
+	size_t entry;	 /* of the waiter, in the table */
+};
+
+struct tap_lock_graph {
+	struct tap_lock_edge *edges;
+	size_t n_edges;
+	int32_t *cycle_pids;  /* cycles one after the other */
+	size_t *cycle_ends;   /* index one past each cycle in cycle_pids */
+	size_t n_cycles;
+};
+
+/* Edges by the rules of the server's own pg_blocking_pids, hard and soft; each cycle once. 0 or -ENOMEM. */
+int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_graph *ret);
+void tap_lock_graph_done(struct tap_lock_graph *graph);
+
+/* --- what a view shows: strings live in the view's arena, NULL is absent ------------------------------------------- */
+
+struct tap_view_lock {
+	const char *type;
+	const char *mode;
+	const char *database;
+	const char *relation; /* "public.accounts", or the oid's digits */
+	const char *name;     /* the lock in one phrase: "tuple (3,7) of public.accounts", "transaction 742", "advisory 42" */
+};
+
+struct tap_view_lock_wait {
+	const char *instance;
+	int64_t pid;
+	const char *database;
+	const char *user;
+	const char *application;
+	const char *client;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	struct tap_view_lock lock;
+	int64_t waiting_ns; /* so far, or in all when past */
+	int64_t started_realtime_ns; /* -1: not known */
+	int32_t *blocked_by; /* pids, 0: a prepared transaction */
+	size_t n_blocked_by;
+	int64_t depth;	   /* in the tree: 1 waits for a root */
+	int64_t root_pid;  /* the blocker at the end of the chain; -1: a cycle */
+	bool past;	   /* ended within the window */
+};
+
+struct tap_view_lock_holder {
+	const char *instance;
+	int64_t pid; /* 0: a prepared transaction */
+	const char *database;
+	const char *user;
+	const char *application;
+	const char *client;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	const char *state; /* "active", "idle in transaction", "prepared transaction" */
+	const char *doing; /* "on CPU", "waits for Lock:transactionid", "waits for its client", ... */
+	int64_t held_ns;   /* -1: not known */
+	bool held_is_bound; /* held_ns is at most: the age of the transaction */
+	int64_t transaction_ns; /* age; -1: none */
+	int64_t statement_ns;
+	struct tap_view_lock lock; /* the one most wait for */
+	int32_t *blocks;    /* pids that wait for it directly */
+	size_t n_blocks;
+	uint64_t victims;   /* that wait for it, directly or not */
+	int64_t cost_ns;    /* sum of their waits so far */
+	bool root;	    /* waits for nobody */
+};
+
+struct tap_view_lock_member {
+	int64_t pid;
+	const char *query_id;
+	const char *query;
+	struct tap_view_lock lock; /* that it waits for */
+	int64_t waits_for;	   /* pid */
+};
+
+struct tap_view_lock_cycle {
+	const char *instance;
+	int64_t at_realtime_ns;
+	struct tap_view_lock_member *members;
+	size_t n_members;
+};
+
+/* Two statements, or transactions, that take locks in opposite orders; or a pattern that costs. */
+struct tap_view_lock_risk {
+	const char *risk; /* "order_inversion", "lock_upgrade", "ddl_queue", "many_tuple_locks", "idle_blocker" */
+	const char *instance;
+	const char *first_query_id;
+	const char *first_query;
+	const char *first_order; /* "public.a before public.b" */
+	const char *second_query_id;
+	const char *second_query;
+	const char *second_order;
+	uint64_t first_seen;
+	uint64_t second_seen;
+	const char *evidence;
+	const char *advice;
+	int64_t cost_ns;
+};
+
+/* Which query lost how long to which, over which lock, within the window. */
+struct tap_view_lock_loss {
+	const char *instance;
+	const char *query_id;
+	const char *query;
+	const char *blocker_query_id;
+	const char *blocker_query;
+	const char *blocker_state;
+	struct tap_view_lock lock;
+	uint64_t waits;
+	int64_t ns;
+	int64_t max_ns;
+};
+
+struct tap_lock_view {
+	struct tap_view_lock_wait *waits; /* current ones: roots' victims first, then by depth */
+	size_t n_waits;
+	struct tap_view_lock_wait *past;
+	size_t n_past;
+	struct tap_view_lock_holder *holders; /* roots first, dearest first */
+	size_t n_holders;
+	struct tap_view_lock_cycle *cycles;
+	size_t n_cycles;
+	struct tap_view_lock_risk *risks;
+	size_t n_risks;
+	struct tap_view_lock_loss *losses;
+	size_t n_losses;
+};
+
+#endif
