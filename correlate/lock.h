@@ -142,7 +142,9 @@ struct tap_view_lock_wait {
 
 struct tap_view_lock_holder {
 	const char *instance;
-	int64_t pid; /* 0: a prepared transaction */
+	int64_t pid;	 /* 0: a prepared transaction, which the next two name */
+	uint64_t xid;	 /* 0: none */
+	const char *gid; /* what PREPARE TRANSACTION called it; NULL: not known */
 	const char *database;
 	const char *user;
 	const char *application;
