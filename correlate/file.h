@@ -59,7 +59,8 @@ struct tap_file_root {
 	uint32_t instance; /* index, as in records */
 	uint32_t device;   /* st_dev as major << 20 | minor */
 	uint64_t inode;	   /* of the folder */
-	uint32_t tablespace; /* oid; 0: the data folder itself */
+	uint32_t tablespace; /* oid; 0: the data folder itself, or the WAL's */
+	bool wal;	     /* what pg_wal is a link to; its own name may be any */
 };
 
 /* What a path says. */
