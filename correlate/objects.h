@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * objects.h - what the catalogs of one instance call the files of its relations.
+ *
+ * Filled by correlate/engine/<name>/relations over a connection, read by correlate/model. A file is known by what its
+ * path says (struct tap_file_object). What was looked for and is not here is written down, so that whoever fills the
+ * store knows which database's catalog to read again.
+ */
+#ifndef TAP_CORRELATE_OBJECTS_H
+#define TAP_CORRELATE_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "correlate/file.h"
+#include "userspace/base/hash.h"
+
+enum {
+	TAP_OBJECTS_MAX = 1 << 20,	/* kept of one instance */
+	TAP_OBJECTS_MISSING_MAX = 4096, /* written down at once */
+	TAP_OBJECT_NAME_MAX = 255,	/* bytes kept of a schema, a relation */
+	TAP_OBJECT_RETRY_MS = 1000,	/* before a catalog is asked again for the same file; doubles each time */
+	TAP_OBJECT_RETRY_MAX_MS = 60000,
+};
+
+/* A relation's files, segments and forks together. Compared as bytes. */
+struct tap_object_key {
+	uint32_t database;   /* oid; 0: shared by all databases */
+	uint32_t tablespace; /* oid, as paths have it: never 0, the database's own is resolved (1663 pg_default, ...) */
+	uint32_t filenode;   /* pg_relation_filenode(), which knows mapped catalogs too */
+};
+
+/* What the catalog says. Strings are raw bytes of the database and hostile. */
+struct tap_object_info {
+	uint32_t oid;		 /* the relation's own number, which a rewrite leaves as it is */
+	enum tap_file_kind kind; /* TABLE, INDEX, TOAST, SEQUENCE, MATVIEW, CATALOG; RELATION: none of these */
+	const char *schema;
+	const char *name;
+	const char *parent_schema; /* of an index or a TOAST table: its table's; NULL: none */
+	const char *parent_name;
+};
+
+struct tap_object {
+	struct tap_object_key key; /* first, for the index */
+	uint32_t oid;
+	enum tap_file_kind kind;
+	char *name;   /* "public.accounts" */
+	char *parent; /* "public.accounts" of its index or TOAST table; NULL: none */
+};
+
+/* A file that was looked for and is in no catalog read so far: dropped, not committed yet, or new. */
+struct tap_object_miss {
+	struct tap_object_key key; /* first, for the index */
+	uint32_t tries;
+	int64_t due_ms; /* when it is worth asking again */
+};
+
+struct tap_objects {
+	struct tap_object *items;
+	size_t count;
+	size_t capacity;
+	struct tap_hash index;
+	struct tap_object_miss *missing; /* may hold some that were added since: tap_objects_missing tells */
+	size_t n_missing;
+	struct tap_hash missing_index;
+};
+
+void tap_objects_init(struct tap_objects *objects);
+/* NULL is fine. */
+void tap_objects_done(struct tap_objects *objects);
+
+/*
+ * Remember what a catalog says of a file. In place of what was said of the same file before (a relation renamed, or a
+ * filenode used again); a rewritten relation (VACUUM FULL, TRUNCATE) has a new filenode, and the old one keeps its
+ * name, since requests for it are still in the window. -EINVAL without a filenode, schema or name; -ENOSPC; -ENOMEM.
+ */
+int tap_objects_add(struct tap_objects *objects, const struct tap_object_key *key, const struct tap_object_info *info);
+
+/* NULL: not known. Valid until the next add. */
+const struct tap_object *tap_objects_find(const struct tap_objects *objects, const struct tap_object_key *key);
+
+/* How many relations' files have a name. */
+size_t tap_objects_count(const struct tap_objects *objects);
+
+/*
+ * Look a file up and write it down when it is not known; true: known, or no relation's file. A full list takes no more:
+ * those in it have the same catalogs asked again. `now_ms` is any clock that only grows.
+ */
+bool tap_objects_want(struct tap_objects *objects, const struct tap_object_key *key, int64_t now_ms);
+
+/*
+ * How many files of a database (0: the shared ones, to be had from any database) are missing and due to be asked for.
+ * `TAP_OBJECTS_ANY` counts those of all databases.
+ */
+#define TAP_OBJECTS_ANY UINT32_MAX
+size_t tap_objects_missing(const struct tap_objects *objects, uint32_t database, int64_t now_ms);
+
+/* The catalog of `database` was asked (or could not be): what is still missing of it is due again only after a while.
+ */
+void tap_objects_asked(struct tap_objects *objects, uint32_t database, int64_t now_ms);
+
+#endif
