@@ -160,6 +160,17 @@ static __always_inline struct tap_way *way_at(struct tap_task *task, __u32 index
 	return &task->ways[index];
 }
 
+static __always_inline bool kind_is_idle(__u32 kind)
+{
+	return kind == TAP_KIND_IDLE || kind == TAP_KIND_IDLE_IN_TRANSACTION;
+}
+
+/* Place of an idle kind in tap_task.idle_ways. */
+static __always_inline __u32 idle_slot(__u32 kind)
+{
+	return kind == TAP_KIND_IDLE_IN_TRANSACTION;
+}
+
 static __always_inline bool way_is_free(const struct tap_way *way)
 {
 	return way->key.kind == TAP_KIND_NONE;
@@ -173,10 +184,14 @@ static __always_inline void way_forget(struct tap_task *task, __u32 index)
 		return;
 	barrier_var(index);
 	task->tags[index] = 0;
-	if (index == task->idle_way)
-		task->idle_way = TAP_NO_WAY;
+	for (int i = 0; i < TAP_IDLE_KINDS; i++) {
+		if (index == task->idle_ways[i])
+			task->idle_ways[i] = TAP_NO_WAY;
+	}
 	if (index == task->last_way)
 		task->last_way = TAP_NO_WAY;
+	if (index == task->next_way)
+		task->next_way = TAP_NO_WAY;
 }
 
 TAP_GLOBAL int way_evict(struct tap_task *task, __u32 index)
@@ -273,10 +288,11 @@ TAP_GLOBAL __u32 way_make(struct tap_task *task, struct tap_row_key *key)
 	if (index < TAP_WAYS) {
 		barrier_var(index);
 		task->tags[index] = key_tag(key);
+		task->next_ways[index] = index;
 	}
-	if (key->kind == TAP_KIND_IDLE) {
-		task->idle_way = index;
-		task->idle_wait = TAP_NO_WAY;
+	if (kind_is_idle(key->kind)) {
+		task->idle_ways[idle_slot(key->kind)] = index;
+		task->idle_waits[idle_slot(key->kind)] = TAP_NO_WAY;
 	}
 	return index;
 }
@@ -304,8 +320,10 @@ TAP_GLOBAL __u32 wait_of(struct tap_task *task, __u32 way_index, __u32 event)
 		key = way->key;
 		key_set_parity(&key, task);
 		wait_leave(task, &key, &way->waits[free]);
-		if (way_index == task->idle_way)
-			task->idle_wait = TAP_NO_WAY;
+		for (int i = 0; i < TAP_IDLE_KINDS; i++) {
+			if (way_index == task->idle_ways[i])
+				task->idle_waits[i] = TAP_NO_WAY;
+		}
 		way->waits[free].count = 0;
 		way->waits[free].ns = 0;
 	}

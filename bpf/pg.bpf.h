@@ -120,19 +120,11 @@ static __always_inline int pg_read(struct tap_task *task, struct tap_instance *i
 	if (pg_u32(copy, instance->layout.status_changecount) & 1)
 		return PG_READ_BETWEEN;
 	pg_decode(ret, copy, &instance->layout);
+	/* A command that reports progress writes to the entry each time. */
+	task->progress |= pg_u32(copy, instance->layout.status_progress_command) != 0;
 	ret->kind = task->identity.kind;
 	ret->idle_state = task->identity.idle_state;
 	return PG_READ_CURRENT;
-}
-
-/* Whether the running command reports progress, which is a write to the entry each time. */
-static __always_inline bool pg_reports_progress(const struct tap_task *task, const struct tap_instance *instance)
-{
-	__u32 command = 0;
-
-	bpf_probe_read_user(&command, sizeof(command),
-			    (const void *)(task->status_address + instance->layout.status_progress_command));
-	return command != 0;
 }
 
 /* The wait event the process has set; negative when it could not be read. */

@@ -63,38 +63,39 @@ static __always_inline void run_charge(struct tap_task *account, __u32 index, co
  * The wait event of the sleep that begins. An idle session that waits in epoll waits for its client: PostgreSQL sets no
  * other event there, and not reading it saves a quarter of the cost of the most frequent switch there is.
  */
-static __always_inline __s64 sleep_event(struct tap_task *account, struct task_struct *task, bool exiting)
+static __always_inline __s64 sleep_event(struct tap_task *account, bool exiting, bool in_epoll)
 {
 	if (account->role != TAP_ROLE_BACKEND || exiting)
 		return 0;
-	if (account->current_kind == TAP_KIND_IDLE && is_epoll_wait(task_syscall(task)))
+	if (kind_is_idle(account->current_kind) && in_epoll)
 		return TAP_PG_CLIENT_READ;
 	return pg_wait_event(account);
 }
 
-static __always_inline void sleep_open(struct tap_task *account, struct task_struct *task, bool exiting)
+static __always_inline void sleep_open(struct tap_task *account, bool exiting, bool in_epoll)
 {
-	__s64 event = sleep_event(account, task, exiting);
+	__s64 event = sleep_event(account, exiting, in_epoll);
 	__u32 index = account->current_way;
-	bool for_client = event == TAP_PG_CLIENT_READ && index == account->idle_way;
-	__u32 wait = for_client ? account->idle_wait : TAP_NO_WAY;
+	__u32 slot = idle_slot(account->current_kind);
+	bool for_client = event == TAP_PG_CLIENT_READ && index == account->idle_ways[slot];
+	__u32 wait = for_client ? account->idle_waits[slot] : TAP_NO_WAY;
 
 	if (wait == TAP_NO_WAY && event >= 0)
 		wait = wait_of(account, index, event);
 	if (for_client)
-		account->idle_wait = wait;
+		account->idle_waits[slot] = wait;
 	account->sleep_event = event;
 	account->sleep_wait = wait;
 	account->sleep_way = index;
 }
 
-static __always_inline void off_open(struct tap_task *account, struct task_struct *task, enum tap_off why, bool exiting)
+static __always_inline void off_open(struct tap_task *account, enum tap_off why, bool exiting, bool in_epoll)
 {
 	struct tap_way *way;
 
 	account->off = why;
 	if (why == TAP_OFF_SLEEP)
-		sleep_open(account, task, exiting);
+		sleep_open(account, exiting, in_epoll);
 	if (why != TAP_OFF_PREEMPTED)
 		return;
 	way = way_at(account, account->current_way);
@@ -110,7 +111,7 @@ static __always_inline __u64 runq_charge_before(struct tap_task *account, __u64 
 {
 	struct tap_way *before;
 
-	if (!runq_ns || account->current_kind == TAP_KIND_IDLE || account->current_kind == TAP_KIND_IDLE_IN_TRANSACTION)
+	if (!runq_ns || kind_is_idle(account->current_kind))
 		return runq_ns;
 	before = way_at(account, account->current_way);
 	if (!before)
@@ -127,6 +128,7 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	struct tap_counters now;
 	rows_t rows;
 	__u64 runq_ns;
+	bool in_epoll;
 
 	counters_read(&now, task);
 	account->seq++;
@@ -139,12 +141,13 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	}
 	account->last_ns += now.sum_exec_ns - account->counters.sum_exec_ns;
 	runq_ns = runq_charge_before(account, runq_ns);
-	rows = rows_follow(account, exiting, why == TAP_OFF_SLEEP);
+	in_epoll = why == TAP_OFF_SLEEP && account->role == TAP_ROLE_BACKEND && is_epoll_wait(task_syscall(task));
+	rows = rows_follow(account, exiting, why == TAP_OFF_SLEEP, in_epoll);
 	run_charge(account, rows_run(rows), &now, runq_ns);
 	account->counters = now;
 	account->current_way = rows_next(rows);
 	account->current_kind = rows_next_kind(rows);
-	off_open(account, task, why, exiting);
+	off_open(account, why, exiting, in_epoll);
 	if (why != TAP_OFF_NONE && task->__state & TASK_DEAD) {
 		task_evict(account);
 		account->role = TAP_ROLE_DEAD;
@@ -222,8 +225,10 @@ int BPF_PROG(on_sched_process_fork, struct task_struct *parent, struct task_stru
 	account->read_epoch = snapshot_epoch;
 	account->current_way = TAP_NO_WAY;
 	account->sleep_way = TAP_NO_WAY;
-	account->idle_way = TAP_NO_WAY;
+	account->idle_ways[0] = TAP_NO_WAY;
+	account->idle_ways[1] = TAP_NO_WAY;
 	account->last_way = TAP_NO_WAY;
+	account->next_way = TAP_NO_WAY;
 	account->ns_pid = namespace_pid(child);
 	account->identity.kind = TAP_KIND_STARTING;
 	account->role = TAP_ROLE_BACKEND;

@@ -74,7 +74,30 @@ static __always_inline __u8 rows_next_kind(rows_t rows)
 	return rows >> 16;
 }
 
-/* Way of a row that is not the last statement's; its text is sent when the row is new here. */
+/*
+ * Notes that the statement of a row came after the last one's, and what came after it before. A session that repeats
+ * one statement changes nothing here: the line of the tags stays untouched.
+ */
+static __always_inline void way_follow(struct tap_task *task, __u32 way)
+{
+	__u32 last = task->last_way;
+
+	if (way == last && way == task->next_way)
+		return;
+	barrier_var(last);
+	if (last < TAP_WAYS) {
+		barrier_var(last);
+		task->next_ways[last] = way;
+	}
+	task->last_way = way;
+	barrier_var(way);
+	if (way < TAP_WAYS) {
+		barrier_var(way);
+		task->next_way = task->next_ways[way];
+	}
+}
+
+/* Way of a row that is not the expected one; its text is sent when the row is new here. */
 TAP_GLOBAL __u32 row_way_other(struct tap_task *task, struct tap_row_key *key)
 {
 	__u32 way;
@@ -87,24 +110,28 @@ TAP_GLOBAL __u32 row_way_other(struct tap_task *task, struct tap_row_key *key)
 			text_send(task, key);
 		way = way_make(task, key);
 	}
-	task->last_way = way;
+	if (!kind_is_idle(key->kind))
+		way_follow(task, way);
 	return way;
 }
 
 /* Way of the row of this kind and id for the thread's session. */
 static __always_inline __u32 row_way(struct tap_task *task, __u8 kind, __u8 source, __u64 query_id)
 {
-	struct tap_way *last;
+	struct tap_way *expected;
 	struct tap_row_key key;
+	__u32 way;
 
 	/* A session's database and user are settled before it is first idle. */
-	if (kind == TAP_KIND_IDLE && task->idle_way < TAP_WAYS)
-		return task->idle_way;
+	if (kind_is_idle(kind) && task->idle_ways[idle_slot(kind)] < TAP_WAYS)
+		return task->idle_ways[idle_slot(kind)];
 	key_make(&key, task, kind, source, query_id);
-	last = way_at(task, task->last_way);
-	if (last && way_is_of(last, &key))
-		return task->last_way;
-	return row_way_other(task, &key);
+	way = task->next_way;
+	expected = way_at(task, way);
+	if (!expected || !way_is_of(expected, &key))
+		return row_way_other(task, &key);
+	way_follow(task, way);
+	return way;
 }
 
 static __always_inline void way_count(struct tap_task *task, __u32 index, __u64 calls, __u64 uncounted)
@@ -183,7 +210,6 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 		way_count(task, way, 0, 1);
 	}
 	task->in_statement = 1;
-	task->progress |= pg_reports_progress(task, instance);
 	return rows_make(way, way, now->kind);
 }
 
@@ -233,10 +259,11 @@ TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
 }
 
 /*
- * The rows of a boundary; brings the task's identity up to date. A thread that does not go to sleep is most often
- * within a statement: worth asking first whether anything was written since the last boundary.
+ * The rows of a boundary; brings the task's identity up to date. A thread that does not go to sleep, or not where
+ * sessions wait for their clients, is most often within a statement: worth asking first whether anything was written
+ * since the last boundary. One that sleeps without an id yet is looked at, since it may sleep for long.
  */
-static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool asleep)
+static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool asleep, bool in_epoll)
 {
 	rows_t same = rows_make(task->current_way, task->current_way, task->current_kind), rows;
 	struct tap_identity now = {};
@@ -253,7 +280,8 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		statement_end_at_exit(task);
 		return rows_unread(task, TAP_KIND_EXITING);
 	}
-	if (!asleep && task->current_way < TAP_WAYS && pg_unchanged(task, instance))
+	if ((!asleep || (!in_epoll && task->identity.query_id)) && task->current_way < TAP_WAYS &&
+	    pg_unchanged(task, instance))
 		return same;
 	reading = pg_read(task, instance, &now);
 	if (reading == PG_READ_BETWEEN && task->current_way < TAP_WAYS)

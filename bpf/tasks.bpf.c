@@ -39,8 +39,10 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 		key_make(&key, account, kind == TAP_KIND_CLIENT && idle ? idle : kind, TAP_QUERY_ID_NONE, 0);
 	account->current_kind = key.kind;
 	account->sleep_way = TAP_NO_WAY;
-	account->idle_way = TAP_NO_WAY;
+	account->idle_ways[0] = TAP_NO_WAY;
+	account->idle_ways[1] = TAP_NO_WAY;
 	account->last_way = TAP_NO_WAY;
+	account->next_way = TAP_NO_WAY;
 	account->current_way = way_make(account, &key);
 	if (task->on_cpu || task->__state == TASK_RUNNING)
 		return;

@@ -68,12 +68,13 @@ void tap_io_set_done(struct tap_io_set *set);
 int tap_io_set_add_request(struct tap_io_set *set, const struct tap_io_key *key, const struct tap_io *io);
 int tap_io_set_add_dirty(struct tap_io_set *set, const struct tap_dirty_key *key, uint64_t bytes);
 int tap_io_set_add_file(struct tap_io_set *set, const struct tap_file_key *key, const struct tap_file *file);
-int tap_io_set_add_stream(struct tap_io_set *set, const struct tap_stream_key *key, const struct tap_stream_set *streams);
+int tap_io_set_add_stream(struct tap_io_set *set, const struct tap_stream_key *key,
+			  const struct tap_stream_set *streams);
 int tap_io_set_add_disk(struct tap_io_set *set, const struct tap_disk_entry *disk);
 
 /*
- * end - begin into the empty set *ret: requests, dirty and disks as differences, without those that did not change; files
- * and streams of the end, streams less their bytes and requests at the beginning. 0 or -ENOMEM.
+ * end - begin into the empty set *ret: requests, dirty and disks as differences, without those that did not change;
+ * files and streams of the end, streams less their bytes and requests at the beginning. 0 or -ENOMEM.
  */
 int tap_io_set_subtract(const struct tap_io_set *end, const struct tap_io_set *begin, struct tap_io_set *ret);
 

@@ -2,8 +2,9 @@
 /*
  * lock.h - heavyweight locks of one instance: who holds and who wants what, and the graph that follows.
  *
- * Two sources fill a tap_lock_table: the server's shared memory (userspace/attach/pg_locks) and pg_locks over a connection
- * (correlate/engine/postgres/locks). Everything after it is the same for both. Plain values, no process is touched here.
+ * Two sources fill a tap_lock_table: the server's shared memory (userspace/attach/pg_locks) and pg_locks over a
+ * connection (correlate/engine/postgres/locks). Everything after it is the same for both. Plain values, no process is
+ * touched here.
  */
 #ifndef TAP_CORRELATE_LOCK_H
 #define TAP_CORRELATE_LOCK_H
@@ -65,22 +66,22 @@ struct tap_lock_tag {
 /* One process's share of one lock: a PROCLOCK, or a fast-path lock. */
 struct tap_lock_entry {
 	struct tap_lock_tag tag;
-	int32_t pid;	     /* 0: a prepared transaction */
-	int32_t leader_pid;  /* of its parallel group; its own pid outside one */
-	uint16_t held;	     /* bit 1 << mode for each mode held */
-	uint8_t wanted;	     /* mode it waits for; 0: none */
+	int32_t pid;	    /* 0: a prepared transaction */
+	int32_t leader_pid; /* of its parallel group; its own pid outside one */
+	uint16_t held;	    /* bit 1 << mode for each mode held */
+	uint8_t wanted;	    /* mode it waits for; 0: none */
 	bool fast_path;
-	uint32_t queue;	     /* place in the lock's wait queue, from 1; 0: not known or not waiting */
+	uint32_t queue;	       /* place in the lock's wait queue, from 1; 0: not known or not waiting */
 	int64_t wait_start_us; /* since the Unix epoch; 0: not known. Of PostgreSQL 14 and newer */
-	uint32_t xid;	     /* of a prepared transaction; 0: none */
+	uint32_t xid;	       /* of a prepared transaction; 0: none */
 };
 
 struct tap_lock_table {
 	struct tap_lock_entry *entries;
 	size_t count;
 	size_t capacity;
-	bool complete;	    /* false: only locks that somebody waits for, and who holds them */
-	uint64_t retries;   /* torn reads */
+	bool complete;	     /* false: only locks that somebody waits for, and who holds them */
+	uint64_t retries;    /* torn reads */
 	int64_t realtime_ns; /* when it was read */
 };
 
@@ -101,8 +102,8 @@ struct tap_lock_edge {
 struct tap_lock_graph {
 	struct tap_lock_edge *edges;
 	size_t n_edges;
-	int32_t *cycle_pids;  /* cycles one after the other */
-	size_t *cycle_ends;   /* index one past each cycle in cycle_pids */
+	int32_t *cycle_pids; /* cycles one after the other */
+	size_t *cycle_ends;  /* index one past each cycle in cycle_pids */
 	size_t n_cycles;
 };
 
@@ -110,14 +111,16 @@ struct tap_lock_graph {
 int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_graph *ret);
 void tap_lock_graph_done(struct tap_lock_graph *graph);
 
-/* --- what a view shows: strings live in the view's arena, NULL is absent ------------------------------------------- */
+/* --- what a view shows: strings live in the view's arena, NULL is absent -------------------------------------------
+ */
 
 struct tap_view_lock {
 	const char *type;
 	const char *mode;
 	const char *database;
 	const char *relation; /* "public.accounts", or the oid's digits */
-	const char *name;     /* the lock in one phrase: "tuple (3,7) of public.accounts", "transaction 742", "advisory 42" */
+	const char
+		*name; /* the lock in one phrase: "tuple (3,7) of public.accounts", "transaction 742", "advisory 42" */
 };
 
 struct tap_view_lock_wait {
@@ -131,13 +134,13 @@ struct tap_view_lock_wait {
 	const char *query_id_source;
 	const char *query;
 	struct tap_view_lock lock;
-	int64_t waiting_ns; /* so far, or in all when past */
+	int64_t waiting_ns;	     /* so far, or in all when past */
 	int64_t started_realtime_ns; /* -1: not known */
-	int32_t *blocked_by; /* pids, 0: a prepared transaction */
+	int32_t *blocked_by;	     /* pids, 0: a prepared transaction */
 	size_t n_blocked_by;
-	int64_t depth;	   /* in the tree: 1 waits for a root */
-	int64_t root_pid;  /* the blocker at the end of the chain; -1: a cycle */
-	bool past;	   /* ended within the window */
+	int64_t depth;	  /* in the tree: 1 waits for a root */
+	int64_t root_pid; /* the blocker at the end of the chain; -1: a cycle */
+	bool past;	  /* ended within the window */
 };
 
 struct tap_view_lock_holder {
@@ -152,18 +155,18 @@ struct tap_view_lock_holder {
 	const char *query_id;
 	const char *query_id_source;
 	const char *query;
-	const char *state; /* "active", "idle in transaction", "prepared transaction" */
-	const char *doing; /* "on CPU", "waits for Lock:transactionid", "waits for its client", ... */
-	int64_t held_ns;   /* -1: not known */
-	bool held_is_bound; /* held_ns is at most: the age of the transaction */
+	const char *state;	/* "active", "idle in transaction", "prepared transaction" */
+	const char *doing;	/* "on CPU", "waits for Lock:transactionid", "waits for its client", ... */
+	int64_t held_ns;	/* -1: not known */
+	bool held_is_bound;	/* held_ns is at most: the age of the transaction */
 	int64_t transaction_ns; /* age; -1: none */
 	int64_t statement_ns;
 	struct tap_view_lock lock; /* the one most wait for */
-	int32_t *blocks;    /* pids that wait for it directly */
+	int32_t *blocks;	   /* pids that wait for it directly */
 	size_t n_blocks;
-	uint64_t victims;   /* that wait for it, directly or not */
-	int64_t cost_ns;    /* sum of their waits so far */
-	bool root;	    /* waits for nobody */
+	uint64_t victims; /* that wait for it, directly or not */
+	int64_t cost_ns;  /* sum of their waits so far */
+	bool root;	  /* waits for nobody */
 };
 
 struct tap_view_lock_member {

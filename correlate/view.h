@@ -77,7 +77,8 @@ struct tap_view_io {
 	uint64_t dirtied_bytes;
 	uint64_t flushes;
 	uint64_t discard_bytes;
-	/* A query's: asked of read system calls, and what of it the page cache gave; rchar_bytes 0: neither is known. */
+	/* A query's: asked of read system calls, and what of it the page cache gave; rchar_bytes 0: neither is known.
+	 */
 	int64_t rchar_bytes;
 	int64_t cache_read_bytes;
 	/* A device's own counters in the window, and what of them no row has; -1: not a device. */

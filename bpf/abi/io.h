@@ -12,15 +12,15 @@
 
 enum {
 	TAP_DISKS_MAX = 64,
-	TAP_FILE_NAMES = 4,	  /* the file's own name and those of three folders above it */
-	TAP_FILE_NAME_MAX = 48,	  /* bytes kept of each, with the NUL */
-	TAP_STREAMS = 16,	  /* positions kept per owner, file and direction */
-	TAP_SIZE_BUCKETS = 13,	  /* of request sizes: see tap_size_bucket */
-	TAP_LATENCY_STEPS = 8,	  /* buckets per octave: a bucket is at most 12.5 % wide, its middle at most 6.3 % off */
+	TAP_FILE_NAMES = 4,	/* the file's own name and those of three folders above it */
+	TAP_FILE_NAME_MAX = 48, /* bytes kept of each, with the NUL */
+	TAP_STREAMS = 16,	/* positions kept per owner, file and direction */
+	TAP_SIZE_BUCKETS = 13,	/* of request sizes: see tap_size_bucket */
+	TAP_LATENCY_STEPS = 8,	/* buckets per octave: a bucket is at most 12.5 % wide, its middle at most 6.3 % off */
 	TAP_LATENCY_OCTAVES = 24, /* from 2^10 ns, about 1 us, to 2^34 ns, about 17 s */
 	TAP_LATENCY_BUCKETS = TAP_LATENCY_STEPS * TAP_LATENCY_OCTAVES,
-	TAP_STREAM_GAP = 32 * 1024,  /* up to which the next request continues a stream: pages that were cached */
-	TAP_STREAM_NEAR = 256 * 1024, /* up to which it is near */
+	TAP_STREAM_GAP = 32 * 1024,	/* up to which the next request continues a stream: pages that were cached */
+	TAP_STREAM_NEAR = 256 * 1024,	/* up to which it is near */
 	TAP_INSTANCE_NONE = 0xffffffff, /* the owner belongs to no watched instance */
 };
 
@@ -70,7 +70,8 @@ struct tap_io {
 	__u64 bytes;	/* as the disk's own counter has them */
 	__u64 failed;	/* requests */
 	__u64 pattern_bytes[TAP_PATTERNS];
-	__u64 asked_bytes; /* part of `bytes` that the submitter's own system call had asked for; the rest was read ahead */
+	__u64 asked_bytes; /* part of `bytes` that the submitter's own system call had asked for; the rest was read
+			      ahead */
 	__u64 queue_ns;	   /* submitted to issued */
 	__u64 device_ns;   /* issued to completed */
 	__u64 max_ns;	   /* largest submitted to completed */

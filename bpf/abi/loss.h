@@ -14,7 +14,8 @@
 	X(CALLS_FULL, "calls_full", "the map of exact calls was full: calls of new queries were not counted") \
 	X(TEXT_FAILED, "text_failed", "a statement's text could not be read for its fingerprint") \
 	X(REQUESTS_FULL, "requests_full", "the map of block requests under way was full: a request has no owner") \
-	X(IO_TOTALS_FULL, "io_totals_full", "the map of request totals was full: requests went to the row of kind rest") \
+	X(IO_TOTALS_FULL, "io_totals_full", \
+	  "the map of request totals was full: requests went to the row of kind rest") \
 	X(DIRTY_FULL, "dirty_full", "the map of dirtied pages was full: pages have no owner") \
 	X(FILES_FULL, "files_full", "the map of files was full: a file has no name") \
 	X(LOCK_WAITS_LOST, "lock_waits_lost", "the event ring was full: a lock wait was not reported as it began")

@@ -13,6 +13,7 @@ enum {
 	TAP_TEXT_MAX = 1024, /* bytes of a statement that fingerprints and captured texts see */
 	TAP_TEXT_PIECE = 32, /* bytes that a fingerprint takes at a time */
 	TAP_NO_WAY = 0xff,
+	TAP_IDLE_KINDS = TAP_KIND_IDLE_IN_TRANSACTION - TAP_KIND_IDLE + 1,
 };
 
 /* In this order: from BACKEND on a thread is accounted. */
@@ -82,10 +83,12 @@ struct tap_task {
 	__u8 sleep_way;	   /* row and wait the thread sleeps for; TAP_NO_WAY: none */
 	__u8 sleep_wait;
 	__u8 next_victim;
-	__u8 idle_way; /* the way of kind IDLE, and in it the wait for the client; TAP_NO_WAY: not there */
-	__u8 idle_wait;
-	__u8 last_way; /* of the last statement's row: most often it is the next one's */
-	__u8 pad[4];
+	/* The ways of both idle kinds, and in each the wait for the client; TAP_NO_WAY: not there. */
+	__u8 idle_ways[TAP_IDLE_KINDS];
+	__u8 idle_waits[TAP_IDLE_KINDS];
+	__u8 last_way; /* of the last statement's row */
+	__u8 next_way; /* ... and of the row expected to follow: next_ways of it */
+	__u8 pad[1];
 
 	struct tap_counters counters;
 
@@ -95,8 +98,9 @@ struct tap_task {
 	__u64 wait_address;	/* its wait event word */
 	__u64 activity_address; /* where the entry keeps the text of the current statement */
 	__u64 pad2;
-	__u32 tags[TAP_WAYS]; /* of the ways' keys, to find one without touching them all; 0: free */
-	__u64 pad3[2];
+	__u32 tags[TAP_WAYS];	  /* of the ways' keys, to find one without touching them all; 0: free */
+	__u8 next_ways[TAP_WAYS]; /* the statement's row that followed each one last time: most often it does again */
+	__u32 pad3;
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
 

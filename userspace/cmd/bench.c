@@ -27,7 +27,6 @@ enum {
 	SETTLE_MS = 10,
 	WARM_UP_MS = 2000,
 	SWITCH_SAMPLE_MS = 2000,
-	SCALE = 1,
 };
 
 /* Nanoseconds of one run of a program, as the kernel's run statistics see it. */
@@ -191,15 +190,19 @@ static int measure_tracked(struct bench *bench, double untracked_ns, struct swit
 	return 0;
 }
 
+static uint32_t workers_of(const struct tap_options *options)
+{
+	return options->clients ? (uint32_t)options->clients : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) * 2;
+}
+
 static int start_load(struct bench *bench, enum tap_load_kind kind, struct tap_error *err)
 {
 	struct tap_generator_options load = {
 		.conninfo = tap_throwaway_conninfo(bench->server),
 		.load = kind,
 		.protocol = TAP_PROTOCOL_SIMPLE,
-		.workers = bench->options->clients ? (uint32_t)bench->options->clients
-						   : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN) * 2,
-		.scale = SCALE,
+		.workers = workers_of(bench->options),
+		.scale = workers_of(bench->options),
 		.interrupted = interrupted,
 	};
 	int status = tap_generator_start(&load, &bench->generator, err);
@@ -334,6 +337,7 @@ static void print_json(const struct bench_load *loads, size_t count, bool floor,
 	tap_strbuf_add_char(out, '\n');
 }
 
+/* A branch for each worker: on fewer, a TPC-B run measures the wait for one row. */
 static int measure(struct bench *bench, struct bench_load *loads, size_t *ret_count, struct tap_error *err)
 {
 	static const enum tap_load_kind kinds[] = { TAP_LOAD_SELECT, TAP_LOAD_TPCB };
@@ -345,7 +349,7 @@ static int measure(struct bench *bench, struct bench_load *loads, size_t *ret_co
 	wanted.settings = settings;
 	status = tap_throwaway_start(&wanted, &bench->server, err);
 	if (!status)
-		status = tap_schema_build(tap_throwaway_conninfo(bench->server), SCALE, err);
+		status = tap_schema_build(tap_throwaway_conninfo(bench->server), workers_of(bench->options), err);
 	if (!status)
 		status = open_live(bench);
 	if (!status)

@@ -131,8 +131,10 @@ static void assert_head(const struct tap_task *account)
 		for (__u32 j = 0; j < i && !way_is_free(way); j++)
 			ck_assert(!way_is_of(&account->ways[j], &way->key));
 	}
-	if (account->idle_way != TAP_NO_WAY)
-		ck_assert_uint_eq(account->ways[account->idle_way].key.kind, TAP_KIND_IDLE);
+	for (int i = 0; i < TAP_IDLE_KINDS; i++) {
+		if (account->idle_ways[i] != TAP_NO_WAY)
+			ck_assert_uint_eq(account->ways[account->idle_ways[i]].key.kind, TAP_KIND_IDLE + i);
+	}
 }
 
 /* Every nanosecond since the fork is in exactly one place. */

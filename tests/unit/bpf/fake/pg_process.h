@@ -261,7 +261,8 @@ static inline void pg_postmaster_init(struct pg_process *postmaster)
 	pg_process_init(postmaster, 100);
 	account->role = TAP_ROLE_POSTMASTER;
 	account->identity.kind = TAP_KIND_POSTMASTER;
-	account->current_way = account->sleep_way = account->idle_way = account->last_way = TAP_NO_WAY;
+	account->current_way = account->sleep_way = account->last_way = account->next_way = TAP_NO_WAY;
+	account->idle_ways[0] = account->idle_ways[1] = TAP_NO_WAY;
 	account->ns_pid = 100;
 	postmaster->task.storage = account;
 }
