@@ -85,9 +85,12 @@ class Folder:
             raise RuntimeError(f"{program}: exit status {result.returncode}: {result.stdout}")
         return result.stdout
 
-    def server(self, settings=None, preload=(), initdb=(), start=True, before_exec=None):
-        """A new server. preload: libraries for shared_preload_libraries; before_exec: called in the postmaster's process."""
-        server = Server(self, len(self.servers), tuple(initdb))
+    def server(self, settings=None, preload=(), initdb=(), start=True, before_exec=None, data=None):
+        """
+        A new server. preload: libraries for shared_preload_libraries; before_exec: called in the postmaster's process;
+        data: where its data folder shall be, if not in this folder.
+        """
+        server = Server(self, len(self.servers), tuple(initdb), data)
         self.servers.append(server)
         server.configure({**({"shared_preload_libraries": ",".join(preload)} if preload else {}), **(settings or {})})
         if start:
@@ -105,9 +108,9 @@ class Folder:
 class Server:
     """One instance. `host`, `port`, `instance` (the name dbtap gives it), `pid` of the postmaster."""
 
-    def __init__(self, folder, number, initdb):
+    def __init__(self, folder, number, initdb, data=None):
         self.folder = folder
-        self.data = os.path.join(folder.path, f"data{number}")
+        self.data = data or os.path.join(folder.path, f"data{number}")
         self.host = os.path.join(folder.path, f"socket{number}")
         self.log = os.path.join(folder.path, f"log{number}")
         self.port = unused_port()

@@ -5,6 +5,10 @@
     make_server       make_server(settings={...}, preload=[...], initdb=[...], start=True) -> a server of the test's own
     dbtap             dbtap("queries", "--format", "json", timeout=60) -> Outcome; dbtap.start(...) -> Running
     load              load.pgbench(...), load.session(...): see tests/lib/load.py
+    volume            an ext4 file system on a loop device of the test's own: see tests/lib/loop_device.py
+    make_volume       make_volume("xfs", size_mib=768) -> another one
+    server_on         server_on(volume, settings={...}) -> a server of the test's own with its data folder there
+    module_disk       module_disk("ext4", settings={...}) -> (volume, server) for all tests of a file
     cgroup            a control group of the test's own: cgroup.add(pid), cgroup.enter (preexec_fn), cgroup.usage_ns()
 
 Servers are those of tests/lib/pg_server.py. Tests without the mark `rootless` are skipped without root.
@@ -19,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import cgroup as cgroups  # noqa: E402
 import dbtap_process  # noqa: E402
 import load as loads  # noqa: E402
+import loop_device  # noqa: E402
 import pg_server  # noqa: E402
 
 
@@ -65,6 +70,61 @@ def make_server(server_folder):
     left = dbtap_process.wait_for_none(
         lambda: {pid: where for one in made for pid, where in dbtap_process.processes_inside(one.data).items()})
     assert not left, f"server processes left: {left}"
+
+
+@pytest.fixture
+def make_volume():
+    made = []
+
+    def make(filesystem="ext4", **arguments):
+        reason = loop_device.missing(filesystem)
+        if reason:
+            pytest.skip(reason)
+        made.append(loop_device.Volume(filesystem, **arguments))
+        return made[-1]
+
+    yield make
+    errors = []
+    for one in reversed(made):
+        try:
+            one.close()
+        except RuntimeError as error:
+            errors.append(str(error))
+    left = [one.node for one in made if one.name and (one.attached() or one.mounted())]
+    assert not errors and not left, (errors, left)
+
+
+@pytest.fixture
+def volume(make_volume):
+    return make_volume()
+
+
+@pytest.fixture
+def server_on(make_volume, make_server):  # in this order: servers are stopped before their disk goes
+    def make(volume, name="data", **arguments):
+        return make_server(data=os.path.join(volume.path, name), **arguments)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def module_disk(server_folder):
+    """module_disk("ext4", settings={...}) -> a volume and a server on it, for all tests of a file."""
+    made = []
+
+    def make(filesystem="ext4", size_mib=1024, **arguments):
+        reason = loop_device.missing(filesystem)
+        if reason:
+            pytest.skip(reason)
+        volume = loop_device.Volume(filesystem, size_mib=size_mib)
+        made.append(volume)
+        server = server_folder.server(data=os.path.join(volume.path, "data"), **arguments)
+        made.append(server)
+        return volume, server
+
+    yield make
+    for one in reversed(made):
+        (one.close if isinstance(one, loop_device.Volume) else one.stop)()
 
 
 @pytest.fixture
