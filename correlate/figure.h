@@ -80,6 +80,10 @@ int tap_figure_by_name(const char *name);
 	X(DEPTH_STATEMENT, "needs --depth statement") \
 	X(SHED, "the probe was taken off to stay inside the budget") \
 	X(NOT_A_STATEMENT, "the row is no statement of a client") \
+	X(IO_OFF, "block requests could not be traced on this kernel: dbtap doctor says why") \
+	X(NO_DISK, "its files lie on no block device of this host: memory, network or an overlay of one") \
+	X(NO_FILES, "the process reads from pipes or sockets too, which the kernel counts with files") \
+	X(READ_AHEAD, "more was read from the device than it asked for: what the cache gave cannot be told") \
 	X(SHARED, "figures of the rows this process worked for are in the queries view")
 
 enum tap_reason {

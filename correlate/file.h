@@ -9,6 +9,7 @@
 #define TAP_CORRELATE_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/abi/io.h"

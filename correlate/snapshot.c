@@ -18,6 +18,7 @@ void tap_snapshot_init(struct tap_snapshot *snapshot)
 {
 	*snapshot = (struct tap_snapshot){ 0 };
 	tap_row_set_init(&snapshot->rows);
+	tap_io_set_init(&snapshot->io);
 }
 
 void tap_snapshot_done(struct tap_snapshot *snapshot)
@@ -26,6 +27,7 @@ void tap_snapshot_done(struct tap_snapshot *snapshot)
 		return;
 	tap_row_set_done(&snapshot->rows);
 	free(snapshot->threads);
+	tap_io_set_done(&snapshot->io);
 	tap_snapshot_init(snapshot);
 }
 

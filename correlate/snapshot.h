@@ -11,6 +11,7 @@
 
 #include "bpf/abi/loss.h"
 #include "bpf/abi/task.h"
+#include "correlate/io.h"
 #include "correlate/row.h"
 
 /* One living thread. */
@@ -39,6 +40,7 @@ struct tap_snapshot {
 	uint64_t statement_hits;
 	uint64_t fingerprint_ns;
 	uint64_t fingerprints;
+	struct tap_io_set io;
 };
 
 void tap_snapshot_init(struct tap_snapshot *snapshot);

@@ -7,7 +7,9 @@
 #ifndef TAP_CORRELATE_MODEL_WINDOW_H
 #define TAP_CORRELATE_MODEL_WINDOW_H
 
+#include "correlate/file.h"
 #include "correlate/names.h"
+#include "correlate/objects.h"
 #include "correlate/session.h"
 #include "correlate/snapshot.h"
 #include "correlate/texts.h"
@@ -28,6 +30,8 @@ struct tap_window_instance {
 	const char *not_connected_why;
 	const struct tap_names *names;
 	const struct tap_session_list *sessions; /* at the end of the window */
+	const struct tap_objects *objects;	 /* what the catalogs call its files; NULL: none was read */
+	enum tap_reason io_absent; /* why its block requests are not known: NO_DISK, ...; NONE: they are */
 };
 
 /* Negative: could not be measured. */
@@ -45,6 +49,7 @@ struct tap_window_options {
 	size_t limit;	      /* 0: none */
 	bool raw_text;
 	bool sessions;	  /* the view is one of sessions: they are read anew */
+	bool io;	  /* the view is one of block I/O: its lists are built */
 	bool exact_calls; /* statement depth was on for the whole window */
 	bool calls_shed;  /* ... was asked for, but taken off on the way */
 };
@@ -56,6 +61,8 @@ struct tap_window_input {
 	const struct tap_snapshot *end;
 	const struct tap_window_instance *instances; /* by index in the records */
 	size_t n_instances;
+	const struct tap_file_root *roots; /* of all instances */
+	size_t n_roots;
 	const struct tap_texts *texts;
 	struct tap_window_cost cost;
 	struct tap_window_options options;
