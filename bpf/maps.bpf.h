@@ -112,6 +112,9 @@ bool gate_open __weak = false;
 __u32 snapshot_epoch __weak = 0;
 struct tap_clock_pair clock_pair __weak = {};
 __u64 losses[TAP_LOSS_COUNT] __weak = {};
+/* Whether waits for locks are reported, and when the reader was last woken for one. */
+bool lock_events_on __weak = false;
+__u64 lock_woken_ns __weak = 0;
 /* Cost of own fingerprints, printed apart. */
 __u64 fingerprint_ns __weak = 0;
 __u64 fingerprint_count __weak = 0;

@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/compat.bpf.h"
+#include "bpf/lock.bpf.h"
 #include "bpf/statement.bpf.h"
 #include "bpf/task.bpf.h"
 
@@ -127,12 +128,13 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	__u64 arrival_ns = task->sched_info.last_arrival;
 	struct tap_counters now;
 	rows_t rows;
-	__u64 runq_ns;
+	__u64 runq_ns, woke_ns;
 	bool in_epoll;
 
 	counters_read(&now, task);
 	account->seq++;
 	runq_ns = now.run_delay_ns - account->counters.run_delay_ns;
+	woke_ns = arrival_ns - runq_ns;
 	if (arrival_ns != account->arrival_ns) {
 		if (account->last_ns)
 			off_close(account, (__s64)(arrival_ns - account->last_ns - runq_ns));
@@ -148,6 +150,8 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	account->current_way = rows_next(rows);
 	account->current_kind = rows_next_kind(rows);
 	off_open(account, why, exiting, in_epoll);
+	if (lock_concerns(account))
+		lock_follow(account, (__u64)task->tgid << 32 | (__u32)task->pid, woke_ns, rows_run(rows));
 	if (why != TAP_OFF_NONE && task->__state & TASK_DEAD) {
 		task_evict(account);
 		account->role = TAP_ROLE_DEAD;

@@ -48,6 +48,8 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 		return;
 	account->off = TAP_OFF_SLEEP;
 	account->sleep_event = adoption->wait_event;
+	if (adoption->wait_event >> 24 == TAP_PG_LOCK_CLASS)
+		account->lock_state = TAP_LOCK_STATE_ADOPTED;
 	account->sleep_way = account->current_way;
 	account->sleep_wait = wait_of(account, account->current_way, adoption->wait_event);
 }

@@ -3,8 +3,8 @@
  * lock_event.h - waits for heavyweight locks as they were seen to begin and end, and the list of those of one window.
  *
  * userspace/consume/lock_events fills the log from the kernel's records and, for who blocked, from the lock table as it
- * was read within milliseconds of the beginning. correlate/model/locks makes views of it. Plain values; all times are of
- * CLOCK_REALTIME in ns since the epoch.
+ * was read within milliseconds of the beginning. correlate/model/locks makes views of it. Plain values; all times are
+ * of CLOCK_REALTIME in ns since the epoch.
  */
 #ifndef TAP_CORRELATE_LOCK_EVENT_H
 #define TAP_CORRELATE_LOCK_EVENT_H
@@ -24,17 +24,17 @@ enum {
 };
 
 enum tap_lock_outcome {
-	TAP_LOCK_WAITS,	  /* still */
+	TAP_LOCK_WAITS, /* still */
 	TAP_LOCK_GRANTED,
-	TAP_LOCK_FAILED,  /* deadlock, timeout, cancelled */
+	TAP_LOCK_FAILED,   /* deadlock, timeout, cancelled */
 	TAP_LOCK_VANISHED, /* the process is gone, or the end was not seen */
 };
 
 /* Who stood in the way, as read just after the wait had begun. */
 struct tap_lock_blocker {
-	int32_t pid; /* of the group's leader; 0: a prepared transaction */
-	uint32_t xid; /* of that */
-	bool soft;    /* ahead in the queue, not a holder */
+	int32_t pid;   /* of the group's leader; 0: a prepared transaction */
+	uint32_t xid;  /* of that */
+	bool soft;     /* ahead in the queue, not a holder */
 	uint8_t state; /* enum tap_session_state; NONE: not known */
 	/*
 	 * Its statement then: the one that runs, or, in a session that is idle in a transaction, the last one that ran.
@@ -47,7 +47,8 @@ struct tap_lock_blocker {
 struct tap_lock_object {
 	uint32_t instance;
 	uint32_t database;
-	uint32_t relation; /* of relation, extend, page and tuple locks, and of a transaction's where the row was seen; or 0 */
+	uint32_t relation; /* of relation, extend, page and tuple locks, and of a transaction's where the row was seen;
+			      or 0 */
 	uint32_t id1;	   /* advisory and object locks: the tag's own fields */
 	uint32_t id2;
 	uint8_t type; /* enum tap_lock_type */
@@ -64,9 +65,9 @@ struct tap_lock_wait {
 	uint8_t outcome; /* enum tap_lock_outcome */
 	bool adopted;	 /* it had begun before dbtap did: begin_ns is what the engine says */
 	bool blockers_known;
-	int64_t begin_ns; /* 0: not known */
-	int64_t end_ns;	  /* 0 while it waits */
-	int64_t waited_ns; /* in all; while it waits: -1, take the clock */
+	int64_t begin_ns;      /* 0: not known */
+	int64_t end_ns;	       /* 0 while it waits */
+	int64_t waited_ns;     /* in all; while it waits: -1, take the clock */
 	int64_t wait_start_us; /* when the engine says it began, since the Unix epoch; 0: it does not say */
 	struct tap_lock_object object;
 	struct tap_lock_blocker blockers[TAP_LOCK_BLOCKERS_MAX]; /* holders first; [0] is the one that losses name */
@@ -89,14 +90,14 @@ struct tap_lock_loss_key {
 struct tap_lock_loss {
 	struct tap_lock_loss_key key; /* first, for the index */
 	uint64_t waits;
-	int64_t ns; /* within the window */
+	int64_t ns;	/* within the window */
 	int64_t max_ns; /* of one wait, in all */
 };
 
 struct tap_lock_cycle_member {
 	int32_t pid;
-	int32_t waits_for; /* pid */
-	struct tap_row_key row; /* kind NONE: not known */
+	int32_t waits_for;	 /* pid */
+	struct tap_row_key row;	 /* kind NONE: not known */
 	struct tap_lock_tag tag; /* that it waits for */
 	uint8_t mode;
 	struct tap_lock_object object;
@@ -166,8 +167,8 @@ void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns);
  */
 int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wait);
 /*
- * A wait ends: the open one of `wait`'s thread, if any, else `wait` itself with what it says. A waiter's row that became
- * known since is taken over. 0 or -ENOMEM.
+ * A wait ends: the open one of `wait`'s thread, if any, else `wait` itself with what it says. A waiter's row that
+ * became known since is taken over. 0 or -ENOMEM.
  */
 int tap_lock_log_end(struct tap_lock_log *log, const struct tap_lock_wait *wait);
 /* The open wait of a process; NULL: none. Valid until the next change. */

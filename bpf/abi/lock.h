@@ -8,7 +8,7 @@
 #include "bpf/abi/account.h"
 
 enum {
-	TAP_PG_LOCK_CLASS = 0x03, /* highest byte of the wait events of class Lock, all versions from 13 */
+	TAP_PG_LOCK_CLASS = 0x03,	  /* highest byte of the wait events of class Lock, all versions from 13 */
 	TAP_LOCK_WAKE_EVERY_NS = 5000000, /* the reader is not woken for each of many waits */
 };
 
@@ -33,20 +33,21 @@ struct tap_lock_event {
 	__u8 adopted; /* it had begun before the thread was adopted: begin_ns is 0 */
 	__s32 pid;    /* as this host sees it */
 	__s32 tid;
-	__s32 ns_pid; /* as the engine knows it */
+	__s32 ns_pid;		/* as the engine knows it */
 	struct tap_row_key row; /* what the thread worked for, as far as it was known by then; parity 0 */
-	__u64 lock;	  /* address of the lock */
-	__s64 wait_start; /* when the engine says it began, in its own epoch; 0: it does not say */
-	__u64 begin_ns;	  /* scheduler clock: went to sleep */
-	__u64 end_ns;	  /* END: woke up. Scheduler clock */
-	__u32 tag[4];	  /* the engine's LOCKTAG */
+	__u64 lock;		/* address of the lock */
+	__s64 wait_start;	/* when the engine says it began, in its own epoch; 0: it does not say */
+	__u64 begin_ns;		/* scheduler clock: went to sleep */
+	__u64 end_ns;		/* END: woke up. Scheduler clock */
+	__u32 tag[4];		/* the engine's LOCKTAG */
 };
 TAP_ABI_SIZE(tap_lock_event, 88);
 
 enum tap_lock_state {
 	TAP_LOCK_STATE_NONE = 0,
 	TAP_LOCK_STATE_OPEN = 1,
-	TAP_LOCK_STATE_ADOPTED = 2, /* the thread was asleep for a lock when it was adopted; for which is not known yet */
+	TAP_LOCK_STATE_ADOPTED =
+		2, /* the thread was asleep for a lock when it was adopted; for which is not known yet */
 };
 
 /* A thread's wait that goes on, at the end of tap_task: only threads that wait for locks touch it. */

@@ -66,10 +66,15 @@ struct tap_pg_layout {
 	__u16 proc_lock_group_leader; /* PGPROC * */
 	__u16 proc_pid;
 	__u16 proc_wait_event_info;
-	__u16 pad;
+	/* The wait for a heavyweight lock. The two after the first lie within 32 bytes of it. */
+	__u16 proc_wait_lock;			 /* LOCK *; 0: not known, and nothing of the rest is */
+	__u16 proc_wait_lock_mode;		 /* int */
+	__u16 proc_wait_start;			 /* uint64; 0: the version has none */
+	__u16 proc_wait_status;			 /* int */
+	__u16 lock_tag;				 /* of LOCK: LOCKTAG */
 	__u8 kind_of_type[TAP_PG_BACKEND_TYPES]; /* enum tap_kind by BackendType; UNKNOWN where the version has none */
 };
-TAP_ABI_SIZE(tap_pg_layout, 72);
+TAP_ABI_SIZE(tap_pg_layout, 80);
 
 /* Addresses of the binary's variables in every process of an instance (the postmaster forks, so they are the same). */
 struct tap_pg_addresses {

@@ -6,6 +6,7 @@
 #define TAP_BPF_ABI_TASK_H
 
 #include "bpf/abi/account.h"
+#include "bpf/abi/lock.h"
 #include "bpf/abi/pg_layout.h"
 
 enum {
@@ -86,9 +87,9 @@ struct tap_task {
 	/* The ways of both idle kinds, and in each the wait for the client; TAP_NO_WAY: not there. */
 	__u8 idle_ways[TAP_IDLE_KINDS];
 	__u8 idle_waits[TAP_IDLE_KINDS];
-	__u8 last_way; /* of the last statement's row */
-	__u8 next_way; /* ... and of the row expected to follow: next_ways of it */
-	__u8 pad[1];
+	__u8 last_way;	 /* of the last statement's row */
+	__u8 next_way;	 /* ... and of the row expected to follow: next_ways of it */
+	__u8 lock_state; /* enum tap_lock_state */
 
 	struct tap_counters counters;
 
@@ -108,9 +109,11 @@ struct tap_task {
 	struct tap_account gone;
 	__s64 gone_wait_ns;
 	__u64 gone_sleeps;
+
+	struct tap_lock_open lock;
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
-TAP_ABI_SIZE(tap_task, 3440);
+TAP_ABI_SIZE(tap_task, 3496);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {
@@ -164,7 +167,7 @@ struct tap_instance {
 	__u8 own_ids; /* the engine computes no query ids: fingerprint every statement */
 	__u8 pad[7];
 };
-TAP_ABI_SIZE(tap_instance, 120);
+TAP_ABI_SIZE(tap_instance, 128);
 
 /* The two clocks at one moment. */
 struct tap_clock_pair {

@@ -23,7 +23,7 @@ struct tap_lock_step {
 	struct tap_lock_object after;
 	uint16_t held; /* modes of `before`, bit 1 << mode */
 	uint8_t mode;  /* wanted of `after` */
-	bool rows;     /* it is for a row of `after` that it waits: whoever may have locked rows there stands in the way */
+	bool rows; /* it is for a row of `after` that it waits: whoever may have locked rows there stands in the way */
 	/*
 	 * That it had `before` first is beyond doubt: somebody waits for it there. Otherwise the statement that waits
 	 * may have taken both, in whichever order.

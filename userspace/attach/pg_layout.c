@@ -23,7 +23,8 @@
 		.status_state_start = 40, .status_database = 48, .status_user = 52, .status_client_addr = 56, \
 		.status_state = 232, .status_appname = 240, .status_activity = 248, .status_progress_command = 256, \
 		.status_query_id = 424, .proc_lock_group_leader = 840, .proc_pid = 64, .proc_wait_event_info = 712, \
-		.kind_of_type = KINDS_15 \
+		.proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, .proc_wait_status = 32, \
+		.lock_tag = 0, .kind_of_type = KINDS_15 \
 	}
 
 #define KINDS_15 \

@@ -18,6 +18,7 @@ static bool fake_has_bpf_loop;
 
 #include "bpf/account.bpf.h"
 #include "bpf/compat.bpf.h"
+#include "bpf/lock.bpf.h"
 #include "bpf/pg.bpf.h"
 #include "bpf/statement.bpf.h"
 #include "bpf/task.bpf.h"

@@ -38,6 +38,11 @@ int main(void)
 	OFFSET("lock_group_leader", PGPROC, lockGroupLeader);
 	OFFSET("pid", PGPROC, pid);
 	OFFSET("wait_event_info", PGPROC, wait_event_info);
+	OFFSET("wait_lock", PGPROC, waitLock);
+	OFFSET("wait_lock_mode", PGPROC, waitLockMode);
+	OFFSET("wait_start", PGPROC, waitStart);
+	OFFSET("wait_status", PGPROC, waitStatus);
+	OFFSET("lock_tag", LOCK, tag);
 	printf("autovacuum_launcher %d\n", B_AUTOVAC_LAUNCHER);
 	printf("autovacuum %d\n", B_AUTOVAC_WORKER);
 	printf("client %d\n", B_BACKEND);

@@ -58,6 +58,14 @@ START_TEST(test_bounds)
 		ck_assert_uint_le(layout->proc_pid + 4u, rows[i].proc_size);
 		ck_assert_uint_le(layout->proc_wait_event_info + 4u, rows[i].proc_size);
 		ck_assert_uint_le(layout->proc_lock_group_leader + 8u, rows[i].proc_size);
+		/* bpf/lock.bpf.h reads these three at once. */
+		ck_assert_uint_le(layout->proc_wait_lock + 32u, rows[i].proc_size);
+		ck_assert_uint_eq(layout->proc_wait_lock % 8u, 0);
+		ck_assert_uint_gt(layout->proc_wait_lock_mode, layout->proc_wait_lock);
+		ck_assert_uint_le(layout->proc_wait_lock_mode + 4u, layout->proc_wait_lock + 32u);
+		ck_assert(!layout->proc_wait_start || (layout->proc_wait_start > layout->proc_wait_lock &&
+						       layout->proc_wait_start + 8u <= layout->proc_wait_lock + 32u));
+		ck_assert_uint_le(layout->proc_wait_status + 4u, rows[i].proc_size);
 		for (size_t type = 0; type < TAP_PG_BACKEND_TYPES; type++) {
 			ck_assert_uint_lt(layout->kind_of_type[type], TAP_KIND_COUNT);
 			ck_assert_int_eq(layout->kind_of_type[type] != TAP_KIND_UNKNOWN,
@@ -99,6 +107,11 @@ static long table_value(const struct tap_pg_layout_row *row, const char *name)
 		{ "lock_group_leader", layout->proc_lock_group_leader },
 		{ "pid", layout->proc_pid },
 		{ "wait_event_info", layout->proc_wait_event_info },
+		{ "wait_lock", layout->proc_wait_lock },
+		{ "wait_lock_mode", layout->proc_wait_lock_mode },
+		{ "wait_start", layout->proc_wait_start },
+		{ "wait_status", layout->proc_wait_status },
+		{ "lock_tag", layout->lock_tag },
 		{ "state_undefined", TAP_PG_STATE_UNDEFINED },
 		{ "state_idle", TAP_PG_STATE_IDLE },
 		{ "state_running", TAP_PG_STATE_RUNNING },
@@ -150,7 +163,7 @@ START_TEST(test_against_the_servers_headers)
 		compared++;
 	}
 	ck_assert_int_eq(pclose(out), 0);
-	ck_assert_uint_eq(compared, 41);
+	ck_assert_uint_eq(compared, 46);
 	ck_assert_mem_eq(&tap_pg_layout_find(150000, EM_AARCH64)->layout, &row->layout, sizeof(row->layout));
 }
 END_TEST

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* lock_event.c - the log of one window's lock waits: open ones, ended ones, what was lost to whom, and cycles. */
+#include "correlate/lock_event.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "correlate/row.h"
+
+enum {
+	DROP_AT_ONCE = TAP_LOCK_PAST_MAX / 8, /* moving the rest down is paid for by many */
+};
+
+void tap_lock_log_init(struct tap_lock_log *log, int64_t now_ns)
+{
+	*log = (struct tap_lock_log){ .window_begin_ns = now_ns };
+	tap_hash_init(&log->losses_index, sizeof(struct tap_lock_loss_key));
+}
+
+static void members_free(struct tap_lock_cycle_member *members, size_t count)
+{
+	for (size_t i = 0; i < count && members; i++)
+		free(members[i].query);
+	free(members);
+}
+
+static void cycles_forget(struct tap_lock_log *log)
+{
+	for (size_t i = 0; i < log->n_cycles; i++)
+		members_free(log->cycles[i].members, log->cycles[i].n_members);
+	log->n_cycles = 0;
+}
+
+void tap_lock_log_done(struct tap_lock_log *log)
+{
+	if (!log)
+		return;
+	cycles_forget(log);
+	free(log->open);
+	free(log->past);
+	free(log->losses);
+	free(log->cycles);
+	free(log->changes);
+	tap_hash_done(&log->losses_index);
+	tap_lock_log_init(log, 0);
+}
+
+void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns)
+{
+	cycles_forget(log);
+	tap_hash_done(&log->losses_index);
+	tap_hash_init(&log->losses_index, sizeof(struct tap_lock_loss_key));
+	log->n_past = 0;
+	log->past_dropped = 0;
+	log->n_losses = 0;
+	log->losses_dropped = 0;
+	log->losses_dropped_ns = 0;
+	log->cycles_dropped = 0;
+	log->window_begin_ns = now_ns;
+}
+
+/* Room for one more item; 0 or -ENOMEM. */
+static int reserve(void **items, size_t *capacity, size_t count, size_t size)
+{
+	size_t wanted = *capacity ? *capacity * 2 : 16;
+	void *more;
+
+	if (count < *capacity)
+		return 0;
+	more = reallocarray(*items, wanted, size);
+	if (!more)
+		return -ENOMEM;
+	*items = more;
+	*capacity = wanted;
+	return 0;
+}
+
+void tap_lock_log_changes_taken(struct tap_lock_log *log)
+{
+	log->n_changes = 0;
+	log->changes_dropped = 0;
+}
+
+/* Following live is a help: what finds no room is counted, not an error. */
+static void change_add(struct tap_lock_log *log, enum tap_lock_change_kind kind, const struct tap_lock_wait *wait,
+		       size_t cycle)
+{
+	struct tap_lock_change *change;
+
+	if (!log->changes)
+		log->changes = calloc(TAP_LOCK_CHANGES_MAX, sizeof(*log->changes));
+	if (!log->changes || log->n_changes == TAP_LOCK_CHANGES_MAX) {
+		log->changes_dropped++;
+		return;
+	}
+	change = &log->changes[log->n_changes++];
+	*change = (struct tap_lock_change){ .kind = kind, .cycle = cycle };
+	if (wait)
+		change->wait = *wait;
+}
+
+struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t instance, int32_t pid)
+{
+	for (size_t i = 0; i < log->n_open; i++) {
+		if (log->open[i].pid == pid && log->open[i].instance == instance)
+			return &log->open[i];
+	}
+	return NULL;
+}
+
+static bool tags_equal(const struct tap_lock_tag *a, const struct tap_lock_tag *b)
+{
+	return a->field1 == b->field1 && a->field2 == b->field2 && a->field3 == b->field3 && a->field4 == b->field4 &&
+	       a->type == b->type && a->method == b->method;
+}
+
+static bool is_same_wait(const struct tap_lock_wait *a, const struct tap_lock_wait *b)
+{
+	return tags_equal(&a->tag, &b->tag) && a->wait_start_us == b->wait_start_us;
+}
+
+/* A query id that became known later: PostgreSQL waits for relations before it has computed one. */
+static void row_better(struct tap_row_key *row, const struct tap_row_key *later)
+{
+	if (later->kind == row->kind && later->source == TAP_QUERY_ID_ENGINE && row->source != TAP_QUERY_ID_ENGINE)
+		*row = *later;
+}
+
+static struct tap_lock_loss *loss_get(struct tap_lock_log *log, const struct tap_lock_loss_key *key)
+{
+	size_t place = tap_hash_find(&log->losses_index, log->losses, sizeof(*log->losses), key);
+
+	if (place != TAP_HASH_NONE)
+		return &log->losses[place];
+	if (log->n_losses == TAP_LOCK_LOSSES_MAX ||
+	    reserve((void **)&log->losses, &log->losses_capacity, log->n_losses, sizeof(*log->losses)))
+		return NULL;
+	log->losses[log->n_losses] = (struct tap_lock_loss){ .key = *key };
+	if (tap_hash_add(&log->losses_index, log->losses, sizeof(*log->losses), log->n_losses))
+		return NULL;
+	return &log->losses[log->n_losses++];
+}
+
+static void loss_key(struct tap_lock_loss_key *key, const struct tap_lock_wait *wait)
+{
+	memset(key, 0, sizeof(*key));
+	key->row = wait->row;
+	key->object = wait->object;
+	key->mode = wait->mode;
+	if (!wait->blockers_known || !wait->n_blockers)
+		return;
+	key->blocker = wait->blockers[0].row;
+	key->blocker_state = wait->blockers[0].state;
+	key->blocker_known = wait->blockers[0].row.kind != 0;
+}
+
+static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	int64_t before =
+		wait->begin_ns && wait->begin_ns < log->window_begin_ns ? log->window_begin_ns - wait->begin_ns : 0;
+	int64_t ns = wait->waited_ns > before ? wait->waited_ns - before : 0;
+	struct tap_lock_loss_key key;
+	struct tap_lock_loss *loss;
+
+	loss_key(&key, wait);
+	loss = loss_get(log, &key);
+	if (!loss) {
+		log->losses_dropped++;
+		log->losses_dropped_ns = tap_add_ns(log->losses_dropped_ns, ns);
+		return;
+	}
+	loss->waits++;
+	loss->ns = tap_add_ns(loss->ns, ns);
+	if (wait->waited_ns > loss->max_ns)
+		loss->max_ns = wait->waited_ns;
+}
+
+static int past_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	if (log->n_past == TAP_LOCK_PAST_MAX) {
+		log->n_past -= DROP_AT_ONCE;
+		log->past_dropped += DROP_AT_ONCE;
+		memmove(log->past, log->past + DROP_AT_ONCE, log->n_past * sizeof(*log->past));
+	}
+	if (reserve((void **)&log->past, &log->past_capacity, log->n_past, sizeof(*log->past)))
+		return -ENOMEM;
+	log->past[log->n_past++] = *wait;
+	return 0;
+}
+
+/* The engine chose a member of a cycle to fail. */
+static void verdict_note(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	if (wait->outcome != TAP_LOCK_FAILED)
+		return;
+	for (size_t i = log->n_cycles; i-- > 0;) {
+		struct tap_lock_cycle *cycle = &log->cycles[i];
+
+		for (size_t j = 0; j < cycle->n_members && !cycle->verdict_ns && cycle->instance == wait->instance;
+		     j++) {
+			if (cycle->members[j].pid != wait->pid || !tags_equal(&cycle->members[j].tag, &wait->tag))
+				continue;
+			cycle->victim = wait->pid;
+			cycle->verdict_ns = wait->end_ns;
+			return;
+		}
+	}
+}
+
+static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
+{
+	if (wait->waited_ns < 0)
+		wait->waited_ns = wait->begin_ns && wait->end_ns > wait->begin_ns ? wait->end_ns - wait->begin_ns : 0;
+	loss_add(log, wait);
+	verdict_note(log, wait);
+	change_add(log, TAP_LOCK_CHANGE_END, wait, 0);
+	log->ended++;
+	return past_add(log, wait);
+}
+
+static int open_remove(struct tap_lock_log *log, struct tap_lock_wait *open)
+{
+	struct tap_lock_wait ended = *open;
+
+	*open = log->open[--log->n_open];
+	return close_wait(log, &ended);
+}
+
+int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	struct tap_lock_wait *open = tap_lock_log_find(log, wait->instance, wait->pid);
+	int status;
+
+	if (open && is_same_wait(open, wait)) {
+		row_better(&open->row, &wait->row);
+		return 0;
+	}
+	if (open) {
+		open->outcome = TAP_LOCK_VANISHED;
+		open->end_ns = wait->begin_ns;
+		status = open_remove(log, open);
+		if (status)
+			return status;
+	}
+	if (reserve((void **)&log->open, &log->open_capacity, log->n_open, sizeof(*log->open)))
+		return -ENOMEM;
+	open = &log->open[log->n_open++];
+	*open = *wait;
+	open->outcome = TAP_LOCK_WAITS;
+	open->end_ns = 0;
+	open->waited_ns = -1;
+	open->serial = ++log->serial;
+	log->begun++;
+	change_add(log, TAP_LOCK_CHANGE_BEGIN, open, 0);
+	return 0;
+}
+
+/* What the end knows better than the beginning: one that the kernel side had seen begin is timed by it. */
+static void end_merge(struct tap_lock_wait *open, const struct tap_lock_wait *end)
+{
+	row_better(&open->row, &end->row);
+	open->outcome = end->outcome;
+	open->end_ns = end->end_ns;
+	open->waited_ns = end->waited_ns;
+}
+
+int tap_lock_log_end(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	struct tap_lock_wait *open = tap_lock_log_find(log, wait->instance, wait->pid), unseen;
+	bool nameless = !wait->begin_ns && !wait->wait_start_us; /* adopted asleep, and awake before it said for what */
+
+	if (open && (nameless || is_same_wait(open, wait))) {
+		end_merge(open, wait);
+		return open_remove(log, open);
+	}
+	if (nameless)
+		return 0;
+	unseen = *wait;
+	unseen.serial = ++log->serial;
+	log->begun++;
+	return close_wait(log, &unseen);
+}
+
+/* The same members waiting for the same locks since the same moments, whichever comes first. */
+static uint64_t cycle_signature(const struct tap_lock_cycle *cycle)
+{
+	uint64_t sum = cycle->instance;
+
+	for (size_t i = 0; i < cycle->n_members; i++) {
+		const struct tap_lock_cycle_member *member = &cycle->members[i];
+		const int64_t words[] = { member->pid,	      member->waits_for,  member->wait_start_us,
+					  member->tag.field1, member->tag.field2, member->tag.field3,
+					  member->tag.field4, member->tag.type };
+
+		sum += tap_hash_bytes(words, sizeof(words));
+	}
+	return sum;
+}
+
+static bool is_known(const struct tap_lock_log *log, uint64_t signature)
+{
+	for (size_t i = 0; i < TAP_LOCK_KNOWN_CYCLES; i++) {
+		if (log->known_cycles[i] == signature)
+			return true;
+	}
+	return false;
+}
+
+int tap_lock_log_cycle(struct tap_lock_log *log, struct tap_lock_cycle *cycle)
+{
+	uint64_t signature = cycle_signature(cycle);
+	int status = is_known(log, signature) ? -EEXIST : 0;
+
+	if (!status && log->n_cycles == TAP_LOCK_CYCLES_MAX) {
+		log->cycles_dropped++;
+		status = -EEXIST;
+	}
+	if (!status)
+		status = reserve((void **)&log->cycles, &log->cycles_capacity, log->n_cycles, sizeof(*log->cycles));
+	if (status) {
+		members_free(cycle->members, cycle->n_members);
+		return status;
+	}
+	log->known_cycles[log->next_known++ % TAP_LOCK_KNOWN_CYCLES] = signature;
+	log->cycles[log->n_cycles] = *cycle;
+	change_add(log, TAP_LOCK_CHANGE_CYCLE, NULL, log->n_cycles++);
+	return 0;
+}
+
+void tap_lock_object_of(uint32_t instance, const struct tap_lock_tag *tag, struct tap_lock_object *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->instance = instance;
+	ret->type = tag->type;
+	switch (tag->type) {
+	case TAP_LOCK_RELATION:
+	case TAP_LOCK_EXTEND:
+	case TAP_LOCK_PAGE:
+	case TAP_LOCK_TUPLE:
+		ret->database = tag->field1;
+		ret->relation = tag->field2;
+		break;
+	case TAP_LOCK_OBJECT:
+		ret->database = tag->field1;
+		ret->id1 = tag->field2;
+		ret->id2 = tag->field3;
+		break;
+	case TAP_LOCK_USERLOCK:
+	case TAP_LOCK_ADVISORY:
+		ret->database = tag->field1;
+		ret->id1 = tag->field2;
+		ret->id2 = tag->field3;
+		break;
+	default: /* a transaction's number, or a database's: no two waits share what it says */
+		break;
+	}
+}
+
+void tap_lock_tag_decode(const uint32_t words[4], struct tap_lock_tag *ret)
+{
+	const uint8_t *last = (const uint8_t *)&words[3];
+
+	ret->field1 = words[0];
+	ret->field2 = words[1];
+	ret->field3 = words[2];
+	memcpy(&ret->field4, last, sizeof(ret->field4));
+	ret->type = last[2];
+	ret->method = last[3];
+}
