@@ -71,7 +71,7 @@ static void connection_check(const struct tap_options *options, const struct tap
 
 	if (options->no_connect)
 		return;
-	if (tap_target_login(target, conninfo, &conn, &err)) {
+	if (tap_target_login(target, conninfo, NULL, &conn, &err)) {
 		tap_strbuf_add_string(out, "       connection: none, memory only (");
 		add_safe(out, err.text);
 		tap_strbuf_add_string(out, ")\n");

@@ -32,6 +32,7 @@ static void followed_done(struct tap_followed *followed)
 	tap_pg_conn_close(followed->conn);
 	tap_names_done(&followed->names);
 	tap_session_list_done(&followed->sessions);
+	tap_instance_files_done(&followed->files);
 	tap_target_done(&followed->target);
 }
 
@@ -194,6 +195,16 @@ static int probe_calls(const struct tap_instances *instances, const struct tap_t
 	return tap_tracer_attach_calls(tracer, path, target->end_command_offset, err);
 }
 
+static int watch_files(struct tap_instances *instances, struct tap_followed *followed, uint32_t index,
+		       struct tap_tracer *tracer, struct tap_error *err)
+{
+	int status = tap_instance_files_find(&followed->files, &tap_host_roots, index, &followed->target);
+
+	if (status)
+		return tap_error_set(err, status, "out of memory");
+	return tap_instance_files_watch(&followed->files, tracer, &instances->disks, err);
+}
+
 /* Takes the target over from the list. */
 static int follow(struct tap_instances *instances, struct tap_target *target, struct tap_tracer *tracer,
 		  struct tap_texts *texts, struct tap_error *err)
@@ -209,7 +220,11 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	memset(target, 0, sizeof(*target));
 	tap_names_init(&followed->names);
 	tap_session_list_init(&followed->sessions);
-	status = adopt(&followed->target, (uint32_t)place, tracer, texts, err);
+	tap_instance_files_init(&followed->files);
+	/* Before any of its figures are read: its disks' counters and its requests begin together. */
+	status = watch_files(instances, followed, (uint32_t)place, tracer, err);
+	if (!status)
+		status = adopt(&followed->target, (uint32_t)place, tracer, texts, err);
 	if (!status)
 		status = probe_calls(instances, &followed->target, tracer, err);
 	if (status)
@@ -302,8 +317,8 @@ const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *i
 	return NULL;
 }
 
-int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_pg_conn **ret,
-		     struct tap_error *err)
+int tap_target_login(const struct tap_target *target, const char *conninfo, const char *database,
+		     struct tap_pg_conn **ret, struct tap_error *err)
 {
 	struct tap_pg_where where = {
 		.instance = target->id,
@@ -311,6 +326,8 @@ int tap_target_login(const struct tap_target *target, const char *conninfo, stru
 		.socket_dir = target->socket_dir,
 		.host = target->listen,
 		.port = target->port,
+		.database = database,
+		.this_database = database != NULL,
 	};
 	struct stat info;
 	char path[64];
@@ -330,7 +347,7 @@ static void connect_one(const struct tap_instances *instances, struct tap_follow
 	struct tap_error err = { "" };
 
 	followed->asked = true;
-	if (tap_target_login(&followed->target, conninfo, &followed->conn, &err)) {
+	if (tap_target_login(&followed->target, conninfo, NULL, &followed->conn, &err)) {
 		followed->conn = NULL;
 		snprintf(followed->why_not, sizeof(followed->why_not), "%s", err.text);
 		return;
@@ -500,6 +517,8 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.not_connected_why = followed->why_not,
 			.names = &followed->names,
 			.sessions = &followed->sessions,
+			.objects = &followed->files.objects,
+			.io_absent = tap_instance_files_absence(&followed->files),
 		};
 	}
 	*ret = rows;

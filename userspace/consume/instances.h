@@ -11,6 +11,7 @@
 #include "userspace/attach/arrivals.h"
 #include "userspace/attach/target.h"
 #include "userspace/consume/live.h"
+#include "userspace/consume/objects.h"
 
 struct tap_followed {
 	struct tap_target target;
@@ -20,6 +21,7 @@ struct tap_followed {
 	bool asked; /* a connection was tried since the last start */
 	struct tap_names names;
 	struct tap_session_list sessions; /* as of the last read */
+	struct tap_instance_files files;
 };
 
 struct tap_instances {
@@ -29,13 +31,17 @@ struct tap_instances {
 	size_t n_refused; /* found, but not traceable, in the last search */
 	char *refused;	  /* why, of the first one; malloc'd */
 	struct tap_arrivals arrivals;
+	struct tap_disk_list disks; /* of all of them */
 };
 
 /* What --dsn says for an instance; NULL: nothing. */
 const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *instance);
-/* Logs in to an instance: by `conninfo`, else as the owner of its server. Errors as tap_pg_conn_open. */
-int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_pg_conn **ret,
-		     struct tap_error *err);
+/*
+ * Logs in to an instance: by `conninfo`, else as the owner of its server; to `database`, or with NULL to what
+ * `conninfo` says, else to postgres. Errors as tap_pg_conn_open.
+ */
+int tap_target_login(const struct tap_target *target, const char *conninfo, const char *database,
+		     struct tap_pg_conn **ret, struct tap_error *err);
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
 void tap_instances_done(struct tap_instances *instances);

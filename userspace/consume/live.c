@@ -9,6 +9,7 @@
 
 #include "bpf/abi/kind.h"
 #include "userspace/base/clock.h"
+#include "userspace/consume/catalogs.h"
 #include "userspace/consume/cost.h"
 #include "userspace/consume/instances.h"
 #include "userspace/consume/reader.h"
@@ -23,6 +24,9 @@ enum {
 	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
+	/* For asking catalogs: while time passes anyway, and before a view. */
+	CATALOG_LOOK_MS = 300,
+	CATALOG_VIEW_MS = 2000,
 };
 
 struct tap_live {
@@ -132,6 +136,18 @@ static void forget_unsettled(struct tap_row_set *rows)
 	}
 }
 
+/* Streams are read for the views that show them. */
+static int snapshot_take(struct tap_live *live, bool io, struct tap_snapshot *ret, struct tap_error *err)
+{
+	const struct tap_reader_wants wants = {
+		.disks = live->instances.disks.items,
+		.n_disks = live->instances.disks.count,
+		.streams = io,
+	};
+
+	return tap_reader_take(live->reader, &wants, ret, err);
+}
+
 static int window_begin(struct tap_live *live, struct tap_error *err)
 {
 	int status;
@@ -139,7 +155,7 @@ static int window_begin(struct tap_live *live, struct tap_error *err)
 	tap_cost_begin(&live->cost, live->tracer);
 	live->budget_hits = live->cost.hits_begin;
 	live->budget_wall_ns = live->cost.wall_begin_ns;
-	status = tap_reader_take(live->reader, &live->begin, err);
+	status = snapshot_take(live, false, &live->begin, err);
 	forget_unsettled(&live->begin.rows);
 	return status;
 }
@@ -220,6 +236,22 @@ static void budget_check(struct tap_live *live)
 	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
 }
 
+/* Relations are asked for while they are there: one that is dropped before the window ends keeps its name. */
+static int keep_names(struct tap_live *live, struct tap_error *err)
+{
+	struct tap_io_set io;
+	int status = tap_instances_refresh_files(&live->instances, live->tracer, err);
+
+	if (status || live->options.no_connect)
+		return status;
+	tap_io_set_init(&io);
+	status = tap_reader_take_files(live->reader, &io);
+	if (!status)
+		status = tap_instances_read_catalogs(&live->instances, &io, CATALOG_LOOK_MS);
+	tap_io_set_done(&io);
+	return status ? tap_error_set(err, status, "cannot keep up with the files: %s", strerror(-status)) : 0;
+}
+
 /* New and ended instances, and what all this costs. */
 static int keep_up(struct tap_live *live, struct tap_error *err)
 {
@@ -230,6 +262,8 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	live->searched_ms = tap_clock_ms();
 	if (tap_instances_check(&live->instances))
 		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
+	if (!status)
+		status = keep_names(live, err);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
 	budget_check(live);
 	return status;
@@ -263,15 +297,20 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 		.options = *options,
 	};
 	struct tap_window_instance *rows = NULL;
+	struct tap_file_root *roots = NULL;
 	int status = tap_instances_describe(&live->instances, &rows);
 
+	if (!status)
+		status = tap_instances_roots(&live->instances, &roots, &input.n_roots);
 	input.instances = rows;
+	input.roots = roots;
 	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_shed;
 	input.options.calls_shed = live->calls_shed;
 	tap_cost_end(&live->cost, live->tracer, &input.cost);
 	if (!status)
 		status = tap_window_view(&input, ret);
 	free(rows);
+	free(roots);
 	return status ? tap_error_set(err, status, "out of memory") : 0;
 }
 
@@ -294,7 +333,7 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 		tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
 	tap_tracer_sync_clock(live->tracer, err);
 	tap_snapshot_done(&live->end);
-	status = tap_reader_take(live->reader, &live->end, err);
+	status = snapshot_take(live, options->io, &live->end, err);
 	if (!status)
 		status = tap_reader_drain(live->reader, &live->texts);
 	if (status)
@@ -304,6 +343,8 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	if (!status)
 		learn(live, &rows, options->sessions);
 	tap_row_set_done(&rows);
+	if (!status)
+		status = tap_instances_read_catalogs(&live->instances, &live->end.io, CATALOG_VIEW_MS);
 	if (status)
 		return tap_error_set(err, status, "out of memory");
 	return view_make(live, options, ret, err);

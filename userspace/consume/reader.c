@@ -17,12 +17,13 @@
 #include <bpf/libbpf.h>
 
 #include "userspace/base/clock.h"
+#include "userspace/consume/diskstats.h"
 
 enum {
-	BATCH = 1024,
 	STREAM_CHUNK = 64 * 1024,
-	KEY_MAX = sizeof(struct tap_wait_key), /* of the maps read in batches */
-	VALUE_MAX = sizeof(struct tap_account),
+	/* Of entries read at once: keys and values. Several of the largest ones, many of the small ones. */
+	BATCH_BYTES = 256 * 1024,
+	BATCH_BYTES_MAX = 64 << 20,
 };
 
 struct tap_reader {
@@ -31,8 +32,8 @@ struct tap_reader {
 	struct tap_texts *draining;
 	char *stream;
 	size_t stream_capacity;
-	char *keys;
-	char *values;
+	char *batch;
+	size_t batch_capacity;
 };
 
 static int on_event(void *context, void *data, size_t size)
@@ -52,10 +53,10 @@ int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct ta
 	if (!reader)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	reader->tracer = tracer;
-	reader->keys = malloc(BATCH * KEY_MAX);
-	reader->values = malloc(BATCH * VALUE_MAX);
+	reader->batch = malloc(BATCH_BYTES);
+	reader->batch_capacity = BATCH_BYTES;
 	reader->ring = ring_buffer__new(tap_tracer_map_fd(tracer, TAP_MAP_EVENTS), on_event, reader, NULL);
-	if (!reader->keys || !reader->values || !reader->ring) {
+	if (!reader->batch || !reader->ring) {
 		tap_reader_free(reader);
 		return tap_error_set(err, -ENOMEM, "cannot read from the kernel side: out of memory");
 	}
@@ -69,8 +70,7 @@ void tap_reader_free(struct tap_reader *reader)
 		return;
 	ring_buffer__free(reader->ring);
 	free(reader->stream);
-	free(reader->keys);
-	free(reader->values);
+	free(reader->batch);
 	free(reader);
 }
 
@@ -124,45 +124,115 @@ static int calls_entry_add(struct tap_snapshot *snapshot, const void *key, const
 	return row ? 0 : -ENOMEM;
 }
 
-/* Walks a whole hash map in batches. */
-static int map_read(struct tap_reader *reader, enum tap_tracer_map map, size_t key_size, size_t value_size,
-		    struct tap_snapshot *snapshot, uint8_t parity, entry_add add)
+static int request_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
-	int fd = tap_tracer_map_fd(reader->tracer, map);
-	uint32_t position = 0, count, batch = BATCH;
-	bool first = true, last = false;
+	(void)parity;
+	return tap_io_set_add_request(&snapshot->io, key, value);
+}
 
-	while (!last) {
-		count = batch;
-		if (bpf_map_lookup_batch(fd, first ? NULL : &position, &position, reader->keys, reader->values, &count,
-					 NULL)) {
-			/* ENOENT is the end; ENOSPC: one bucket holds more than a batch, which BATCH rules out. */
-			if (errno != ENOENT)
-				return -errno;
-			last = true;
-		}
-		first = false;
-		for (uint32_t i = 0; i < count; i++) {
-			int status =
-				add(snapshot, reader->keys + i * key_size, reader->values + i * value_size, parity);
+static int dirty_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
+	uint64_t bytes;
 
-			if (status)
-				return status;
-		}
-	}
+	(void)parity;
+	memcpy(&bytes, value, sizeof(bytes));
+	return tap_io_set_add_dirty(&snapshot->io, key, bytes);
+}
+
+static int file_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
+	(void)parity;
+	return tap_io_set_add_file(&snapshot->io, key, value);
+}
+
+static int stream_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
+	(void)parity;
+	return tap_io_set_add_stream(&snapshot->io, key, value);
+}
+
+/* What is read of a map in batches. */
+struct relation {
+	enum tap_tracer_map map;
+	size_t key_size;
+	size_t value_size;
+	entry_add add;
+};
+
+static const struct relation rows = { TAP_MAP_ROWS, sizeof(struct tap_row_key), sizeof(struct tap_account),
+				      row_entry_add };
+static const struct relation waits = { TAP_MAP_WAITS, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total),
+				       wait_entry_add };
+static const struct relation calls = { TAP_MAP_CALLS, sizeof(struct tap_row_key), sizeof(uint64_t), calls_entry_add };
+static const struct relation requests = { TAP_MAP_REQUESTS, sizeof(struct tap_io_key), sizeof(struct tap_io),
+					  request_add };
+static const struct relation dirty = { TAP_MAP_DIRTY, sizeof(struct tap_dirty_key), sizeof(uint64_t), dirty_add };
+static const struct relation files = { TAP_MAP_FILES, sizeof(struct tap_file_key), sizeof(struct tap_file), file_add };
+static const struct relation streams = { TAP_MAP_STREAMS, sizeof(struct tap_stream_key), sizeof(struct tap_stream_set),
+					 stream_add };
+
+/* One bucket of the map holds more entries than a batch. */
+static int batch_grow(struct tap_reader *reader)
+{
+	size_t capacity = reader->batch_capacity * 2;
+	char *batch;
+
+	if (capacity > BATCH_BYTES_MAX)
+		return -ENOSPC;
+	batch = realloc(reader->batch, capacity);
+	if (!batch)
+		return -ENOMEM;
+	reader->batch = batch;
+	reader->batch_capacity = capacity;
 	return 0;
+}
+
+static int batch_add(const struct relation *relation, const char *keys, const char *values, uint32_t count,
+		     struct tap_snapshot *snapshot, uint8_t parity)
+{
+	int status = 0;
+
+	for (uint32_t i = 0; i < count && !status; i++)
+		status = relation->add(snapshot, keys + i * relation->key_size, values + i * relation->value_size,
+				       parity);
+	return status;
+}
+
+/* Walks a whole hash map in batches: values first in the buffer, which keeps both aligned. */
+static int map_read(struct tap_reader *reader, const struct relation *relation, struct tap_snapshot *snapshot,
+		    uint8_t parity)
+{
+	int fd = tap_tracer_map_fd(reader->tracer, relation->map);
+	uint32_t position = 0, next = 0;
+	bool first = true, last = false;
+	int status = 0;
+
+	while (!last && !status) {
+		uint32_t count = (uint32_t)(reader->batch_capacity / (relation->key_size + relation->value_size));
+		char *keys = reader->batch + count * relation->value_size;
+
+		if (!bpf_map_lookup_batch(fd, first ? NULL : &position, &next, keys, reader->batch, &count, NULL)) {
+			status = batch_add(relation, keys, reader->batch, count, snapshot, parity);
+		} else if (errno == ENOENT) {
+			last = true;
+			status = batch_add(relation, keys, reader->batch, count, snapshot, parity);
+		} else {
+			/* What fitted of a batch that did not is read again with the rest. */
+			status = errno == ENOSPC ? batch_grow(reader) : -errno;
+			continue;
+		}
+		position = next;
+		first = false;
+	}
+	return status;
 }
 
 static int totals_read(struct tap_reader *reader, struct tap_snapshot *snapshot, uint32_t epoch)
 {
 	uint8_t parity = epoch & 1;
-	int status = map_read(reader, TAP_MAP_ROWS, sizeof(struct tap_row_key), sizeof(struct tap_account), snapshot,
-			      parity, row_entry_add);
+	int status = map_read(reader, &rows, snapshot, parity);
 
-	if (!status)
-		status = map_read(reader, TAP_MAP_WAITS, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total),
-				  snapshot, parity, wait_entry_add);
-	return status;
+	return status ? status : map_read(reader, &waits, snapshot, parity);
 }
 
 static int stream_reserve(struct tap_reader *reader, size_t size)
@@ -216,7 +286,47 @@ static void counters_copy(struct tap_reader *reader, struct tap_snapshot *snapsh
 	snapshot->statement_hits = counters.statement_hits;
 }
 
-int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct tap_error *err)
+/*
+ * The disks' own counters and the traced requests at one moment, as near as can be. The kernel counts a request and
+ * hands it to the tracer in one go, so what comes between the two readings is all they can differ by.
+ */
+static int io_read(struct tap_reader *reader, const struct tap_reader_wants *wants, struct tap_snapshot *snapshot)
+{
+	int status;
+
+	if (!tap_tracer_has_io(reader->tracer))
+		return 0;
+	snapshot->io.traced = true;
+	status = tap_diskstats_read("/proc", wants->disks, wants->n_disks, &snapshot->io);
+	if (!status)
+		status = map_read(reader, &requests, snapshot, 0);
+	if (!status)
+		status = map_read(reader, &dirty, snapshot, 0);
+	if (!status)
+		status = map_read(reader, &files, snapshot, 0);
+	if (!status && wants->streams)
+		status = map_read(reader, &streams, snapshot, 0);
+	return status;
+}
+
+int tap_reader_take_files(struct tap_reader *reader, struct tap_io_set *ret)
+{
+	struct tap_snapshot snapshot;
+	int status = 0;
+
+	tap_snapshot_init(&snapshot);
+	if (tap_tracer_has_io(reader->tracer))
+		status = map_read(reader, &files, &snapshot, 0);
+	if (!status) {
+		*ret = snapshot.io;
+		tap_io_set_init(&snapshot.io);
+	}
+	tap_snapshot_done(&snapshot);
+	return status;
+}
+
+int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wants, struct tap_snapshot *ret,
+		    struct tap_error *err)
 {
 	uint32_t epoch = tap_tracer_epoch(reader->tracer) + 1;
 	int status;
@@ -229,8 +339,9 @@ int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct 
 	if (!status)
 		status = totals_read(reader, ret, epoch);
 	if (!status)
-		status = map_read(reader, TAP_MAP_CALLS, sizeof(struct tap_row_key), sizeof(uint64_t), ret, 0,
-				  calls_entry_add);
+		status = map_read(reader, &calls, ret, 0);
+	if (!status)
+		status = io_read(reader, wants, ret);
 	counters_copy(reader, ret);
 	if (status)
 		return tap_error_set(err, status, "cannot read the figures from the kernel: %s", strerror(-status));

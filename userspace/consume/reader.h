@@ -17,9 +17,19 @@ int tap_reader_new(struct tap_tracer *tracer, struct tap_reader **ret, struct ta
 /* NULL is fine. */
 void tap_reader_free(struct tap_reader *reader);
 
+struct tap_reader_wants {
+	const uint32_t *disks; /* whose own counters are read, major << 20 | minor */
+	size_t n_disks;
+	bool streams; /* as well: many and large */
+};
+
 /* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed.
  */
-int tap_reader_take(struct tap_reader *reader, struct tap_snapshot *ret, struct tap_error *err);
+int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wants, struct tap_snapshot *ret,
+		    struct tap_error *err);
+
+/* The files seen so far alone, into an initialised, empty set. 0 or a negative errno. */
+int tap_reader_take_files(struct tap_reader *reader, struct tap_io_set *ret);
 
 /* Moves the texts that arrived into `texts`. */
 int tap_reader_drain(struct tap_reader *reader, struct tap_texts *texts);

@@ -395,8 +395,32 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 		return bpf_map__fd(tracer->skeleton->maps.row_to_calls);
 	case TAP_MAP_EVENTS:
 		return bpf_map__fd(tracer->skeleton->maps.events);
+	case TAP_MAP_REQUESTS:
+	case TAP_MAP_DIRTY:
+	case TAP_MAP_FILES:
+	case TAP_MAP_STREAMS:
+		break; /* the programs of block I/O are not in yet */
 	}
 	return -EINVAL;
+}
+
+/* The programs of block I/O are not in yet: nothing of them is claimed. */
+bool tap_tracer_has_io(const struct tap_tracer *tracer)
+{
+	(void)tracer;
+	return false;
+}
+
+int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err)
+{
+	(void)tracer;
+	return tap_error_set(err, -EOPNOTSUPP, "disk %u:%u: block I/O is not traced", disk >> 20, disk & 0xfffff);
+}
+
+int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err)
+{
+	(void)tracer;
+	return tap_error_set(err, -EOPNOTSUPP, "device %u:%u: block I/O is not traced", device >> 20, device & 0xfffff);
 }
 
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch)

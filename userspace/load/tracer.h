@@ -46,6 +46,13 @@ int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const str
 int tap_tracer_stage(struct tap_tracer *tracer, uint32_t tid, const struct tap_adoption *adoption);
 int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err);
 
+/* Whether the programs of block I/O are loaded: the kernel may lack what they need, and the rest works without. */
+bool tap_tracer_has_io(const struct tap_tracer *tracer);
+/* Requests of a whole disk, and files of a superblock's device, are traced from now on. Numbers are major << 20 |
+ * minor. */
+int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err);
+int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err);
+
 /* Pairs the scheduler's and the monotonic clock anew: sleeps a moment. */
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);
 
@@ -67,6 +74,10 @@ enum tap_tracer_map {
 	TAP_MAP_WAITS,
 	TAP_MAP_CALLS,
 	TAP_MAP_EVENTS,
+	TAP_MAP_REQUESTS, /* request totals; this and the next three only where tap_tracer_has_io */
+	TAP_MAP_DIRTY,
+	TAP_MAP_FILES,
+	TAP_MAP_STREAMS,
 };
 
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);

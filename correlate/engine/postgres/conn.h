@@ -37,6 +37,7 @@ struct tap_pg_where {
 	const char *host;	/* listen address or name; "*" and the any-addresses become loopback; NULL: none */
 	int32_t port;
 	const char *database;	    /* NULL: "postgres" */
+	bool this_database;	    /* `database` counts even where `conninfo` names another */
 	const char *user;	    /* NULL: see above */
 	uint32_t uid;		    /* owner of the postmaster; 0: stay who we are */
 	uint32_t gid;		    /* its group; 0: the owner's primary group */

@@ -136,6 +136,9 @@ char *tap_pg_login_conninfo(const struct tap_pg_login *login, const char *user)
 	if (*user)
 		add_setting(&conninfo, "user", user);
 	tap_strbuf_add(&conninfo, login->given.data, login->given.size);
+	/* Of two the last one counts. */
+	if (login->has_database && login->where->this_database && login->where->database)
+		add_setting(&conninfo, "dbname", login->where->database);
 	add_setting(&conninfo, "options", login->options.data);
 	add_setting(&conninfo, "application_name", "dbtap");
 	/* The server then sends its bytes as they are: a text that is not valid in its encoding cannot fail a query. */

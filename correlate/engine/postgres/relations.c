@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* relations.c - the statements of relations.h and how their rows are read. */
+#include "correlate/engine/postgres/relations.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "userspace/base/strbuf.h"
+
+enum {
+	OID_TEXT_MAX = 16,
+	NAMESPACE_CATALOG = 11, /* pg_catalog, in every version */
+};
+
+static const struct tap_pg_request database_query = {
+	.name = "database",
+	.sql = "SELECT datname::text, datallowconn::text, datistemplate::text FROM pg_catalog.pg_database "
+	       "WHERE oid = $1::oid" TAP_PG_LIMIT(1),
+	.n_params = 1,
+	.columns = 3,
+	.rows_max = 1,
+	.field_max = 1024,
+	.timeout_ms = TAP_PG_QUERY_TIMEOUT_MS,
+};
+
+static int take_database(const struct tap_pg_value *values, void *arg)
+{
+	struct tap_pg_database *database = arg;
+
+	database->connectable = tap_pg_field_is(&values[1], "true");
+	database->template = tap_pg_field_is(&values[2], "true");
+	return tap_pg_field_string(&values[0], &database->name);
+}
+
+int tap_pg_query_database(struct tap_pg_conn *conn, uint32_t oid, struct tap_pg_database *ret, struct tap_error *err)
+{
+	struct tap_pg_request request = database_query;
+	struct tap_pg_database database = { 0 };
+	char number[OID_TEXT_MAX];
+	const char *params[] = { number };
+	int r;
+
+	snprintf(number, sizeof(number), "%" PRIu32, oid);
+	request.params = params;
+	r = tap_pg_conn_run(conn, &request, take_database, &database, err);
+	if (!r && !database.name)
+		r = tap_error_set(err, -ENOENT, "%s: no database has the number %" PRIu32 " any more",
+				  tap_pg_conn_instance(conn), oid);
+	if (r)
+		tap_pg_database_done(&database);
+	else
+		*ret = database;
+	return r;
+}
+
+void tap_pg_database_done(struct tap_pg_database *database)
+{
+	if (!database)
+		return;
+	free(database->name);
+	*database = (struct tap_pg_database){ 0 };
+}
+
+enum {
+	COLUMN_OID,
+	COLUMN_FILENODE,
+	COLUMN_TABLESPACE,
+	COLUMN_KIND,
+	COLUMN_PERSISTENCE,
+	COLUMN_NAMESPACE,
+	COLUMN_SCHEMA,
+	COLUMN_NAME,
+	COLUMN_PARENT_SCHEMA,
+	COLUMN_PARENT,
+	COLUMNS,
+};
+
+/*
+ * Mapped catalogs have no file number in pg_class. An index's parent is its table; that of a TOAST table, and of its
+ * index, the table whose values it holds. Joined rather than compared with ANY: servers before 14 would go through the
+ * array for each relation.
+ */
+static const struct tap_pg_request relations_query = {
+	.name = "relations",
+	.sql = "SELECT c.oid::text, c.filenode::text, "
+	       "(CASE WHEN c.reltablespace <> 0 THEN c.reltablespace ELSE d.dattablespace END)::text, "
+	       "c.relkind::text, c.relpersistence::text, c.relnamespace::text, n.nspname::text, c.relname::text, "
+	       "bn.nspname::text, b.relname::text "
+	       "FROM (SELECT oid, relname, relnamespace, relkind, relpersistence, reltablespace, relisshared, "
+	       "CASE WHEN relfilenode <> 0 THEN relfilenode ELSE pg_catalog.pg_relation_filenode(oid) END AS filenode "
+	       "FROM pg_catalog.pg_class WHERE relkind IN ('r', 'i', 'S', 't', 'm')) c "
+	       "JOIN pg_catalog.unnest($2::oid[]) w(filenode) ON w.filenode = c.filenode "
+	       "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
+	       "AND $1::oid = CASE WHEN c.relisshared THEN 0 ELSE d.oid END "
+	       "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+	       "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "
+	       "LEFT JOIN pg_catalog.pg_class m ON m.reltoastrelid = COALESCE(i.indrelid, c.oid) "
+	       "LEFT JOIN pg_catalog.pg_class b ON b.oid = COALESCE(m.oid, i.indrelid) "
+	       "LEFT JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace" TAP_PG_LIMIT(TAP_PG_RELATIONS_MAX),
+	.n_params = 2,
+	.columns = COLUMNS,
+	.rows_max = TAP_PG_RELATIONS_MAX,
+	.field_max = 1024,
+	.timeout_ms = TAP_PG_QUERY_TIMEOUT_MS,
+};
+
+static enum tap_file_kind kind_of(const struct tap_pg_value *kind, const struct tap_pg_value *persistence,
+				  uint32_t namespace)
+{
+	static const struct {
+		const char *letter;
+		enum tap_file_kind kind;
+	} kinds[] = {
+		{ "r", TAP_FILE_TABLE },    { "i", TAP_FILE_INDEX },   { "t", TAP_FILE_TOAST },
+		{ "S", TAP_FILE_SEQUENCE }, { "m", TAP_FILE_MATVIEW },
+	};
+
+	if (tap_pg_field_is(persistence, "t"))
+		return TAP_FILE_TEMP_RELATION;
+	if (namespace == NAMESPACE_CATALOG)
+		return TAP_FILE_CATALOG;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (tap_pg_field_is(kind, kinds[i].letter))
+			return kinds[i].kind;
+	}
+	return TAP_FILE_RELATION;
+}
+
+struct relations_read {
+	struct tap_objects *objects;
+	uint32_t database;
+	struct tap_pg_rows rows;
+};
+
+static int read_names(const struct tap_pg_value *values, char *names[4])
+{
+	int r = 0;
+
+	for (int i = 0; i < 4 && !r; i++)
+		r = tap_pg_field_string(&values[COLUMN_SCHEMA + i], &names[i]);
+	return r;
+}
+
+static int take_relation(const struct tap_pg_value *values, void *arg)
+{
+	struct relations_read *read = arg;
+	struct tap_object_key key = { .database = read->database };
+	struct tap_object_info info = { 0 };
+	char *names[4] = { NULL };
+	uint32_t namespace;
+	int r = -EINVAL;
+
+	read->rows.seen++;
+	if (tap_pg_field_oid(&values[COLUMN_OID], &info.oid) &&
+	    tap_pg_field_oid(&values[COLUMN_FILENODE], &key.filenode) &&
+	    tap_pg_field_oid(&values[COLUMN_TABLESPACE], &key.tablespace) && key.tablespace &&
+	    tap_pg_field_oid(&values[COLUMN_NAMESPACE], &namespace))
+		r = read_names(values, names);
+	if (!r) {
+		info.kind = kind_of(&values[COLUMN_KIND], &values[COLUMN_PERSISTENCE], namespace);
+		info.schema = names[0];
+		info.name = names[1];
+		info.parent_schema = names[2];
+		info.parent_name = names[3];
+		r = tap_objects_add(read->objects, &key, &info);
+	}
+	for (int i = 0; i < 4; i++)
+		free(names[i]);
+	read->rows.cut |= r == -ENOSPC;
+	read->rows.skipped += r == -EINVAL;
+	return r == -EINVAL || r == -ENOSPC ? 0 : r;
+}
+
+/* An array as PostgreSQL reads it: "{16384,16385}". */
+static char *format_oids(const uint32_t *oids, size_t count)
+{
+	struct tap_strbuf text;
+
+	tap_strbuf_init(&text);
+	tap_strbuf_add_char(&text, '{');
+	for (size_t i = 0; i < count && i < TAP_OBJECTS_MISSING_MAX; i++)
+		tap_strbuf_printf(&text, "%s%" PRIu32, i ? "," : "", oids[i]);
+	tap_strbuf_add_char(&text, '}');
+	return tap_strbuf_take(&text);
+}
+
+int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const uint32_t *filenodes, size_t n_filenodes,
+			   struct tap_objects *objects, struct tap_pg_rows *ret_rows, struct tap_error *err)
+{
+	struct relations_read read = { .objects = objects, .database = database };
+	struct tap_pg_request request = relations_query;
+	char *wanted = format_oids(filenodes, n_filenodes);
+	char number[OID_TEXT_MAX];
+	const char *params[] = { number, wanted };
+	int r;
+
+	if (!wanted)
+		return tap_error_set(err, -ENOMEM, "%s: out of memory", tap_pg_conn_instance(conn));
+	snprintf(number, sizeof(number), "%" PRIu32, database);
+	request.params = params;
+	r = tap_pg_conn_run(conn, &request, take_relation, &read, err);
+	free(wanted);
+	if (!r)
+		tap_pg_rows_finish(&read.rows, TAP_PG_RELATIONS_MAX, ret_rows);
+	return r;
+}

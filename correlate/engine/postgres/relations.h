@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * relations.h - what a database's catalog calls the files of its relations.
+ *
+ * Same rules as queries.h. A catalog is read from inside its own database only, so whoever asks opens a connection to
+ * each database whose files were seen, for this one statement.
+ */
+#ifndef TAP_CORRELATE_ENGINE_POSTGRES_RELATIONS_H
+#define TAP_CORRELATE_ENGINE_POSTGRES_RELATIONS_H
+
+#include "correlate/engine/postgres/field.h"
+#include "correlate/objects.h"
+
+#define TAP_PG_RELATIONS_MAX 8192 /* rows of one answer: a file number may stand for one relation in each tablespace \
+				   */
+
+struct tap_pg_database {
+	char *name; /* malloc'd, raw bytes */
+	bool connectable;
+	bool template;
+};
+
+/* One database by its oid; *ret is the caller's to _done. -ENOENT: there is none any more. */
+int tap_pg_query_database(struct tap_pg_conn *conn, uint32_t oid, struct tap_pg_database *ret, struct tap_error *err);
+void tap_pg_database_done(struct tap_pg_database *database);
+
+/*
+ * The relations of `database`, which `conn` must be connected to, that have one of these files; of `database` 0 the
+ * shared ones, over any connection. They are added to `objects` (also, in part, when it fails halfway). Connected to
+ * another database than it says, the server answers with nothing. The first TAP_OBJECTS_MISSING_MAX file numbers count.
+ * `ret_rows` may be NULL.
+ */
+int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const uint32_t *filenodes, size_t n_filenodes,
+			   struct tap_objects *objects, struct tap_pg_rows *ret_rows, struct tap_error *err);
+
+#endif
