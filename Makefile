@@ -34,7 +34,7 @@ VERSION_SOURCES := $(shell grep -l TAP_VERSION $(SOURCES) /dev/null)
 UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c'))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Linked into every unit test. Stand-ins for a library and programs of their own are named in the rules below.
-HELPER_SOURCES := $(filter-out tests/lib/scripted_% tests/lib/verifier.c,$(sort $(wildcard tests/lib/*.c)))
+HELPER_SOURCES := $(filter-out tests/lib/scripted_% tests/lib/verifier.c tests/lib/lock_reader.c,$(sort $(wildcard tests/lib/*.c)))
 
 # --- libraries -----------------------------------------------------------------------------------------------------
 LIBRARIES := libbpf libelf libpq
@@ -189,6 +189,11 @@ $(FUZZERS): %: %.o $(LIBTAP_fuzz)
 build/verifier: build/obj/tests/lib/verifier.o
 	$(say) LD $@
 	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(PKG_LIBS)
+
+# What live tests look at the lock tables with: the library, without a command around it.
+build/lock_reader: build/obj/tests/lib/lock_reader.o $(LIBTAP_obj)
+	$(say) LD $@
+	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
 
 # --- checks --------------------------------------------------------------------------------------------------------
 .PHONY: test test-unit test-live test-matrix coverage bench unit-programs coverage-programs fuzz-programs

@@ -52,6 +52,8 @@ const char *tap_lock_type_name(uint8_t type); /* "?" beyond the table */
 const char *tap_lock_mode_name(uint8_t mode); /* "AccessShareLock"; "?" beyond the table */
 /* Whether two modes exclude each other. */
 bool tap_lock_modes_conflict(uint8_t a, uint8_t b);
+/* The modes that exclude this one, bit 1 << mode each; 0 for NONE and beyond the table. */
+uint16_t tap_lock_mode_conflicts(uint8_t mode);
 
 /* LOCKTAG, 16 bytes in the server. What the fields mean depends on the type. */
 struct tap_lock_tag {
@@ -80,8 +82,9 @@ struct tap_lock_table {
 	struct tap_lock_entry *entries;
 	size_t count;
 	size_t capacity;
-	bool complete;	     /* false: only locks that somebody waits for, and who holds them */
-	uint64_t retries;    /* torn reads */
+	bool complete;	  /* false: only locks that somebody waits for, and who holds them */
+	uint64_t retries; /* torn reads that were read again */
+	uint64_t torn; /* locks, and lists of them, that could not be read whole: what is left of them is not in it */
 	int64_t realtime_ns; /* when it was read */
 };
 
@@ -100,14 +103,20 @@ struct tap_lock_edge {
 };
 
 struct tap_lock_graph {
-	struct tap_lock_edge *edges;
+	struct tap_lock_edge *edges; /* by waiter, blocker, xid; each once, hard where it is both */
 	size_t n_edges;
-	int32_t *cycle_pids; /* cycles one after the other */
-	size_t *cycle_ends;  /* index one past each cycle in cycle_pids */
+	int32_t *
+		cycle_pids; /* who waits, cycles one after the other; each waits for the next, the last for the first */
+	size_t *cycle_ends; /* index one past each cycle in cycle_pids */
+	bool *cycle_soft;   /* of each cycle: part of it is queue order, which the server may change to resolve it */
 	size_t n_cycles;
+	bool cut; /* more edges or cycles than anyone could look at: soft edges and cycles are left out */
 };
 
-/* Edges by the rules of the server's own pg_blocking_pids, hard and soft; each cycle once. 0 or -ENOMEM. */
+/*
+ * Edges by the rules of the server's own pg_blocking_pids, hard and soft. Of the cycles, for every process in one a
+ * shortest one through it, each once; a parallel group counts as one process. 0 or -ENOMEM.
+ */
 int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_graph *ret);
 void tap_lock_graph_done(struct tap_lock_graph *graph);
 

@@ -38,6 +38,9 @@
 	X(ACTIVITY_SIZE, "pgstat_track_activity_query_size", 4, LAYOUT) \
 	X(EXITING, "proc_exit_inprogress", 1, LAYOUT) \
 	X(MAX_BACKENDS, "MaxBackends", 4, EXTRA) \
+	X(PROC_GLOBAL, "ProcGlobal", 8, EXTRA) \
+	X(PREPARED_PROCS, "PreparedXactProcs", 8, EXTRA) \
+	X(MAX_PREPARED, "max_prepared_xacts", 4, EXTRA) \
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \

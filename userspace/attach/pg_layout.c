@@ -41,6 +41,33 @@ static const struct tap_pg_layout_row rows[] = {
 	{ .major = 15, .machine = EM_AARCH64, .name = "15 arm64", .proc_size = 880, .types = 13, .layout = LAYOUT_15 },
 };
 
+/* PostgreSQL 15: src/include/storage/lock.h, proc.h, shmem.h; 16 partitions, MAX_LOCKMODES 10. LP64 as above. */
+#define LOCK_LAYOUT_15(elf_machine) \
+	{ \
+		.major = 15, .machine = elf_machine, .header_procs = 0, .header_count = 32, .proc_size = 880, \
+		.proc_links = 0, .proc_xid = 52, .proc_pid = 64, .proc_backend_id = 76, .proc_database = 80, \
+		.proc_wait_lock = 112, .proc_wait_share = 120, .proc_wait_mode = 128, .proc_wait_start = 136, \
+		.proc_lists = 184, .proc_n_lists = 16, .proc_fast_bits = 760, .proc_fast_relations = 768, \
+		.proc_fast_slots = 16, .proc_fast_vxid = 832, .proc_fast_lxid = 836, .lock_size = 152, .lock_tag = 0, \
+		.lock_grant_mask = 16, .lock_wait_mask = 20, .lock_shares = 24, .lock_queue = 40, \
+		.lock_queue_size = 56, .lock_requested = 64, .lock_granted = 108, .share_size = 64, .share_lock = 0, \
+		.share_proc = 8, .share_leader = 16, .share_held = 24, .share_lock_link = 32, .share_proc_link = 48 \
+	}
+
+static const struct tap_pg_lock_layout lock_rows[] = {
+	LOCK_LAYOUT_15(EM_X86_64),
+	LOCK_LAYOUT_15(EM_AARCH64),
+};
+
+const struct tap_pg_lock_layout *tap_pg_lock_layout_find(int32_t version_number, uint16_t machine)
+{
+	for (size_t i = 0; i < sizeof(lock_rows) / sizeof(*lock_rows); i++) {
+		if (lock_rows[i].major == version_number / 10000 && lock_rows[i].machine == machine)
+			return &lock_rows[i];
+	}
+	return NULL;
+}
+
 const struct tap_pg_layout_row *tap_pg_layout_find(int32_t version_number, uint16_t machine)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

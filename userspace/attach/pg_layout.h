@@ -22,8 +22,61 @@ struct tap_pg_layout_row {
 	struct tap_pg_layout layout;
 };
 
+enum {
+	TAP_PG_ABSENT = 0xffff,		 /* an offset of what the version does not have */
+	TAP_PG_LOCK_MODES = 10,		 /* MAX_LOCKMODES, the length of LOCK's counters */
+	TAP_PG_LOCK_PARTITIONS_MAX = 64, /* bound of lists a PGPROC has */
+	TAP_PG_FAST_SLOTS_MAX = 16,	 /* of fast-path locks in a PGPROC */
+};
+
+/*
+ * Where the lock manager keeps what only userspace reads: offsets in bytes, `header_*` of PROC_HDR, `proc_*` of PGPROC,
+ * `lock_*` of LOCK, `share_*` of PROCLOCK. A link is two pointers, to the one before and the one after; a list's head
+ * is one, too, and an element's link leads to links, not to elements.
+ */
+struct tap_pg_lock_layout {
+	int32_t major;
+	uint16_t machine;
+	uint16_t header_procs; /* PGPROC *, an array */
+	uint16_t header_count; /* uint32, its length, prepared transactions not counted */
+	uint16_t proc_size;
+	uint16_t proc_links; /* in the queue it waits in */
+	uint16_t proc_xid;
+	uint16_t proc_pid;
+	uint16_t proc_backend_id;
+	uint16_t proc_database;
+	uint16_t proc_wait_lock;
+	uint16_t proc_wait_share;
+	uint16_t proc_wait_mode;
+	uint16_t proc_wait_start; /* TAP_PG_ABSENT before version 14 */
+	uint16_t proc_lists;	  /* heads, one a partition of the lock table, of its PROCLOCKs */
+	uint16_t proc_n_lists;
+	uint16_t proc_fast_bits; /* uint64, 3 bits a slot: the three weakest modes */
+	uint16_t proc_fast_relations;
+	uint16_t proc_fast_slots;
+	uint16_t proc_fast_vxid; /* bool */
+	uint16_t proc_fast_lxid;
+	uint16_t lock_size;
+	uint16_t lock_tag;
+	uint16_t lock_grant_mask;
+	uint16_t lock_wait_mask;
+	uint16_t lock_shares; /* head of its PROCLOCKs */
+	uint16_t lock_queue;  /* head of the PGPROCs that wait, first come first */
+	uint16_t lock_queue_size;
+	uint16_t lock_requested; /* int[TAP_PG_LOCK_MODES] and their sum */
+	uint16_t lock_granted;	 /* the same */
+	uint16_t share_size;
+	uint16_t share_lock;
+	uint16_t share_proc;
+	uint16_t share_leader;
+	uint16_t share_held;
+	uint16_t share_lock_link;
+	uint16_t share_proc_link;
+};
+
 /* NULL: this build has none, and nothing may be guessed. */
 const struct tap_pg_layout_row *tap_pg_layout_find(int32_t version_number, uint16_t machine);
+const struct tap_pg_lock_layout *tap_pg_lock_layout_find(int32_t version_number, uint16_t machine);
 
 /* All rows, for messages and tests. */
 const struct tap_pg_layout_row *tap_pg_layout_rows(size_t *ret_count);

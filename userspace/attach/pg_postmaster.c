@@ -234,6 +234,9 @@ static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, st
 		.my_start_timestamp = address_of(binary, bias, TAP_PG_SYMBOL_MY_START_TIMESTAMP),
 		.my_backend_type = address_of(binary, bias, TAP_PG_SYMBOL_MY_BACKEND_TYPE),
 		.exiting = address_of(binary, bias, TAP_PG_SYMBOL_EXITING),
+		.proc_global = address_of(binary, bias, TAP_PG_SYMBOL_PROC_GLOBAL),
+		.prepared_procs = address_of(binary, bias, TAP_PG_SYMBOL_PREPARED_PROCS),
+		.max_prepared = address_of(binary, bias, TAP_PG_SYMBOL_MAX_PREPARED),
 	};
 }
 
@@ -264,6 +267,7 @@ static int names_fill(const char *root, const struct tap_proc *proc, const struc
 	target->pid = proc->pid;
 	target->start_ticks = proc->start_ticks;
 	target->version_number = binary->version_number;
+	target->machine = binary->machine;
 	target->end_command_offset = binary->end_command_offset;
 	memcpy(target->version, binary->version, sizeof(target->version));
 	memcpy(target->build_id, binary->build_id, sizeof(target->build_id));

@@ -25,6 +25,10 @@ struct tap_pg_variables {
 	uint64_t my_start_timestamp; /* TimestampTz MyStartTimestamp */
 	uint64_t my_backend_type;    /* BackendType MyBackendType */
 	uint64_t exiting;	     /* bool proc_exit_inprogress */
+	/* 0: not exported. */
+	uint64_t proc_global;	 /* PROC_HDR *ProcGlobal */
+	uint64_t prepared_procs; /* PGPROC *PreparedXactProcs */
+	uint64_t max_prepared;	 /* int max_prepared_xacts */
 };
 
 struct tap_target {
@@ -32,6 +36,7 @@ struct tap_target {
 	char id[64];		/* "postgres-5432"; a second one of the same port gets "postgres-5432-<pid>" */
 	char version[32];	/* "15.18" */
 	int32_t version_number; /* 150018 */
+	uint16_t machine;	/* of the ELF header */
 	int32_t pid;		/* of the postmaster, as this host sees it */
 	uint64_t start_ticks;	/* start time of that process (/proc/PID/stat field 22): tells a reused pid */
 	char *exe;		/* path of the binary in the instance's own mount namespace */
