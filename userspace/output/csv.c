@@ -7,61 +7,31 @@
 #include <string.h>
 
 #include "userspace/output/csv_writer.h"
+#include "userspace/output/moment.h"
 
-static void put_header(struct tap_csv *csv, const struct tap_rows *rows)
+static void put_names(struct tap_csv *csv, const struct tap_field *fields, size_t count)
 {
-	for (size_t i = 0; i < rows->n_fields; i++) {
-		const struct tap_field *field = &rows->fields[i];
+	for (size_t i = 0; i < count; i++) {
 		struct tap_strbuf name;
 
 		tap_strbuf_init(&name);
-		if (field->group)
-			tap_strbuf_printf(&name, "%s_", field->group);
-		tap_strbuf_add_string(&name, field->name);
+		if (fields[i].group)
+			tap_strbuf_printf(&name, "%s_", fields[i].group);
+		tap_strbuf_add_string(&name, fields[i].name);
 		tap_csv_string(csv, name.data);
 		csv->out->failed |= name.failed;
 		tap_strbuf_done(&name);
 	}
+}
+
+static void put_header(struct tap_csv *csv, const struct tap_rows *rows)
+{
+	put_names(csv, rows->fields, rows->n_fields);
 	for (int i = 0; rows->figures && i < TAP_FIGURE_COUNT; i++)
 		tap_csv_string(csv, tap_figure_infos[i].name);
-	if (rows->has_waits)
-		tap_csv_string(csv, "waits");
+	put_names(csv, rows->tail, rows->n_tail);
 	tap_csv_string(csv, "absent");
 	tap_csv_row_end(csv);
-}
-
-static void put_value(struct tap_csv *csv, const struct tap_value *value)
-{
-	switch (value->type) {
-	case TAP_VALUE_STRING:
-		tap_csv_string(csv, value->string);
-		break;
-	case TAP_VALUE_INT:
-		tap_csv_int(csv, value->i);
-		break;
-	case TAP_VALUE_UINT:
-		tap_csv_uint(csv, value->u);
-		break;
-	case TAP_VALUE_DOUBLE:
-		tap_csv_double(csv, value->d);
-		break;
-	case TAP_VALUE_BOOL:
-		tap_csv_bool(csv, value->b);
-		break;
-	case TAP_VALUE_ABSENT:
-		tap_csv_empty(csv);
-		break;
-	}
-}
-
-static void put_figures(struct tap_csv *csv, const struct tap_figures *figures)
-{
-	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
-		if (tap_figure_absence(figures, i))
-			tap_csv_empty(csv);
-		else
-			tap_csv_int(csv, figures->value[i]);
-	}
 }
 
 /* Names come from a server's catalog too: they must not look like more entries. */
@@ -81,22 +51,127 @@ static void put_text(struct tap_csv *csv, struct tap_strbuf *text)
 	tap_strbuf_done(text);
 }
 
-static void put_waits(struct tap_csv *csv, const struct tap_view_query *query)
+static void put_moment(struct tap_csv *csv, int64_t realtime_ns)
+{
+	char text[TAP_MOMENT_MAX];
+
+	tap_csv_string(csv, tap_moment_format(text, realtime_ns));
+}
+
+static void put_buckets(struct tap_csv *csv, const struct tap_buckets *buckets)
 {
 	struct tap_strbuf text;
 
 	tap_strbuf_init(&text);
-	for (size_t i = 0; i < query->n_waits; i++) {
-		const struct tap_view_wait *wait = &query->waits[i];
+	for (size_t i = 0; i < buckets->count; i++) {
+		uint64_t bound;
 
-		if (i)
-			tap_strbuf_add_char(&text, ';');
-		add_name(&text, wait->class_name);
-		tap_strbuf_add_char(&text, ':');
-		add_name(&text, wait->event_name);
-		tap_strbuf_printf(&text, "=%" PRIu64 "/%" PRId64, wait->count, wait->ns);
+		tap_buckets_bound(buckets, i, &bound);
+		if (buckets->counts[i])
+			tap_strbuf_printf(&text, "%s%s%" PRIu64 "=%" PRIu64, text.size ? ";" : "",
+					  buckets->last && i + 1 == buckets->count ? ">" : "", bound,
+					  buckets->counts[i]);
 	}
 	put_text(csv, &text);
+}
+
+static void put_pids(struct tap_csv *csv, const struct tap_value *value)
+{
+	const int32_t *pids = value->list.first;
+	struct tap_strbuf text;
+
+	tap_strbuf_init(&text);
+	for (size_t i = 0; i < value->list.count; i++)
+		tap_strbuf_printf(&text, "%s%" PRId32, i ? ";" : "", pids[i]);
+	put_text(csv, &text);
+}
+
+/* "Name:name=number/number": the texts of a row within a row, then its numbers. */
+static void add_row_within(struct tap_strbuf *text, const struct tap_rows *rows, const void *row)
+{
+	const char *separator = "";
+
+	for (size_t i = 0; i < rows->n_fields; i++) {
+		struct tap_value value = tap_rows_value(rows, row, &rows->fields[i]);
+
+		if (rows->fields[i].type != TAP_FIELD_STRING)
+			continue;
+		tap_strbuf_add_string(text, separator);
+		add_name(text, value.type == TAP_VALUE_STRING ? value.string : NULL);
+		separator = ":";
+	}
+	separator = "=";
+	for (size_t i = 0; i < rows->n_fields; i++) {
+		struct tap_value value = tap_rows_value(rows, row, &rows->fields[i]);
+
+		if (value.type == TAP_VALUE_INT)
+			tap_strbuf_printf(text, "%s%" PRId64, separator, value.i);
+		else if (value.type == TAP_VALUE_UINT)
+			tap_strbuf_printf(text, "%s%" PRIu64, separator, value.u);
+		else
+			continue;
+		separator = "/";
+	}
+}
+
+static void put_rows_within(struct tap_csv *csv, const struct tap_rows *rows, const struct tap_value *value)
+{
+	struct tap_rows within = tap_rows_within(rows, value);
+	struct tap_strbuf text;
+
+	tap_strbuf_init(&text);
+	for (size_t i = 0; i < within.count; i++) {
+		if (i)
+			tap_strbuf_add_char(&text, ';');
+		add_row_within(&text, &within, tap_rows_at(&within, i));
+	}
+	put_text(csv, &text);
+}
+
+static void put_value(struct tap_csv *csv, const struct tap_rows *rows, const struct tap_value *value)
+{
+	switch (value->type) {
+	case TAP_VALUE_STRING:
+		tap_csv_string(csv, value->string);
+		break;
+	case TAP_VALUE_INT:
+		tap_csv_int(csv, value->i);
+		break;
+	case TAP_VALUE_UINT:
+		tap_csv_uint(csv, value->u);
+		break;
+	case TAP_VALUE_DOUBLE:
+		tap_csv_double(csv, value->d);
+		break;
+	case TAP_VALUE_BOOL:
+		tap_csv_bool(csv, value->b);
+		break;
+	case TAP_VALUE_TIME:
+		put_moment(csv, value->i);
+		break;
+	case TAP_VALUE_BUCKETS:
+		put_buckets(csv, &value->buckets);
+		break;
+	case TAP_VALUE_PIDS:
+		put_pids(csv, value);
+		break;
+	case TAP_VALUE_ROWS:
+		put_rows_within(csv, rows, value);
+		break;
+	case TAP_VALUE_ABSENT:
+		tap_csv_empty(csv);
+		break;
+	}
+}
+
+static void put_figures(struct tap_csv *csv, const struct tap_figures *figures)
+{
+	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
+		if (tap_figure_absence(figures, i))
+			tap_csv_empty(csv);
+		else
+			tap_csv_int(csv, figures->value[i]);
+	}
 }
 
 static void put_absent(struct tap_csv *csv, const struct tap_rows *rows, const void *row)
@@ -113,17 +188,22 @@ static void put_absent(struct tap_csv *csv, const struct tap_rows *rows, const v
 	put_text(csv, &text);
 }
 
+static void put_fields(struct tap_csv *csv, const struct tap_rows *rows, const void *row,
+		       const struct tap_field *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct tap_value value = tap_rows_value(rows, row, &fields[i]);
+
+		put_value(csv, rows, &value);
+	}
+}
+
 static void put_row(struct tap_csv *csv, const struct tap_rows *rows, const void *row)
 {
-	for (size_t i = 0; i < rows->n_fields; i++) {
-		struct tap_value value = tap_rows_value(rows, row, &rows->fields[i]);
-
-		put_value(csv, &value);
-	}
+	put_fields(csv, rows, row, rows->fields, rows->n_fields);
 	if (rows->figures)
 		put_figures(csv, rows->figures(row));
-	if (rows->has_waits)
-		put_waits(csv, row);
+	put_fields(csv, rows, row, rows->tail, rows->n_tail);
 	put_absent(csv, rows, row);
 	tap_csv_row_end(csv);
 }

@@ -7,7 +7,8 @@
  * tap_text_render_footer, so that every line of the output has the same columns. An absent figure or field is an empty
  * cell; the last column, `absent`, is "field=reason;field=reason". It repeats what is absent in every row, as there is
  * no other place for it. The column `waits` of queries is "Class:Event=count/ns;...", largest first; a character of an
- * event's name that has a meaning there is shown as _.
+ * event's name that has a meaning there is shown as _. So are other lists within a row: its texts, then its numbers;
+ * histograms are "bound=count;...", the open last bucket ">bound=count"; pids "1;2;3".
  */
 #ifndef TAP_USERSPACE_OUTPUT_CSV_H
 #define TAP_USERSPACE_OUTPUT_CSV_H

@@ -123,6 +123,24 @@ void tap_escape_code(struct tap_strbuf *out, uint32_t code)
 	tap_strbuf_add(out, piece.bytes, piece.size);
 }
 
+/* The characters this program draws with, each one column; 0: another. */
+static char drawn_as(uint32_t code)
+{
+	static const struct {
+		uint32_t code;
+		char ascii;
+	} drawn[] = {
+		{ 0x2026, '~' }, { 0x2500, '-' }, { 0x2502, '|' }, { 0x2514, '`' }, { 0x251c, '|' },
+		{ 0x2581, '_' }, { 0x2582, ',' }, { 0x2583, '-' }, { 0x2584, '=' }, { 0x2585, '+' },
+		{ 0x2586, '*' }, { 0x2587, '%' }, { 0x2588, '#' },
+	};
+
+	for (size_t i = 0; i < sizeof(drawn) / sizeof(drawn[0]); i++)
+		if (drawn[i].code == code)
+			return drawn[i].ascii;
+	return 0;
+}
+
 void tap_escape_to_ascii(struct tap_strbuf *out, const char *text)
 {
 	const char *end = text + strlen(text);
@@ -134,8 +152,8 @@ void tap_escape_to_ascii(struct tap_strbuf *out, const char *text)
 
 		if (length == 1 && (columns == 1 || code == '\n'))
 			tap_strbuf_add_char(out, (char)code);
-		else if (length && code == 0x2026)
-			tap_strbuf_add_char(out, '~');
+		else if (length && drawn_as(code))
+			tap_strbuf_add_char(out, drawn_as(code));
 		else
 			tap_strbuf_add_repeated(out, '?', columns < 0 ? 1 : (size_t)columns);
 		text += length ? length : 1;

@@ -32,8 +32,8 @@ void tap_escape_code(struct tap_strbuf *out, uint32_t code);
 
 /*
  * Append already rendered `text` for a terminal whose character set is not UTF-8 (there the bytes of a harmless
- * character may be control codes): each other character becomes as many question marks as it had columns, the ellipsis
- * a tilde, so that tables stay aligned. Newlines stay.
+ * character may be control codes): the ellipsis, lines and blocks of drawings get a look-alike (~ | ` - _ #), each
+ * other character as many question marks as it had columns, so that tables stay aligned. Newlines stay.
  */
 void tap_escape_to_ascii(struct tap_strbuf *out, const char *text);
 

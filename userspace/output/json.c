@@ -4,11 +4,10 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "userspace/output/json_writer.h"
+#include "userspace/output/moment.h"
 
 enum {
 	SCHEMA = 1,
@@ -36,18 +35,48 @@ static void put_double(struct tap_json *json, const char *key, double value)
 	tap_json_double(json, value);
 }
 
-/* RFC 3339, UTC, microseconds. An int64_t of nanoseconds ends in the year 2262, so the year has four digits. */
 static void put_time(struct tap_json *json, const char *key, int64_t realtime_ns)
 {
-	int64_t us = realtime_ns / 1000 - (realtime_ns % 1000 < 0);
-	time_t seconds = us / 1000000 - (us % 1000000 < 0);
-	char text[64], full[96];
-	struct tm tm;
+	char text[TAP_MOMENT_MAX];
 
-	if (!gmtime_r(&seconds, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
-		return;
-	snprintf(full, sizeof(full), "%s.%06dZ", text, (int)(us - (int64_t)seconds * 1000000));
-	put_string(json, key, full);
+	put_string(json, key, tap_moment_format(text, realtime_ns));
+}
+
+/* Buckets that counted nothing are left out. */
+static void put_buckets(struct tap_json *json, const struct tap_buckets *buckets)
+{
+	tap_json_array_begin(json);
+	for (size_t i = 0; i < buckets->count; i++) {
+		uint64_t bound;
+		const char *name = tap_buckets_bound(buckets, i, &bound);
+
+		if (!buckets->counts[i])
+			continue;
+		tap_json_object_begin(json);
+		tap_json_key(json, name);
+		tap_json_uint(json, bound);
+		tap_json_key(json, "count");
+		tap_json_uint(json, buckets->counts[i]);
+		tap_json_object_end(json);
+	}
+	tap_json_array_end(json);
+}
+
+static void put_pids(struct tap_json *json, const struct tap_value *value)
+{
+	const int32_t *pids = value->list.first;
+
+	tap_json_array_begin(json);
+	for (size_t i = 0; i < value->list.count; i++)
+		tap_json_int(json, pids[i]);
+	tap_json_array_end(json);
+}
+
+static void put_moment(struct tap_json *json, int64_t realtime_ns)
+{
+	char text[TAP_MOMENT_MAX];
+
+	tap_json_string(json, tap_moment_format(text, realtime_ns));
 }
 
 static void put_value(struct tap_json *json, const struct tap_value *value)
@@ -68,6 +97,16 @@ static void put_value(struct tap_json *json, const struct tap_value *value)
 	case TAP_VALUE_BOOL:
 		tap_json_bool(json, value->b);
 		break;
+	case TAP_VALUE_TIME:
+		put_moment(json, value->i);
+		break;
+	case TAP_VALUE_BUCKETS:
+		put_buckets(json, &value->buckets);
+		break;
+	case TAP_VALUE_PIDS:
+		put_pids(json, value);
+		break;
+	case TAP_VALUE_ROWS:
 	case TAP_VALUE_ABSENT:
 		tap_json_null(json);
 		break;
@@ -88,20 +127,41 @@ static const char *change_group(struct tap_json *json, const char *open, const c
 	return group;
 }
 
-static void put_fields(struct tap_json *json, const struct tap_rows *rows, const void *row)
+static void put_rows(struct tap_json *json, const struct tap_rows *rows);
+
+static void put_fields(struct tap_json *json, const struct tap_rows *rows, const void *row,
+		       const struct tap_field *fields, size_t count)
 {
 	const char *open = NULL;
 
-	for (size_t i = 0; i < rows->n_fields; i++) {
-		struct tap_value value = tap_rows_value(rows, row, &rows->fields[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct tap_value value = tap_rows_value(rows, row, &fields[i]);
 
 		if (value.type == TAP_VALUE_ABSENT)
 			continue;
-		open = change_group(json, open, rows->fields[i].group);
-		tap_json_key(json, rows->fields[i].name);
-		put_value(json, &value);
+		open = change_group(json, open, fields[i].group);
+		tap_json_key(json, fields[i].name);
+		if (value.type == TAP_VALUE_ROWS) {
+			struct tap_rows within = tap_rows_within(rows, &value);
+
+			put_rows(json, &within);
+		} else {
+			put_value(json, &value);
+		}
 	}
 	change_group(json, open, NULL);
+}
+
+/* Rows within a row: fields only. Their tables hold no further rows, so this goes one level deep. */
+static void put_rows(struct tap_json *json, const struct tap_rows *rows)
+{
+	tap_json_array_begin(json);
+	for (size_t i = 0; i < rows->count; i++) {
+		tap_json_object_begin(json);
+		put_fields(json, rows, tap_rows_at(rows, i), rows->fields, rows->n_fields);
+		tap_json_object_end(json);
+	}
+	tap_json_array_end(json);
 }
 
 static void put_figures(struct tap_json *json, const struct tap_figures *figures)
@@ -109,24 +169,6 @@ static void put_figures(struct tap_json *json, const struct tap_figures *figures
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++)
 		if (!tap_figure_absence(figures, i))
 			put_int(json, tap_figure_infos[i].name, figures->value[i]);
-}
-
-static void put_waits(struct tap_json *json, const struct tap_view_query *query)
-{
-	tap_json_key(json, "waits");
-	tap_json_array_begin(json);
-	for (size_t i = 0; i < query->n_waits; i++) {
-		const struct tap_view_wait *wait = &query->waits[i];
-
-		tap_json_object_begin(json);
-		put_string(json, "class", wait->class_name);
-		put_string(json, "event", wait->event_name);
-		tap_json_key(json, "count");
-		tap_json_uint(json, wait->count);
-		put_int(json, "ns", wait->ns);
-		tap_json_object_end(json);
-	}
-	tap_json_array_end(json);
 }
 
 static void put_absent(struct tap_json *json, const struct tap_absence *list, size_t count)
@@ -144,11 +186,10 @@ static void put_row(struct tap_json *json, const struct tap_rows *rows, const vo
 	size_t n_absent = with_figures ? tap_rows_absences(rows, row, absent) : 0;
 
 	tap_json_object_begin(json);
-	put_fields(json, rows, row);
+	put_fields(json, rows, row, rows->fields, rows->n_fields);
 	if (with_figures && rows->figures)
 		put_figures(json, rows->figures(row));
-	if (rows->has_waits)
-		put_waits(json, row);
+	put_fields(json, rows, row, rows->tail, rows->n_tail);
 	if (n_absent)
 		put_absent(json, absent, n_absent);
 	tap_json_object_end(json);
@@ -164,6 +205,29 @@ static void put_list(struct tap_json *json, const struct tap_view *view, enum ta
 	for (size_t i = 0; i < rows.count; i++)
 		put_row(json, &rows, tap_rows_at(&rows, i), with_figures);
 	tap_json_array_end(json);
+}
+
+/* All lists that sit in the object of that name. */
+static void put_group(struct tap_json *json, const struct tap_view *view, const char *group)
+{
+	tap_json_key(json, group);
+	tap_json_object_begin(json);
+	for (int part = 0; part < TAP_PART_COUNT; part++)
+		if (tap_part_group(part) && strcmp(tap_part_group(part), group) == 0)
+			put_list(json, view, part, true);
+	tap_json_object_end(json);
+}
+
+static void put_part(struct tap_json *json, const struct tap_view *view, enum tap_view_part part)
+{
+	enum tap_view_part whole = tap_part_whole(part);
+
+	if (whole == TAP_PART_IO)
+		put_list(json, view, TAP_PART_QUERIES, true);
+	if (whole == TAP_PART_IO || whole == TAP_PART_LOCKS)
+		put_group(json, view, tap_part_name(whole));
+	else if (part != TAP_PART_INSTANCES)
+		put_list(json, view, part, true);
 }
 
 static void put_origin(struct tap_json *json, const struct tap_view *view)
@@ -261,11 +325,11 @@ static void put_view_absent(struct tap_json *json, const struct tap_view *view)
 	put_absent(json, absent, add_overhead_absences(absent, count, view));
 }
 
-void tap_json_render(const struct tap_view *view, enum tap_view_part part, struct tap_strbuf *out)
+static void render(const struct tap_view *view, enum tap_view_part part, bool pretty, struct tap_strbuf *out)
 {
 	struct tap_json json;
 
-	tap_json_begin(&json, out, true);
+	tap_json_begin(&json, out, pretty);
 	tap_json_object_begin(&json);
 	put_origin(&json, view);
 	put_list(&json, view, TAP_PART_INSTANCES, part == TAP_PART_INSTANCES);
@@ -273,8 +337,17 @@ void tap_json_render(const struct tap_view *view, enum tap_view_part part, struc
 	put_overhead(&json, view);
 	put_totals(&json, view);
 	put_view_absent(&json, view);
-	if (part != TAP_PART_INSTANCES)
-		put_list(&json, view, part, true);
+	put_part(&json, view, part);
 	tap_json_object_end(&json);
 	tap_json_end(&json);
+}
+
+void tap_json_render(const struct tap_view *view, enum tap_view_part part, struct tap_strbuf *out)
+{
+	render(view, part, true, out);
+}
+
+void tap_json_render_line(const struct tap_view *view, enum tap_view_part part, struct tap_strbuf *out)
+{
+	render(view, part, false, out);
 }

@@ -12,7 +12,12 @@
 #include "userspace/base/strbuf.h"
 #include "userspace/output/part.h"
 
-/* Append one pretty-printed object and a newline. Out of memory shows in out->failed. */
+/*
+ * Append one pretty-printed object and a newline. The lists of the io and of the locks view come all together,
+ * whichever of them is asked for. Out of memory shows in out->failed.
+ */
 void tap_json_render(const struct tap_view *view, enum tap_view_part part, struct tap_strbuf *out);
+/* The same in one line, for outputs of many objects. */
+void tap_json_render_line(const struct tap_view *view, enum tap_view_part part, struct tap_strbuf *out);
 
 #endif

@@ -5,11 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define FIELD(row, in_group, field_name, kind, member) \
-	{ \
-		.group = in_group, .name = field_name, .type = TAP_FIELD_##kind, \
-		.offset = offsetof(struct row, member) \
-	}
+#include "userspace/output/part_fields.h"
 
 static const struct tap_field query_fields[] = {
 	FIELD(tap_view_query, NULL, "instance", STRING, instance),
@@ -20,6 +16,33 @@ static const struct tap_field query_fields[] = {
 	FIELD(tap_view_query, NULL, "query_id", STRING, query_id),
 	FIELD(tap_view_query, NULL, "query_id_source", STRING, query_id_source),
 	FIELD(tap_view_query, NULL, "query", STRING, query),
+};
+
+static const struct tap_field wait_fields[] = {
+	FIELD(tap_view_wait, NULL, "class", STRING, class_name),
+	FIELD(tap_view_wait, NULL, "event", STRING, event_name),
+	FIELD(tap_view_wait, NULL, "count", COUNT, count),
+	FIELD(tap_view_wait, NULL, "ns", INT, ns),
+};
+static const struct tap_row_shape wait_shape = SHAPE(tap_view_wait, wait_fields);
+
+static const struct tap_field relation_fields[] = {
+	FIELD(tap_view_relation, NULL, "name", STRING, name),
+	FIELD(tap_view_relation, NULL, "kind", STRING, kind),
+	FIELD(tap_view_relation, NULL, "read_bytes", COUNT, read_bytes),
+	FIELD(tap_view_relation, NULL, "read_requests", COUNT, read_requests),
+	FIELD(tap_view_relation, NULL, "read_seq_bytes", COUNT, read_pattern_bytes[TAP_PATTERN_SEQUENTIAL]),
+	FIELD(tap_view_relation, NULL, "read_near_bytes", COUNT, read_pattern_bytes[TAP_PATTERN_NEAR]),
+	FIELD(tap_view_relation, NULL, "read_rand_bytes", COUNT, read_pattern_bytes[TAP_PATTERN_RANDOM]),
+	FIELD(tap_view_relation, NULL, "write_bytes", COUNT, write_bytes),
+	FIELD(tap_view_relation, NULL, "dirtied_bytes", COUNT, dirtied_bytes),
+};
+static const struct tap_row_shape relation_shape = SHAPE(tap_view_relation, relation_fields);
+
+static const struct tap_field query_tail[] = {
+	LIST(tap_view_query, "waits", ROWS, waits, &wait_shape),
+	LATENCY(tap_view_query, "io_latency_ns", io_latency_ns),
+	LIST(tap_view_query, "relations", ROWS, relations, &relation_shape),
 };
 
 static const struct tap_field session_fields[] = {
@@ -74,17 +97,30 @@ static const struct tap_field instance_fields[] = {
 	FIELD(tap_view_instance, NULL, "processes", COUNT, processes),
 };
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static const char *const part_names[] = {
-#define X(id, name) [TAP_PART_##id] = #name,
+static const struct {
+	const char *group;
+	const char *name;
+} part_names[] = {
+#define X(id, in_group, part_name) [TAP_PART_##id] = { in_group, part_name },
 	TAP_VIEW_PARTS(X)
 #undef X
 };
 
 const char *tap_part_name(enum tap_view_part part)
 {
-	return part_names[part];
+	return part_names[part].name;
+}
+
+const char *tap_part_group(enum tap_view_part part)
+{
+	return part_names[part].group;
+}
+
+enum tap_view_part tap_part_whole(enum tap_view_part part)
+{
+	if (part >= TAP_PART_IO && part <= TAP_PART_IO_HINTS)
+		return TAP_PART_IO;
+	return part >= TAP_PART_LOCKS && part <= TAP_PART_LOCK_LOSSES ? TAP_PART_LOCKS : part;
 }
 
 static const struct tap_figures *query_figures(const void *row)
@@ -118,42 +154,34 @@ static const struct tap_absence *session_absent(const void *row, size_t *ret_cou
 	return session->absent;
 }
 
-static void init_list(struct tap_rows *rows, const void *first, size_t count, size_t row_size,
-		      const struct tap_field *fields, size_t n_fields)
-{
-	rows->first = first;
-	rows->count = count;
-	rows->row_size = row_size;
-	rows->fields = fields;
-	rows->n_fields = n_fields;
-}
-
 void tap_rows_init(struct tap_rows *rows, const struct tap_view *view, enum tap_view_part part)
 {
 	*rows = (struct tap_rows){ .view = view };
 	switch (part) {
 	case TAP_PART_QUERIES:
-		init_list(rows, view->queries, view->n_queries, sizeof(*view->queries), query_fields,
-			  COUNT_OF(query_fields));
+		SET_ROWS(rows, view->queries, view->n_queries, query_fields);
 		rows->figures = query_figures;
+		rows->tail = query_tail;
+		rows->n_tail = COUNT_OF(query_tail);
 		rows->absent = query_absent;
-		rows->has_waits = true;
 		break;
 	case TAP_PART_SESSIONS:
-		init_list(rows, view->sessions, view->n_sessions, sizeof(*view->sessions), session_fields,
-			  COUNT_OF(session_fields));
+		SET_ROWS(rows, view->sessions, view->n_sessions, session_fields);
 		rows->figures = session_figures;
 		rows->absent = session_absent;
 		break;
 	case TAP_PART_WAITS:
-		init_list(rows, view->events, view->n_events, sizeof(*view->events), event_fields,
-			  COUNT_OF(event_fields));
+		SET_ROWS(rows, view->events, view->n_events, event_fields);
 		break;
 	case TAP_PART_INSTANCES:
-	case TAP_PART_COUNT:
-		init_list(rows, view->instances, view->n_instances, sizeof(*view->instances), instance_fields,
-			  COUNT_OF(instance_fields));
+		SET_ROWS(rows, view->instances, view->n_instances, instance_fields);
 		rows->figures = instance_figures;
+		break;
+	default:
+		if (tap_part_whole(part) == TAP_PART_IO)
+			tap_part_io_rows(rows, part);
+		else
+			tap_part_lock_rows(rows, part);
 		break;
 	}
 }
@@ -181,6 +209,53 @@ static struct tap_value int_value(int64_t value, int64_t least)
 	return (struct tap_value){ .type = value >= least ? TAP_VALUE_INT : TAP_VALUE_ABSENT, .i = value };
 }
 
+static struct tap_value size_value(const uint64_t *counts)
+{
+	return (struct tap_value){ .type = TAP_VALUE_BUCKETS,
+				   .buckets = { .counts = counts,
+						.count = TAP_SIZE_BUCKETS,
+						.bound = "up_to_bytes",
+						.last = "over_bytes",
+						.first = 512 } };
+}
+
+static struct tap_value octave_value(const uint64_t *counts)
+{
+	return (struct tap_value){ .type = TAP_VALUE_BUCKETS,
+				   .buckets = { .counts = counts,
+						.count = TAP_LATENCY_OCTAVES,
+						.bound = "from_ns",
+						.first = 1024,
+						.from_zero = true } };
+}
+
+const char *tap_buckets_bound(const struct tap_buckets *buckets, size_t index, uint64_t *ret)
+{
+	bool open = buckets->last && index + 1 == buckets->count;
+
+	*ret = buckets->from_zero && index == 0 ? 0 : buckets->first << (open ? index - 1 : index);
+	return open ? buckets->last : buckets->bound;
+}
+
+static struct tap_value list_value(const void *row, const struct tap_field *field)
+{
+	const void *first = *(const void *const *)((const char *)row + field->offset);
+	size_t count = *(const size_t *)((const char *)row + field->count_offset);
+
+	return (struct tap_value){ .type = field->type == TAP_FIELD_PIDS ? TAP_VALUE_PIDS : TAP_VALUE_ROWS,
+				   .list = { .first = first, .count = first ? count : 0, .shape = field->shape } };
+}
+
+struct tap_rows tap_rows_within(const struct tap_rows *rows, const struct tap_value *value)
+{
+	return (struct tap_rows){ .view = rows->view,
+				  .first = value->list.first,
+				  .row_size = value->list.shape->size,
+				  .count = value->list.count,
+				  .fields = value->list.shape->fields,
+				  .n_fields = value->list.shape->n_fields };
+}
+
 struct tap_value tap_rows_value(const struct tap_rows *rows, const void *row, const struct tap_field *field)
 {
 	const void *at = (const char *)row + field->offset;
@@ -201,6 +276,24 @@ struct tap_value tap_rows_value(const struct tap_rows *rows, const void *row, co
 		return (struct tap_value){ .type = TAP_VALUE_UINT, .u = *(const uint64_t *)at };
 	case TAP_FIELD_BOOL:
 		return (struct tap_value){ .type = TAP_VALUE_BOOL, .b = *(const bool *)at };
+	case TAP_FIELD_RESIDUAL:
+		return (struct tap_value){ .type = *(const int64_t *)at == -1 ? TAP_VALUE_ABSENT : TAP_VALUE_INT,
+					   .i = *(const int64_t *)at };
+	case TAP_FIELD_TIME:
+		return (struct tap_value){ .type = *(const int64_t *)at < 0 ? TAP_VALUE_ABSENT : TAP_VALUE_TIME,
+					   .i = *(const int64_t *)at };
+	case TAP_FIELD_PART_OF:
+		return (struct tap_value){ .type = *(const int64_t *)((const char *)row + field->count_offset) > 0
+							   ? TAP_VALUE_INT
+							   : TAP_VALUE_ABSENT,
+					   .i = *(const int64_t *)at };
+	case TAP_FIELD_SIZES:
+		return size_value(at);
+	case TAP_FIELD_OCTAVES:
+		return octave_value(at);
+	case TAP_FIELD_PIDS:
+	case TAP_FIELD_ROWS:
+		return list_value(row, field);
 	case TAP_FIELD_DOUBLE:
 		break;
 	}

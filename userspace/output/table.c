@@ -82,7 +82,21 @@ static size_t cell_bound(const struct tap_table *table, size_t column)
 	return max && max < table->width ? max : table->width;
 }
 
+static size_t count_characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
 void tap_table_cell(struct tap_table *table, const char *text)
+{
+	tap_table_cell_after(table, "", text);
+}
+
+void tap_table_cell_after(struct tap_table *table, const char *before, const char *text)
 {
 	size_t column = table->n_cells % table->n_columns;
 	struct tap_strbuf escaped;
@@ -91,9 +105,11 @@ void tap_table_cell(struct tap_table *table, const char *text)
 	if (table->failed)
 		return;
 	tap_strbuf_init(&escaped);
+	tap_strbuf_add_string(&escaped, before);
 	cell.columns = tap_escape_text(&escaped, text ? text : "", cell_bound(table, column));
 	if (cell.columns == 0)
 		cell.columns = tap_escape_text(&escaped, "-", 0);
+	cell.columns += count_characters(before);
 	cell.text = tap_strbuf_take(&escaped);
 	if (!cell.text || !grow(table)) {
 		free(cell.text);

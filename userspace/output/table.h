@@ -34,6 +34,11 @@ void tap_table_free(struct tap_table *table);
 
 /* The next cell, row by row; copied. NULL and "" print as "-". Failed allocations show in tap_table_render. */
 void tap_table_cell(struct tap_table *table, const char *text);
+/*
+ * The same with something before the text that is shown as it is: trusted, printable, one column a character. For
+ * columns that are never narrowed.
+ */
+void tap_table_cell_after(struct tap_table *table, const char *before, const char *text);
 
 /* Append title line and rows, each ended by a newline, none by spaces. 0 or -ENOMEM, then `out` holds no part of it. */
 int tap_table_render(const struct tap_table *table, struct tap_strbuf *out);

@@ -10,10 +10,11 @@
 
 #include "userspace/base/number.h"
 #include "userspace/output/paragraph.h"
+#include "userspace/output/text_column.h"
+#include "userspace/output/text_sections.h"
 #include "userspace/output/text_tables.h"
 
-/* Print what was collected in `line` as a paragraph and free it. */
-static void flush_line(struct tap_strbuf *out, struct tap_strbuf *line, size_t width)
+void tap_text_flush_line(struct tap_strbuf *out, struct tap_strbuf *line, size_t width)
 {
 	out->failed |= line->failed;
 	tap_paragraph_add(out, line->data, width);
@@ -45,7 +46,7 @@ static void add_run(const struct tap_view *view, size_t width, struct tap_strbuf
 	add_start(&line, view->start_realtime_ns);
 	if (view->depth)
 		tap_strbuf_printf(&line, ", depth %s", view->depth);
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_instance(const struct tap_view_instance *instance, size_t width, struct tap_strbuf *out)
@@ -62,7 +63,7 @@ static void add_instance(const struct tap_view_instance *instance, size_t width,
 	else
 		tap_strbuf_printf(&line, ", not connected%s%s", instance->not_connected_why ? ": " : "",
 				  instance->not_connected_why ? instance->not_connected_why : "");
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_instances(const struct tap_view *view, size_t width, struct tap_strbuf *out)
@@ -78,7 +79,7 @@ static void add_instances(const struct tap_view *view, size_t width, struct tap_
 		connected += view->instances[i].connected;
 	tap_strbuf_init(&line);
 	tap_strbuf_printf(&line, "%zu instances, %zu of them connected", view->n_instances, connected);
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_limit(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out)
@@ -100,7 +101,7 @@ static void add_limit(const struct tap_view *view, enum tap_view_part part, size
 		return;
 	tap_strbuf_init(&line);
 	tap_strbuf_printf(&line, "%zu of %zu %s shown (--limit)", shown, all, tap_part_name(part));
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 /* One field that stands as "-", the reason, and in how many rows. */
@@ -170,7 +171,7 @@ static void add_note(struct notes *notes, size_t first, size_t all_rows, size_t 
 		separator = ", ";
 	}
 	tap_strbuf_printf(&line, ": %s", reason);
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_notes(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out)
@@ -207,7 +208,7 @@ static void add_attribution(const struct tap_view *view, size_t width, struct ta
 	add_time(&line, " + run queue", view, TAP_FIGURE_RUNQ);
 	add_time(&line, " + waits", view, TAP_FIGURE_WAIT);
 	add_time(&line, " + unknown", view, TAP_FIGURE_UNKNOWN);
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_losses(const struct tap_view *view, size_t width, struct tap_strbuf *out)
@@ -227,7 +228,7 @@ static void add_losses(const struct tap_view *view, size_t width, struct tap_str
 		tap_strbuf_printf(&line, "loss: %s %s", loss->reason, tap_number_grouped(number, count));
 		if (loss->meaning)
 			tap_strbuf_printf(&line, ": %s", loss->meaning);
-		flush_line(out, &line, width);
+		tap_text_flush_line(out, &line, width);
 	}
 	if (!any)
 		tap_strbuf_add_string(out, "loss: none\n");
@@ -255,7 +256,7 @@ static void add_overhead(const struct tap_view *view, size_t width, struct tap_s
 	add_cost(&line, ", dbtap itself", view->tool_cpu_percent);
 	if (view->tool_rss_bytes > 0)
 		tap_strbuf_printf(&line, " and %s", tap_number_bytes(number, view->tool_rss_bytes));
-	flush_line(out, &line, width);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_foot(const struct tap_view *view, size_t width, struct tap_strbuf *out)
@@ -276,7 +277,7 @@ static void add_connections(const struct tap_view *view, size_t width, struct ta
 			continue;
 		tap_strbuf_init(&line);
 		tap_strbuf_printf(&line, "%s: not connected: %s", instance->id, instance->not_connected_why);
-		flush_line(out, &line, width);
+		tap_text_flush_line(out, &line, width);
 	}
 }
 
@@ -287,16 +288,33 @@ static void add_table(const struct tap_view *view, enum tap_view_part part, size
 	tap_rows_init(&rows, view, part);
 	if (rows.count == 0)
 		tap_strbuf_printf(out, "no %s in this window\n", tap_part_name(part));
-	else if (tap_text_table_render(view, part, width, out))
+	else if (tap_text_table_render(view, part, 0, width, out))
 		out->failed = true;
+}
+
+static void add_body(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out)
+{
+	switch (tap_part_whole(part)) {
+	case TAP_PART_IO:
+		tap_text_io_render(view, part, width, out);
+		break;
+	case TAP_PART_LOCKS:
+		tap_text_locks_render(view, width, out);
+		break;
+	default:
+		add_table(view, part, width, out);
+		break;
+	}
 }
 
 void tap_text_render(const struct tap_view *view, enum tap_view_part part, unsigned width, struct tap_strbuf *out)
 {
 	add_run(view, width, out);
 	add_instances(view, width, out);
+	if (part == TAP_PART_QUERIES)
+		tap_text_io_rates(view, width, out);
 	tap_strbuf_add_char(out, '\n');
-	add_table(view, part, width, out);
+	add_body(view, part, width, out);
 	tap_strbuf_add_char(out, '\n');
 	add_limit(view, part, width, out);
 	add_notes(view, part, width, out);

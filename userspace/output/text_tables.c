@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* text_tables.c - columns and cells of text_tables.h. */
+/* text_tables.c - the columns of queries, sessions, waits and instances, cells for all, and how a table is laid out. */
 #include "userspace/output/text_tables.h"
 
 #include <errno.h>
@@ -8,36 +8,14 @@
 #include <string.h>
 
 #include "userspace/base/number.h"
-#include "userspace/output/table.h"
+#include "userspace/output/text_column.h"
 
 enum {
 	COMPACT_BELOW = 120, /* columns of screen; under it the kind of a row stands in another column */
 	BAR = 11,	     /* columns of the bar, as wide as its title */
 };
 
-/* What the cells of one table are made from. */
-struct context {
-	const struct tap_view *view;
-	struct tap_table *table;
-	bool many; /* instances: rows name theirs */
-	bool compact;
-	bool *failed; /* out of memory while a cell was put together */
-};
-
-/* Titles and cells must stand in the same order; a column with a condition is left out of both. */
-enum condition {
-	ALWAYS,
-	IF_MANY,
-	IF_WIDE,
-};
-
-struct column {
-	struct tap_table_column look;
-	enum condition condition;
-	void (*cell)(const struct context *context, const void *row);
-};
-
-static void put_number(const struct context *context, const struct tap_figures *figures, enum tap_figure figure)
+void tap_cell_figure(const struct tap_text_context *context, const struct tap_figures *figures, enum tap_figure figure)
 {
 	char text[TAP_NUMBER_MAX];
 	int64_t value = figures->value[figure];
@@ -52,8 +30,7 @@ static void put_number(const struct context *context, const struct tap_figures *
 		tap_table_cell(context->table, tap_number_count(text, value));
 }
 
-/* Of the row's elapsed time. */
-static void put_share(const struct context *context, const struct tap_figures *figures, enum tap_figure figure)
+void tap_cell_share(const struct tap_text_context *context, const struct tap_figures *figures, enum tap_figure figure)
 {
 	char text[TAP_NUMBER_MAX];
 	int64_t elapsed = figures->value[TAP_FIGURE_ELAPSED];
@@ -65,7 +42,7 @@ static void put_share(const struct context *context, const struct tap_figures *f
 			       tap_number_percent(text, 100.0 * (double)figures->value[figure] / (double)elapsed, 0));
 }
 
-static void put_int(const struct context *context, int64_t value)
+void tap_cell_int(const struct tap_text_context *context, int64_t value)
 {
 	char text[TAP_NUMBER_MAX];
 
@@ -73,34 +50,51 @@ static void put_int(const struct context *context, int64_t value)
 	tap_table_cell(context->table, text);
 }
 
-static void put_count(const struct context *context, uint64_t count)
+void tap_cell_count(const struct tap_text_context *context, uint64_t count)
 {
 	char text[TAP_NUMBER_MAX];
 
 	tap_table_cell(context->table, tap_number_count(text, count > INT64_MAX ? INT64_MAX : (int64_t)count));
 }
 
-static void put_age(const struct context *context, int64_t ns)
+void tap_cell_bytes(const struct tap_text_context *context, uint64_t bytes)
+{
+	char text[TAP_NUMBER_MAX];
+
+	tap_table_cell(context->table, tap_number_bytes(text, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes));
+}
+
+void tap_cell_ns(const struct tap_text_context *context, int64_t ns)
+{
+	char text[TAP_NUMBER_MAX];
+
+	tap_table_cell(context->table, tap_number_ns(text, ns));
+}
+
+void tap_cell_age(const struct tap_text_context *context, int64_t ns)
 {
 	char text[TAP_NUMBER_MAX];
 
 	tap_table_cell(context->table, ns < 0 ? NULL : tap_number_ns(text, ns));
 }
 
-/* Two texts with something between, either may be missing. */
-static void put_pair(const struct context *context, const char *first, const char *between, const char *second)
+void tap_cell_buffer(const struct tap_text_context *context, struct tap_strbuf *text)
+{
+	tap_table_cell(context->table, text->data);
+	*context->failed |= text->failed;
+	tap_strbuf_done(text);
+}
+
+void tap_cell_pair(const struct tap_text_context *context, const char *first, const char *between, const char *second)
 {
 	struct tap_strbuf text;
 
 	tap_strbuf_init(&text);
 	tap_strbuf_printf(&text, "%s%s%s", first ? first : "", first && second ? between : "", second ? second : "");
-	tap_table_cell(context->table, text.data);
-	*context->failed |= text.failed;
-	tap_strbuf_done(&text);
+	tap_cell_buffer(context, &text);
 }
 
-/* The text; where the kind has no column of its own and is not what one expects, the kind before it. */
-static void put_query(const struct context *context, const char *kind, const char *query, bool kind_shown)
+void tap_cell_query(const struct tap_text_context *context, const char *kind, const char *query, bool kind_shown)
 {
 	struct tap_strbuf mark;
 
@@ -114,7 +108,7 @@ static void put_query(const struct context *context, const char *kind, const cha
 	}
 	tap_strbuf_init(&mark);
 	tap_strbuf_printf(&mark, "[%s]", kind);
-	put_pair(context, mark.data, " ", query);
+	tap_cell_pair(context, mark.data, " ", query);
 	*context->failed |= mark.failed;
 	tap_strbuf_done(&mark);
 }
@@ -141,31 +135,22 @@ static void make_bar(char bar[BAR + 1], const struct tap_figures *figures)
 	bar[used] = '\0';
 }
 
-/* Generates the cell function that shows one member of a row. */
-#define CELL(function, row_type, statement) \
-	static void function(const struct context *context, const void *row_pointer) \
-	{ \
-		const struct row_type *row = row_pointer; \
-\
-		statement; \
-	}
+TAP_TEXT_CELL(query_instance, tap_view_query, tap_table_cell(context->table, row->instance))
+TAP_TEXT_CELL(query_kind, tap_view_query, tap_table_cell(context->table, row->kind))
+TAP_TEXT_CELL(query_database, tap_view_query, tap_table_cell(context->table, row->database))
+TAP_TEXT_CELL(query_user, tap_view_query, tap_table_cell(context->table, row->user))
+TAP_TEXT_CELL(query_id, tap_view_query, tap_table_cell(context->table, row->query_id))
+TAP_TEXT_CELL(query_calls, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_CALLS))
+TAP_TEXT_CELL(query_time, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_ELAPSED))
+TAP_TEXT_CELL(query_cpu, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_CPU))
+TAP_TEXT_CELL(query_runq, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_RUNQ))
+TAP_TEXT_CELL(query_wait, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_WAIT))
+TAP_TEXT_CELL(query_unknown, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_UNKNOWN))
+TAP_TEXT_CELL(query_read, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_READ))
+TAP_TEXT_CELL(query_dirtied, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_DIRTIED))
+TAP_TEXT_CELL(query_text, tap_view_query, tap_cell_query(context, row->kind, row->query, !context->compact))
 
-CELL(query_instance, tap_view_query, tap_table_cell(context->table, row->instance))
-CELL(query_kind, tap_view_query, tap_table_cell(context->table, row->kind))
-CELL(query_database, tap_view_query, tap_table_cell(context->table, row->database))
-CELL(query_user, tap_view_query, tap_table_cell(context->table, row->user))
-CELL(query_id, tap_view_query, tap_table_cell(context->table, row->query_id))
-CELL(query_calls, tap_view_query, put_number(context, &row->figures, TAP_FIGURE_CALLS))
-CELL(query_time, tap_view_query, put_number(context, &row->figures, TAP_FIGURE_ELAPSED))
-CELL(query_cpu, tap_view_query, put_share(context, &row->figures, TAP_FIGURE_CPU))
-CELL(query_runq, tap_view_query, put_share(context, &row->figures, TAP_FIGURE_RUNQ))
-CELL(query_wait, tap_view_query, put_share(context, &row->figures, TAP_FIGURE_WAIT))
-CELL(query_unknown, tap_view_query, put_share(context, &row->figures, TAP_FIGURE_UNKNOWN))
-CELL(query_read, tap_view_query, put_number(context, &row->figures, TAP_FIGURE_READ))
-CELL(query_dirtied, tap_view_query, put_number(context, &row->figures, TAP_FIGURE_DIRTIED))
-CELL(query_text, tap_view_query, put_query(context, row->kind, row->query, !context->compact))
-
-static void query_bar(const struct context *context, const void *row_pointer)
+static void query_bar(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_query *row = row_pointer;
 	char bar[BAR + 1];
@@ -174,33 +159,33 @@ static void query_bar(const struct context *context, const void *row_pointer)
 	tap_table_cell(context->table, bar);
 }
 
-static void query_top_wait(const struct context *context, const void *row_pointer)
+static void query_top_wait(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_query *row = row_pointer;
 
 	if (row->n_waits)
-		put_pair(context, row->waits[0].class_name, ":", row->waits[0].event_name);
+		tap_cell_pair(context, row->waits[0].class_name, ":", row->waits[0].event_name);
 	else
 		tap_table_cell(context->table, NULL);
 }
 
-CELL(session_instance, tap_view_session, tap_table_cell(context->table, row->instance))
-CELL(session_pid, tap_view_session, put_int(context, row->pid))
-CELL(session_kind, tap_view_session, tap_table_cell(context->table, row->kind))
-CELL(session_database, tap_view_session, tap_table_cell(context->table, row->database))
-CELL(session_user, tap_view_session, tap_table_cell(context->table, row->user))
-CELL(session_application, tap_view_session, tap_table_cell(context->table, row->application))
-CELL(session_client, tap_view_session, tap_table_cell(context->table, row->client))
-CELL(session_state, tap_view_session,
-     tap_table_cell(context->table, row->state || !context->compact ? row->state : row->kind))
-CELL(session_age, tap_view_session, put_age(context, row->state_since_ns))
-CELL(session_transaction, tap_view_session, put_age(context, row->transaction_since_ns))
-CELL(session_wait, tap_view_session, put_pair(context, row->wait_class, ":", row->wait_event))
-CELL(session_read, tap_view_session, put_number(context, &row->figures, TAP_FIGURE_READ))
-CELL(session_query, tap_view_session, tap_table_cell(context->table, row->query))
+TAP_TEXT_CELL(session_instance, tap_view_session, tap_table_cell(context->table, row->instance))
+TAP_TEXT_CELL(session_pid, tap_view_session, tap_cell_int(context, row->pid))
+TAP_TEXT_CELL(session_kind, tap_view_session, tap_table_cell(context->table, row->kind))
+TAP_TEXT_CELL(session_database, tap_view_session, tap_table_cell(context->table, row->database))
+TAP_TEXT_CELL(session_user, tap_view_session, tap_table_cell(context->table, row->user))
+TAP_TEXT_CELL(session_application, tap_view_session, tap_table_cell(context->table, row->application))
+TAP_TEXT_CELL(session_client, tap_view_session, tap_table_cell(context->table, row->client))
+TAP_TEXT_CELL(session_state, tap_view_session,
+	      tap_table_cell(context->table, row->state || !context->compact ? row->state : row->kind))
+TAP_TEXT_CELL(session_age, tap_view_session, tap_cell_age(context, row->state_since_ns))
+TAP_TEXT_CELL(session_transaction, tap_view_session, tap_cell_age(context, row->transaction_since_ns))
+TAP_TEXT_CELL(session_wait, tap_view_session, tap_cell_pair(context, row->wait_class, ":", row->wait_event))
+TAP_TEXT_CELL(session_read, tap_view_session, tap_cell_figure(context, &row->figures, TAP_FIGURE_READ))
+TAP_TEXT_CELL(session_query, tap_view_session, tap_table_cell(context->table, row->query))
 
 /* Of one core, as process monitors show it. */
-static void session_cpu(const struct context *context, const void *row_pointer)
+static void session_cpu(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_session *row = row_pointer;
 	char text[TAP_NUMBER_MAX];
@@ -212,14 +197,14 @@ static void session_cpu(const struct context *context, const void *row_pointer)
 		tap_table_cell(context->table, tap_number_percent(text, percent, 1));
 }
 
-CELL(event_instance, tap_view_event, tap_table_cell(context->table, row->instance))
-CELL(event_class, tap_view_event, tap_table_cell(context->table, row->class_name))
-CELL(event_name, tap_view_event, tap_table_cell(context->table, row->event_name))
-CELL(event_count, tap_view_event, put_count(context, row->count))
-CELL(event_sessions, tap_view_event, put_count(context, row->sessions))
-CELL(event_top, tap_view_event, put_query(context, row->top_kind, row->top_query, false))
+TAP_TEXT_CELL(event_instance, tap_view_event, tap_table_cell(context->table, row->instance))
+TAP_TEXT_CELL(event_class, tap_view_event, tap_table_cell(context->table, row->class_name))
+TAP_TEXT_CELL(event_name, tap_view_event, tap_table_cell(context->table, row->event_name))
+TAP_TEXT_CELL(event_count, tap_view_event, tap_cell_count(context, row->count))
+TAP_TEXT_CELL(event_sessions, tap_view_event, tap_cell_count(context, row->sessions))
+TAP_TEXT_CELL(event_top, tap_view_event, tap_cell_query(context, row->top_kind, row->top_query, false))
 
-static void event_total(const struct context *context, const void *row_pointer)
+static void event_total(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_event *row = row_pointer;
 	char text[TAP_NUMBER_MAX];
@@ -227,7 +212,7 @@ static void event_total(const struct context *context, const void *row_pointer)
 	tap_table_cell(context->table, tap_number_ns(text, row->ns));
 }
 
-static void event_average(const struct context *context, const void *row_pointer)
+static void event_average(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_event *row = row_pointer;
 	char text[TAP_NUMBER_MAX];
@@ -239,7 +224,7 @@ static void event_average(const struct context *context, const void *row_pointer
 		tap_table_cell(context->table, tap_number_ns(text, row->ns / (int64_t)row->count));
 }
 
-static void event_percent(const struct context *context, const void *row_pointer)
+static void event_percent(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_event *row = row_pointer;
 	char text[TAP_NUMBER_MAX];
@@ -247,104 +232,97 @@ static void event_percent(const struct context *context, const void *row_pointer
 	tap_table_cell(context->table, row->idle ? "idle" : tap_number_percent(text, row->percent, 1));
 }
 
-CELL(instance_id, tap_view_instance, tap_table_cell(context->table, row->id))
-CELL(instance_version, tap_view_instance, put_pair(context, row->engine, " ", row->version))
-CELL(instance_pid, tap_view_instance, put_int(context, row->pid))
-CELL(instance_connected, tap_view_instance, tap_table_cell(context->table, row->connected ? "yes" : "no"))
-CELL(instance_processes, tap_view_instance, put_count(context, row->processes))
-CELL(instance_cpu, tap_view_instance, put_number(context, &row->figures, TAP_FIGURE_CPU))
-CELL(instance_runq, tap_view_instance, put_number(context, &row->figures, TAP_FIGURE_RUNQ))
-CELL(instance_read, tap_view_instance, put_number(context, &row->figures, TAP_FIGURE_READ))
-CELL(instance_dirtied, tap_view_instance, put_number(context, &row->figures, TAP_FIGURE_DIRTIED))
-CELL(instance_data_dir, tap_view_instance, tap_table_cell(context->table, row->data_dir))
-CELL(instance_layout, tap_view_instance, tap_table_cell(context->table, row->layout))
+TAP_TEXT_CELL(instance_id, tap_view_instance, tap_table_cell(context->table, row->id))
+TAP_TEXT_CELL(instance_version, tap_view_instance, tap_cell_pair(context, row->engine, " ", row->version))
+TAP_TEXT_CELL(instance_pid, tap_view_instance, tap_cell_int(context, row->pid))
+TAP_TEXT_CELL(instance_connected, tap_view_instance, tap_table_cell(context->table, row->connected ? "yes" : "no"))
+TAP_TEXT_CELL(instance_processes, tap_view_instance, tap_cell_count(context, row->processes))
+TAP_TEXT_CELL(instance_cpu, tap_view_instance, tap_cell_figure(context, &row->figures, TAP_FIGURE_CPU))
+TAP_TEXT_CELL(instance_runq, tap_view_instance, tap_cell_figure(context, &row->figures, TAP_FIGURE_RUNQ))
+TAP_TEXT_CELL(instance_read, tap_view_instance, tap_cell_figure(context, &row->figures, TAP_FIGURE_READ))
+TAP_TEXT_CELL(instance_dirtied, tap_view_instance, tap_cell_figure(context, &row->figures, TAP_FIGURE_DIRTIED))
+TAP_TEXT_CELL(instance_data_dir, tap_view_instance, tap_table_cell(context->table, row->data_dir))
+TAP_TEXT_CELL(instance_layout, tap_view_instance, tap_table_cell(context->table, row->layout))
 
-static void instance_port(const struct context *context, const void *row_pointer)
+static void instance_port(const struct tap_text_context *context, const void *row_pointer)
 {
 	const struct tap_view_instance *row = row_pointer;
 
 	if (row->port > 0)
-		put_int(context, row->port);
+		tap_cell_int(context, row->port);
 	else
 		tap_table_cell(context->table, NULL);
 }
 
-static const struct column query_columns[] = {
-	{ { "INSTANCE", .max = 24 }, IF_MANY, query_instance },
-	{ { "KIND", .max = 19 }, IF_WIDE, query_kind },
-	{ { "DATABASE", .max = 16, .rank = 3 }, ALWAYS, query_database },
-	{ { "USER", .max = 16, .rank = 5 }, ALWAYS, query_user },
-	{ { "QUERY ID", .right = true, .max = 20, .rank = 7 }, ALWAYS, query_id },
-	{ { "CALLS", .right = true, .rank = 1 }, ALWAYS, query_calls },
-	{ { "TIME", .right = true }, ALWAYS, query_time },
-	{ { "CPU%", .right = true }, ALWAYS, query_cpu },
-	{ { "RUNQ%", .right = true, .rank = 4 }, ALWAYS, query_runq },
-	{ { "WAIT%", .right = true }, ALWAYS, query_wait },
-	{ { "UNK%", .right = true, .rank = 9 }, ALWAYS, query_unknown },
-	{ { "CPU/RQ/WAIT", .rank = 10 }, ALWAYS, query_bar },
-	{ { "TOP WAIT", .max = 28, .rank = 2, .min = 14 }, ALWAYS, query_top_wait },
-	{ { "READ", .right = true, .rank = 6 }, ALWAYS, query_read },
-	{ { "DIRTIED", .right = true, .rank = 8 }, ALWAYS, query_dirtied },
-	{ { "QUERY", .min = 24 }, ALWAYS, query_text },
+static const struct tap_text_column query_columns[] = {
+	{ { "INSTANCE", .max = 24 }, TAP_TEXT_IF_MANY, query_instance },
+	{ { "KIND", .max = 19 }, TAP_TEXT_IF_WIDE, query_kind },
+	{ { "DATABASE", .max = 16, .rank = 3 }, TAP_TEXT_ALWAYS, query_database },
+	{ { "USER", .max = 16, .rank = 5 }, TAP_TEXT_ALWAYS, query_user },
+	{ { "QUERY ID", .right = true, .max = 20, .rank = 7 }, TAP_TEXT_ALWAYS, query_id },
+	{ { "CALLS", .right = true, .rank = 1 }, TAP_TEXT_ALWAYS, query_calls },
+	{ { "TIME", .right = true }, TAP_TEXT_ALWAYS, query_time },
+	{ { "CPU%", .right = true }, TAP_TEXT_ALWAYS, query_cpu },
+	{ { "RUNQ%", .right = true, .rank = 4 }, TAP_TEXT_ALWAYS, query_runq },
+	{ { "WAIT%", .right = true }, TAP_TEXT_ALWAYS, query_wait },
+	{ { "UNK%", .right = true, .rank = 9 }, TAP_TEXT_ALWAYS, query_unknown },
+	{ { "CPU/RQ/WAIT", .rank = 10 }, TAP_TEXT_ALWAYS, query_bar },
+	{ { "TOP WAIT", .max = 28, .rank = 2, .min = 14 }, TAP_TEXT_ALWAYS, query_top_wait },
+	{ { "READ", .right = true, .rank = 6 }, TAP_TEXT_ALWAYS, query_read },
+	{ { "DIRTIED", .right = true, .rank = 8 }, TAP_TEXT_ALWAYS, query_dirtied },
+	{ { "QUERY", .min = 24 }, TAP_TEXT_ALWAYS, query_text },
 };
 
-static const struct column session_columns[] = {
-	{ { "INSTANCE", .max = 24 }, IF_MANY, session_instance },
-	{ { "PID", .right = true }, ALWAYS, session_pid },
-	{ { "KIND", .max = 19, .rank = 6 }, IF_WIDE, session_kind },
-	{ { "DATABASE", .max = 16, .rank = 3 }, ALWAYS, session_database },
-	{ { "USER", .max = 16, .rank = 4 }, ALWAYS, session_user },
-	{ { "APPLICATION", .max = 20, .rank = 9 }, ALWAYS, session_application },
-	{ { "CLIENT", .max = 24, .rank = 8 }, ALWAYS, session_client },
-	{ { "STATE", .max = 20 }, ALWAYS, session_state },
-	{ { "AGE", .right = true }, ALWAYS, session_age },
-	{ { "XACT", .right = true, .rank = 5 }, ALWAYS, session_transaction },
-	{ { "WAIT", .max = 28, .rank = 1, .min = 14 }, ALWAYS, session_wait },
-	{ { "CPU%", .right = true, .rank = 2 }, ALWAYS, session_cpu },
-	{ { "READ", .right = true, .rank = 7 }, ALWAYS, session_read },
-	{ { "QUERY", .min = 16 }, ALWAYS, session_query },
+static const struct tap_text_column session_columns[] = {
+	{ { "INSTANCE", .max = 24 }, TAP_TEXT_IF_MANY, session_instance },
+	{ { "PID", .right = true }, TAP_TEXT_ALWAYS, session_pid },
+	{ { "KIND", .max = 19, .rank = 6 }, TAP_TEXT_IF_WIDE, session_kind },
+	{ { "DATABASE", .max = 16, .rank = 3 }, TAP_TEXT_ALWAYS, session_database },
+	{ { "USER", .max = 16, .rank = 4 }, TAP_TEXT_ALWAYS, session_user },
+	{ { "APPLICATION", .max = 20, .rank = 9 }, TAP_TEXT_ALWAYS, session_application },
+	{ { "CLIENT", .max = 24, .rank = 8 }, TAP_TEXT_ALWAYS, session_client },
+	{ { "STATE", .max = 20 }, TAP_TEXT_ALWAYS, session_state },
+	{ { "AGE", .right = true }, TAP_TEXT_ALWAYS, session_age },
+	{ { "XACT", .right = true, .rank = 5 }, TAP_TEXT_ALWAYS, session_transaction },
+	{ { "WAIT", .max = 28, .rank = 1, .min = 14 }, TAP_TEXT_ALWAYS, session_wait },
+	{ { "CPU%", .right = true, .rank = 2 }, TAP_TEXT_ALWAYS, session_cpu },
+	{ { "READ", .right = true, .rank = 7 }, TAP_TEXT_ALWAYS, session_read },
+	{ { "QUERY", .min = 16 }, TAP_TEXT_ALWAYS, session_query },
 };
 
-static const struct column event_columns[] = {
-	{ { "INSTANCE", .max = 24 }, IF_MANY, event_instance },
-	{ { "CLASS", .max = 12 }, ALWAYS, event_class },
-	{ { "EVENT", .max = 30 }, ALWAYS, event_name },
-	{ { "COUNT", .right = true, .rank = 2 }, ALWAYS, event_count },
-	{ { "TOTAL", .right = true }, ALWAYS, event_total },
-	{ { "AVG", .right = true, .rank = 3 }, ALWAYS, event_average },
-	{ { "%", .right = true }, ALWAYS, event_percent },
-	{ { "NOW", .right = true, .rank = 1 }, ALWAYS, event_sessions },
-	{ { "TOP QUERY", .min = 20 }, ALWAYS, event_top },
+static const struct tap_text_column event_columns[] = {
+	{ { "INSTANCE", .max = 24 }, TAP_TEXT_IF_MANY, event_instance },
+	{ { "CLASS", .max = 12 }, TAP_TEXT_ALWAYS, event_class },
+	{ { "EVENT", .max = 30 }, TAP_TEXT_ALWAYS, event_name },
+	{ { "COUNT", .right = true, .rank = 2 }, TAP_TEXT_ALWAYS, event_count },
+	{ { "TOTAL", .right = true }, TAP_TEXT_ALWAYS, event_total },
+	{ { "AVG", .right = true, .rank = 3 }, TAP_TEXT_ALWAYS, event_average },
+	{ { "%", .right = true }, TAP_TEXT_ALWAYS, event_percent },
+	{ { "NOW", .right = true, .rank = 1 }, TAP_TEXT_ALWAYS, event_sessions },
+	{ { "TOP QUERY", .min = 20 }, TAP_TEXT_ALWAYS, event_top },
 };
 
-static const struct column instance_columns[] = {
-	{ { "INSTANCE", .max = 24 }, ALWAYS, instance_id },
-	{ { "VERSION", .max = 20 }, ALWAYS, instance_version },
-	{ { "PID", .right = true }, ALWAYS, instance_pid },
-	{ { "PORT", .right = true }, ALWAYS, instance_port },
-	{ { "CONN", .max = 4 }, ALWAYS, instance_connected },
-	{ { "PROCS", .right = true, .rank = 1 }, ALWAYS, instance_processes },
-	{ { "CPU", .right = true, .rank = 2 }, ALWAYS, instance_cpu },
-	{ { "RUNQ", .right = true, .rank = 5 }, ALWAYS, instance_runq },
-	{ { "READ", .right = true, .rank = 3 }, ALWAYS, instance_read },
-	{ { "DIRTIED", .right = true, .rank = 4 }, ALWAYS, instance_dirtied },
-	{ { "LAYOUT", .max = 48, .rank = 6 }, ALWAYS, instance_layout },
-	{ { "DATA DIRECTORY", .min = 20 }, ALWAYS, instance_data_dir },
+static const struct tap_text_column instance_columns[] = {
+	{ { "INSTANCE", .max = 24 }, TAP_TEXT_ALWAYS, instance_id },
+	{ { "VERSION", .max = 20 }, TAP_TEXT_ALWAYS, instance_version },
+	{ { "PID", .right = true }, TAP_TEXT_ALWAYS, instance_pid },
+	{ { "PORT", .right = true }, TAP_TEXT_ALWAYS, instance_port },
+	{ { "CONN", .max = 4 }, TAP_TEXT_ALWAYS, instance_connected },
+	{ { "PROCS", .right = true, .rank = 1 }, TAP_TEXT_ALWAYS, instance_processes },
+	{ { "CPU", .right = true, .rank = 2 }, TAP_TEXT_ALWAYS, instance_cpu },
+	{ { "RUNQ", .right = true, .rank = 5 }, TAP_TEXT_ALWAYS, instance_runq },
+	{ { "READ", .right = true, .rank = 3 }, TAP_TEXT_ALWAYS, instance_read },
+	{ { "DIRTIED", .right = true, .rank = 4 }, TAP_TEXT_ALWAYS, instance_dirtied },
+	{ { "LAYOUT", .max = 48, .rank = 6 }, TAP_TEXT_ALWAYS, instance_layout },
+	{ { "DATA DIRECTORY", .min = 20 }, TAP_TEXT_ALWAYS, instance_data_dir },
 };
 
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-enum {
-	MAX_COLUMNS = COUNT_OF(query_columns), /* of any part */
-};
-_Static_assert(COUNT_OF(session_columns) <= MAX_COLUMNS, "columns of sessions");
-_Static_assert(COUNT_OF(event_columns) <= MAX_COLUMNS, "columns of waits");
-_Static_assert(COUNT_OF(instance_columns) <= MAX_COLUMNS, "columns of instances");
+_Static_assert(COUNT_OF(query_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of queries");
+_Static_assert(COUNT_OF(session_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of sessions");
+_Static_assert(COUNT_OF(event_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of waits");
+_Static_assert(COUNT_OF(instance_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of instances");
 
-static const struct part_columns {
-	const struct column *columns;
-	size_t count;
-	const char *fields; /* with a space before and after each */
-} part_columns[TAP_PART_COUNT] = {
+static const struct tap_text_table part_tables[] = {
 	[TAP_PART_QUERIES] = { query_columns, COUNT_OF(query_columns),
 			       " kind database user query_id calls elapsed_ns cpu_ns runq_ns wait_ns unknown_ns waits "
 			       "read_bytes dirtied_bytes query " },
@@ -356,9 +334,16 @@ static const struct part_columns {
 				 " version port processes cpu_ns runq_ns read_bytes dirtied_bytes layout data_dir " },
 };
 
-bool tap_text_table_shows(enum tap_view_part part, const char *field)
+static const struct tap_text_table *table_of(enum tap_view_part part)
 {
-	const char *at = part_columns[part].fields;
+	if (part < COUNT_OF(part_tables))
+		return &part_tables[part];
+	return tap_part_whole(part) == TAP_PART_IO ? tap_text_io_table(part) : tap_text_lock_table(part);
+}
+
+static bool table_shows(const struct tap_text_table *table, const char *field)
+{
+	const char *at = table ? table->fields : "";
 	size_t size = strlen(field);
 
 	while (size && (at = strstr(at, field))) {
@@ -369,47 +354,66 @@ bool tap_text_table_shows(enum tap_view_part part, const char *field)
 	return false;
 }
 
-static bool applies(const struct context *context, const struct column *column)
+bool tap_text_table_shows(enum tap_view_part part, const char *field)
+{
+	if (tap_part_whole(part) != part || tap_part_group(part) || part < COUNT_OF(part_tables))
+		return table_shows(table_of(part), field);
+	for (int each = 0; each < TAP_PART_COUNT; each++)
+		if (tap_part_whole(each) == part && table_shows(table_of(each), field))
+			return true;
+	return false;
+}
+
+static bool applies(const struct tap_text_context *context, const struct tap_text_column *column)
 {
 	switch (column->condition) {
-	case IF_MANY:
+	case TAP_TEXT_IF_MANY:
 		return context->many;
-	case IF_WIDE:
+	case TAP_TEXT_IF_WIDE:
 		return !context->compact;
-	case ALWAYS:
+	case TAP_TEXT_ALWAYS:
 		break;
 	}
 	return true;
 }
 
-int tap_text_table_render(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out)
+int tap_text_rows_render(const struct tap_text_table *table, const struct tap_rows *rows, size_t limit,
+			 const void *more, size_t width, struct tap_strbuf *out)
 {
 	bool failed = false;
-	struct context context = { .view = view,
-				   .many = view->n_instances > 1,
-				   .compact = width && width < COMPACT_BELOW,
-				   .failed = &failed };
-	const struct part_columns *all = &part_columns[part];
-	const struct column *columns[MAX_COLUMNS];
-	struct tap_table_column looks[MAX_COLUMNS];
-	struct tap_rows rows;
+	struct tap_text_context context = { .view = rows->view,
+					    .more = more,
+					    .many = rows->view->n_instances > 1,
+					    .compact = width && width < COMPACT_BELOW,
+					    .failed = &failed };
+	const struct tap_text_column *columns[TAP_TEXT_COLUMNS_MAX];
+	struct tap_table_column looks[TAP_TEXT_COLUMNS_MAX];
 	size_t n = 0;
 	int err;
 
-	for (size_t i = 0; i < all->count; i++) {
-		if (!applies(&context, &all->columns[i]))
+	for (size_t i = 0; i < table->count; i++) {
+		if (!applies(&context, &table->columns[i]))
 			continue;
-		columns[n] = &all->columns[i];
-		looks[n++] = all->columns[i].look;
+		columns[n] = &table->columns[i];
+		looks[n++] = table->columns[i].look;
 	}
 	context.table = tap_table_new(looks, n, width);
 	if (!context.table)
 		return -ENOMEM;
-	tap_rows_init(&rows, view, part);
-	for (size_t i = 0; i < rows.count; i++)
+	for (size_t i = 0; i < rows->count && (!limit || i < limit); i++)
 		for (size_t j = 0; j < n; j++)
-			columns[j]->cell(&context, tap_rows_at(&rows, i));
+			columns[j]->cell(&context, tap_rows_at(rows, i));
 	err = failed ? -ENOMEM : tap_table_render(context.table, out);
 	tap_table_free(context.table);
 	return err;
+}
+
+int tap_text_table_render(const struct tap_view *view, enum tap_view_part part, size_t limit, size_t width,
+			  struct tap_strbuf *out)
+{
+	const struct tap_text_table *table = table_of(part);
+	struct tap_rows rows;
+
+	tap_rows_init(&rows, view, part);
+	return table ? tap_text_rows_render(table, &rows, limit, NULL, width, out) : 0;
 }

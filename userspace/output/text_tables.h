@@ -14,8 +14,9 @@
 #include "userspace/base/strbuf.h"
 #include "userspace/output/part.h"
 
-/* Append the table, `width` columns wide (0: no bound). 0 or -ENOMEM. */
-int tap_text_table_render(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out);
+/* Append the first `limit` rows (0: all) as a table `width` columns wide (0: no bound). 0 or -ENOMEM. */
+int tap_text_table_render(const struct tap_view *view, enum tap_view_part part, size_t limit, size_t width,
+			  struct tap_strbuf *out);
 
 /* Whether a field or figure has a column in some width of the table, so that its absence deserves a note. */
 bool tap_text_table_shows(enum tap_view_part part, const char *field);
