@@ -50,6 +50,7 @@ struct tap_window_options {
 	bool raw_text;
 	bool sessions;	  /* the view is one of sessions: they are read anew */
 	bool io;	  /* the view is one of block I/O: its lists are built */
+	bool locks;	  /* the view is one of locks: who waits for whom is read anew */
 	bool exact_calls; /* statement depth was on for the whole window */
 	bool calls_shed;  /* ... was asked for, but taken off on the way */
 };

@@ -30,6 +30,8 @@ extern const struct tap_command tap_command_instances;
 extern const struct tap_command tap_command_queries;
 extern const struct tap_command tap_command_sessions;
 extern const struct tap_command tap_command_waits;
+extern const struct tap_command tap_command_io;
+extern const struct tap_command tap_command_locks;
 extern const struct tap_command tap_command_top;
 extern const struct tap_command tap_command_bench;
 

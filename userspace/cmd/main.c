@@ -15,8 +15,8 @@
 #endif
 
 static const struct tap_command *const commands[] = {
-	&tap_command_queries,	&tap_command_sessions, &tap_command_waits, &tap_command_top,
-	&tap_command_instances, &tap_command_doctor,   &tap_command_demo,  &tap_command_bench,
+	&tap_command_queries, &tap_command_sessions,  &tap_command_waits,  &tap_command_io,   &tap_command_locks,
+	&tap_command_top,     &tap_command_instances, &tap_command_doctor, &tap_command_demo, &tap_command_bench,
 };
 
 static const size_t n_commands = sizeof(commands) / sizeof(commands[0]);
@@ -34,7 +34,7 @@ static int print_help(void)
 
 static int print_version(void)
 {
-	printf("dbtap %s\nengines: postgres\nfeatures: text json csv\n", TAP_VERSION);
+	printf("dbtap %s\nengines: postgres\nfeatures: text json csv dot svg\n", TAP_VERSION);
 	return fflush(stdout) ? TAP_EXIT_FAILED : TAP_EXIT_OK;
 }
 

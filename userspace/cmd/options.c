@@ -47,6 +47,7 @@ static int parse_whole(const char *name, const char *text, int64_t min, int64_t 
 
 static int parse_duration(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
+	options->duration_given = true;
 	return parse_number(name, text, 0.1, 86400, &options->duration, err);
 }
 
@@ -60,17 +61,53 @@ static int parse_budget(struct tap_options *options, const char *name, const cha
 	return parse_number(name, text, 0.01, 100, &options->budget, err);
 }
 
+/* The place of `text` among `count` words, or -1. */
+static int find_word(const char *text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(text, words[i]))
+			return (int)i;
+	return -1;
+}
+
+static const char *const formats[] = {
+	[TAP_FORMAT_TEXT] = "text", [TAP_FORMAT_JSON] = "json", [TAP_FORMAT_CSV] = "csv",
+	[TAP_FORMAT_DOT] = "dot",   [TAP_FORMAT_SVG] = "svg",
+};
+
 static int parse_format(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
-	static const char *const formats[] = { "text", "json", "csv" };
+	int found = find_word(text, formats, TAP_FORMAT_CSV + 1);
 
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-		if (!strcmp(text, formats[i])) {
-			options->format = (enum tap_format)i;
-			return 0;
-		}
-	}
-	return tap_error_set(err, -EINVAL, "--%s is text, json or csv, not \"%s\"", name, text);
+	if (found < 0)
+		return tap_error_set(err, -EINVAL, "--%s is text, json or csv, not \"%s\"", name, text);
+	options->format = (enum tap_format)found;
+	return 0;
+}
+
+static int parse_graph_format(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	int found = find_word(text, formats, TAP_FORMAT_SVG + 1);
+
+	if (found < 0)
+		return tap_error_set(err, -EINVAL, "--%s is text, json, csv, dot or svg, not \"%s\"", name, text);
+	options->format = (enum tap_format)found;
+	return 0;
+}
+
+static int parse_by(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	static const char *const lists[] = {
+		[TAP_BY_ALL] = "all",	    [TAP_BY_QUERY] = "query",	[TAP_BY_RELATION] = "relation",
+		[TAP_BY_DEVICE] = "device", [TAP_BY_STREAM] = "stream",
+	};
+	int found = find_word(text, lists, sizeof(lists) / sizeof(lists[0]));
+
+	if (found < 0)
+		return tap_error_set(err, -EINVAL, "--%s is query, relation, device, stream or all, not \"%s\"", name,
+				     text);
+	options->by = (enum tap_by)found;
+	return 0;
 }
 
 static int parse_depth(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
@@ -204,6 +241,7 @@ static int parse_load(struct tap_options *options, const char *name, const char 
 	}
 FLAG(no_connect)
 FLAG(raw_text)
+FLAG(watch)
 FLAG(once)
 FLAG(keep)
 FLAG(floor)
@@ -215,8 +253,9 @@ static const struct option_info infos[] = {
 	{ "interval", 'i', "SECS", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP,
 	  "time between two looks: screens of top, new instances (1)", parse_interval },
 	{ "format", 'f', "FORMAT", TAP_OPTIONS_OUTPUT, "text, json or csv (text)", parse_format },
-	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT, "write there instead of standard output, with mode 0600",
-	  parse_output },
+	{ "format", 'f', "FORMAT", TAP_OPTIONS_LOCKS, "text, json, csv, dot or svg (text)", parse_graph_format },
+	{ "output", 'o', "FILE", TAP_OPTIONS_OUTPUT | TAP_OPTIONS_LOCKS,
+	  "write there instead of standard output, with mode 0600", parse_output },
 	{ "instance", 0, "NAME", TAP_OPTIONS_SELECT, "only this instance, as `dbtap instances` names it",
 	  parse_instance },
 	{ "database", 0, "NAME", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "only rows of this database", parse_database },
@@ -236,6 +275,10 @@ static const struct option_info infos[] = {
 	{ "max-rows", 0, "N", TAP_OPTIONS_TRACE, "rows the kernel side keeps for ended sessions (32768)",
 	  parse_max_rows },
 	{ "max-waits", 0, "N", TAP_OPTIONS_TRACE, "... and their wait events (65536)", parse_max_waits },
+	{ "by", 0, "LIST", TAP_OPTIONS_IO, "text and csv: query, relation, device or stream (text all, csv query)",
+	  parse_by },
+	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
+	  "print who waits again and again, every --interval, until stopped or --duration is over", parse_watch },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
 	{ "keep", 0, NULL, TAP_OPTIONS_DEMO, "leave the throwaway server running", parse_keep },
 	{ "load", 0, "LOAD", TAP_OPTIONS_BENCH, "select, tpcb or both (both)", parse_load },

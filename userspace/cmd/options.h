@@ -19,12 +19,25 @@ enum tap_option_group {
 	TAP_OPTIONS_DEMO = 1 << 4,
 	TAP_OPTIONS_BENCH = 1 << 5,
 	TAP_OPTIONS_SELECT = 1 << 6, /* --instance, --no-connect, --dsn */
+	TAP_OPTIONS_IO = 1 << 7,
+	TAP_OPTIONS_LOCKS = 1 << 8, /* --watch; --format with the forms of a graph, --output */
 };
 
 enum tap_format {
 	TAP_FORMAT_TEXT,
 	TAP_FORMAT_JSON,
 	TAP_FORMAT_CSV,
+	TAP_FORMAT_DOT,
+	TAP_FORMAT_SVG,
+};
+
+/* Which list of the io view text and CSV show. */
+enum tap_by {
+	TAP_BY_ALL,
+	TAP_BY_QUERY,
+	TAP_BY_RELATION,
+	TAP_BY_DEVICE,
+	TAP_BY_STREAM,
 };
 
 enum {
@@ -34,6 +47,7 @@ enum {
 
 struct tap_options {
 	double duration;
+	bool duration_given;
 	double interval;
 	enum tap_format format;
 	const char *output; /* NULL: stdout */
@@ -49,12 +63,14 @@ struct tap_options {
 	size_t n_dsns;
 	unsigned max_rows; /* 0: default */
 	unsigned max_waits;
+	enum tap_by by;
+	bool watch;
 	bool once;
 	bool keep;
 	long pairs;
 	long window_ms;
 	long clients;
-	bool floor; /* bench an empty program */
+	bool floor;	  /* bench an empty program */
 	const char *load; /* "select", "tpcb", "both" */
 	bool help;
 	const char *arguments[TAP_ARGUMENTS_MAX];

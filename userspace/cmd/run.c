@@ -13,8 +13,10 @@
 
 #include "userspace/base/number.h"
 #include "userspace/output/csv.h"
+#include "userspace/output/dot.h"
 #include "userspace/output/escape.h"
 #include "userspace/output/json.h"
+#include "userspace/output/svg.h"
 #include "userspace/output/text.h"
 
 enum {
@@ -103,6 +105,12 @@ void tap_run_render(const struct tap_options *options, const struct tap_view *vi
 		fputs(footer.data, stderr);
 		tap_strbuf_done(&footer);
 		break;
+	case TAP_FORMAT_DOT:
+		tap_dot_render(view, out);
+		break;
+	case TAP_FORMAT_SVG:
+		tap_svg_render(view, out);
+		break;
 	}
 }
 
@@ -185,15 +193,24 @@ static int check_output(const struct tap_options *options)
 	return status;
 }
 
-static int show(struct tap_live *live, const struct tap_options *options, enum tap_view_part part)
+struct tap_window_options tap_run_window(const struct tap_options *options, enum tap_view_part part)
 {
 	struct tap_window_options window = tap_options_window(options, options->format == TAP_FORMAT_TEXT);
+
+	window.sessions = part == TAP_PART_SESSIONS;
+	window.io = tap_part_whole(part) == TAP_PART_IO;
+	window.locks = tap_part_whole(part) == TAP_PART_LOCKS;
+	return window;
+}
+
+static int show(struct tap_live *live, const struct tap_options *options, enum tap_view_part part)
+{
+	struct tap_window_options window = tap_run_window(options, part);
 	struct tap_error err = { "" };
 	struct tap_view *view;
 	struct tap_strbuf text;
 	int status;
 
-	window.sessions = part == TAP_PART_SESSIONS;
 	if (tap_live_view(live, &window, &view, &err)) {
 		tap_complain(err.text);
 		return TAP_EXIT_FAILED;

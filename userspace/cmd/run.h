@@ -16,7 +16,7 @@
 extern volatile sig_atomic_t tap_run_stop;
 void tap_run_signals(void);
 
-/* Observe for --duration, then print one part: the whole of queries, sessions, waits and instances. */
+/* Observe for --duration, then print one part: the whole of most commands. */
 int tap_run_view(const struct tap_options *options, enum tap_view_part part);
 
 /*
@@ -24,6 +24,9 @@ int tap_run_view(const struct tap_options *options, enum tap_view_part part);
  * been said.
  */
 int tap_run_open(const struct tap_options *options, struct tap_live **ret, bool *partial);
+
+/* What the model builds for one part. */
+struct tap_window_options tap_run_window(const struct tap_options *options, enum tap_view_part part);
 
 void tap_run_render(const struct tap_options *options, const struct tap_view *view, enum tap_view_part part,
 		    unsigned width, struct tap_strbuf *out);

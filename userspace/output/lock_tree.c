@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "userspace/base/hash.h"
+#include "userspace/base/number.h"
 
 /* While it is made. */
 struct work {
@@ -387,6 +388,48 @@ void tap_lock_node_what(const struct tap_lock_node *node, struct tap_strbuf *out
 				  holder->state && holder->doing ? ", " : "", holder->doing ? holder->doing : "");
 	else
 		tap_strbuf_add_string(out, "nothing known of it");
+}
+
+static void add_words(struct tap_strbuf *out, const char *before, const char *text)
+{
+	if (text && *text)
+		tap_strbuf_printf(out, "%s%s", before, text);
+}
+
+void tap_lock_node_title(const struct tap_lock_node *node, struct tap_strbuf *out)
+{
+	const struct tap_view_lock_wait *wait = node->wait;
+	const struct tap_view_lock_holder *holder = node->holder;
+
+	tap_lock_node_name(node, out);
+	if (!wait && !holder)
+		return;
+	add_words(out, " ", wait ? wait->user : holder->user);
+	add_words(out, "@", wait ? wait->database : holder->database);
+	add_words(out, " ", wait ? wait->application : holder->application);
+	add_words(out, " ", wait ? wait->client : holder->client);
+}
+
+void tap_lock_node_times(const struct tap_lock_node *node, struct tap_strbuf *out)
+{
+	const struct tap_view_lock_holder *holder = node->holder;
+	char number[TAP_NUMBER_MAX];
+	const char *separator = "";
+
+	if (node->wait && node->wait->waiting_ns >= 0) {
+		tap_strbuf_printf(out, "waits %s", tap_number_ns(number, node->wait->waiting_ns));
+		separator = ", ";
+	}
+	if (holder && holder->held_ns >= 0) {
+		tap_strbuf_printf(out, "%sheld %s%s", separator, holder->held_is_bound ? "at most " : "",
+				  tap_number_ns(number, holder->held_ns));
+		separator = ", ";
+	}
+	if (!holder || !holder->victims)
+		return;
+	tap_strbuf_printf(out, "%sblocks %" PRIu64, separator, holder->victims);
+	if (holder->cost_ns >= 0)
+		tap_strbuf_printf(out, ", cost %s", tap_number_ns(number, holder->cost_ns));
 }
 
 const char *tap_lock_node_query(const struct tap_lock_node *node)

@@ -64,6 +64,10 @@ bool tap_lock_link_in_queue(const struct tap_lock_tree *tree, const struct tap_l
 void tap_lock_node_name(const struct tap_lock_node *node, struct tap_strbuf *out);
 /* Append, raw: which lock it waits for, or what a holder is and does. */
 void tap_lock_node_what(const struct tap_lock_node *node, struct tap_strbuf *out);
+/* Append, raw: who it is: "4711 app@shop checkout 10.0.0.7". */
+void tap_lock_node_title(const struct tap_lock_node *node, struct tap_strbuf *out);
+/* Append, raw: "waits 1.20 s, held at most 3.00 s, blocks 4, cost 9.10 s"; nothing when nothing is known. */
+void tap_lock_node_times(const struct tap_lock_node *node, struct tap_strbuf *out);
 /* NULL: not known. */
 const char *tap_lock_node_query(const struct tap_lock_node *node);
 

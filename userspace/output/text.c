@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "userspace/base/number.h"
+#include "userspace/output/moment.h"
 #include "userspace/output/paragraph.h"
 #include "userspace/output/text_column.h"
 #include "userspace/output/text_sections.h"
@@ -321,6 +322,15 @@ void tap_text_render(const struct tap_view *view, enum tap_view_part part, unsig
 	if (part == TAP_PART_INSTANCES && view->n_instances > 1)
 		add_connections(view, width, out);
 	add_foot(view, width, out);
+}
+
+void tap_text_render_locks_now(const struct tap_view *view, unsigned width, struct tap_strbuf *out)
+{
+	char text[TAP_MOMENT_MAX];
+
+	tap_strbuf_printf(out, "%s UTC ", tap_moment_clock(text, view->end_realtime_ns));
+	tap_text_locks_now(view, width, out);
+	tap_strbuf_add_char(out, '\n');
 }
 
 void tap_text_render_footer(const struct tap_view *view, struct tap_strbuf *out)
