@@ -62,15 +62,18 @@ struct tap_view_io {
 	const char *instance; /* NULL: of no watched instance */
 	const char *database;
 	const char *user;
-	const char *kind; /* of the owner: "client", "checkpointer", "kernel", "other"; NULL: several */
+	/* Of the owner: "client", "checkpointer", "kernel", "other"; "unseen": who dirtied was not seen; NULL: several.
+	 */
+	const char *kind;
 	const char *query_id;
 	const char *query_id_source;
 	const char *query;
-	const char *relation;	   /* "public.accounts"; without a catalog "base/5/16384"; "pg_wal" */
-	const char *relation_kind; /* tap_file_kind_name */
-	const char *device;	   /* "vda" */
-	int64_t pid;		   /* a stream's session; 0: kernel threads, or several */
-	const char *pattern;	   /* a stream's: "sequential", "near", "random" by most bytes */
+	const char *relation;	     /* "public.accounts"; without a catalog "base/5/16384"; "pg_wal" */
+	const char *relation_kind;   /* tap_file_kind_name */
+	const char *relation_parent; /* the table of an index or a TOAST table; NULL: none, or not known */
+	const char *device;	     /* "vda" */
+	int64_t pid;		     /* a stream's session; 0: kernel threads, or several */
+	const char *pattern;	     /* a stream's: "sequential", "near", "random" by most bytes */
 	struct tap_view_requests read;
 	struct tap_view_requests write; /* by who submitted */
 	uint64_t charged_write_bytes;	/* written by whomever, charged to who dirtied; of a device: 0 */
@@ -93,8 +96,9 @@ struct tap_view_blame {
 	const char *instance;
 	const char *relation;
 	const char *relation_kind;
-	const char *dirtied_by; /* kind: "client", "checkpointer" */
-	const char *query_id;	/* of who dirtied; NULL: none */
+	/* Kind: "client", "checkpointer"; "unseen": before the attach, or the file system's own. */
+	const char *dirtied_by;
+	const char *query_id; /* of who dirtied; NULL: none */
 	const char *query;
 	const char *written_by; /* kind of who submitted: "kernel", "checkpointer", "client" */
 	uint64_t bytes;
@@ -117,6 +121,7 @@ struct tap_view_hint {
 struct tap_view_relation {
 	const char *name;
 	const char *kind;
+	const char *parent; /* the table of an index or a TOAST table; NULL: none, or not known */
 	uint64_t read_bytes;
 	uint64_t read_requests;
 	uint64_t read_pattern_bytes[TAP_PATTERNS];

@@ -24,6 +24,20 @@ const struct tap_window_instance *tap_build_instance(const struct tap_build *bui
 	return index < input->n_instances && input->instances[index].present ? &input->instances[index] : NULL;
 }
 
+bool tap_build_row_is_wanted(const struct tap_build *build, const struct tap_row_key *key)
+{
+	const struct tap_window_options *options = &build->input->options;
+	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
+	const char *name;
+
+	if (!instance || (options->instance && strcmp(options->instance, instance->id)))
+		return false;
+	if (!options->database)
+		return true;
+	name = instance->names ? tap_names_find(instance->names, TAP_NAME_DATABASE, key->database) : NULL;
+	return name && !strcmp(name, options->database);
+}
+
 const char *tap_build_name(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, uint32_t oid)
 {
 	const struct tap_window_instance *info = tap_build_instance(build, instance);
@@ -130,12 +144,18 @@ void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum 
 	figures->value[figure] = 0;
 }
 
-/* An absent part of calls leaves the sum absent; a row that cannot have calls adds none. */
+/* A row that cannot have a figure, or has it as nothing, leaves the sum as it is. */
+static bool is_nothing(uint8_t reason)
+{
+	return reason == TAP_REASON_NOT_A_STATEMENT || reason == TAP_REASON_NO_FILES || reason == TAP_REASON_NO_DISK;
+}
+
+/* Any other absent part leaves the sum absent. */
 void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from)
 {
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
 		to->value[i] = (int64_t)((uint64_t)to->value[i] + (uint64_t)from->value[i]);
-		if (from->absent[i] && from->absent[i] != TAP_REASON_NOT_A_STATEMENT)
+		if (from->absent[i] && !is_nothing(from->absent[i]))
 			to->absent[i] = from->absent[i];
 	}
 }

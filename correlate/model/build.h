@@ -8,15 +8,20 @@
 #include "correlate/model/window.h"
 #include "correlate/row.h"
 
+struct tap_io_model;
+
 struct tap_build {
 	const struct tap_window_input *input;
 	struct tap_view *view;
 	struct tap_arena *arena;
 	struct tap_row_set rows; /* the window: end - begin, of the wanted instance and database */
+	struct tap_io_model *io; /* NULL: block requests were not traced */
 };
 
 /* What is known of an instance; NULL when the index means nothing here. */
 const struct tap_window_instance *tap_build_instance(const struct tap_build *build, uint32_t index);
+/* Whether --instance and --database ask for it. */
+bool tap_build_row_is_wanted(const struct tap_build *build, const struct tap_row_key *key);
 /* The name of an oid, or its digits; NULL for oid 0. In the arena. */
 const char *tap_build_name(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, uint32_t oid);
 /* The engine's notation of a query id; NULL without one. */
@@ -47,5 +52,8 @@ bool tap_unseen_is_progress(const char *text);
 int tap_build_queries(struct tap_build *build);
 int tap_build_sessions(struct tap_build *build);
 int tap_build_events(struct tap_build *build);
+/* After the queries, and only when the view is one of I/O. */
+int tap_build_io(struct tap_build *build);
+int tap_build_hints(struct tap_build *build);
 
 #endif

@@ -8,7 +8,12 @@
 
 #include "bpf/abi/kind.h"
 #include "correlate/fingerprint.h"
+#include "correlate/model/io.h"
 #include "userspace/base/strbuf.h"
+
+enum {
+	ABSENT_MAX = 3, /* the text, latencies, relations */
+};
 
 /* Several statements in one string share its text: a semicolon with something after it, literals being gone. */
 static bool text_is_several(const char *text)
@@ -96,11 +101,21 @@ static void waits_fill(struct tap_build *build, struct tap_view_query *query, co
 
 static void absent_add(struct tap_build *build, struct tap_view_query *query, const char *field, const char *reason)
 {
-	query->absent = tap_arena_new(build->arena, 1, sizeof(*query->absent));
 	if (!query->absent)
-		return;
-	query->absent[0] = (struct tap_absence){ field, reason };
-	query->n_absent = 1;
+		query->absent = tap_arena_new(build->arena, ABSENT_MAX, sizeof(*query->absent));
+	if (query->absent && query->n_absent < ABSENT_MAX)
+		query->absent[query->n_absent++] = (struct tap_absence){ field, reason };
+}
+
+static void io_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
+{
+	enum tap_reason reason;
+
+	tap_io_figures_fill(build, row, query->query, &query->figures);
+	if (tap_io_query_fill(build, &row->key, query, &reason) || reason == TAP_REASON_IO_OFF)
+		return; /* that nothing is traced is said once for all rows */
+	absent_add(build, query, "io_latency_ns", tap_reason_texts[reason]);
+	absent_add(build, query, "relations", tap_reason_texts[reason]);
 }
 
 static void query_fill(struct tap_build *build, const struct tap_unseen *unseen, struct tap_view_query *query,
@@ -120,6 +135,7 @@ static void query_fill(struct tap_build *build, const struct tap_unseen *unseen,
 		absent_add(build, query, "query", "the statement's text was not seen");
 	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row), tap_row_sleeps(row));
 	calls_fill(build, unseen, query, row);
+	io_fill(build, query, row);
 	waits_fill(build, query, row);
 }
 

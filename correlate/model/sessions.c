@@ -8,6 +8,7 @@
 
 #include "bpf/abi/kind.h"
 #include "correlate/fingerprint.h"
+#include "correlate/model/io.h"
 
 static const struct tap_thread *thread_of(const struct tap_snapshot *snapshot, uint32_t instance, int32_t tid)
 {
@@ -42,6 +43,7 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	tap_build_absent(&session->figures, TAP_FIGURE_CALLS, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_UNSEEN, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_RUNNING, TAP_REASON_SHARED);
+	tap_io_figures_absent(&session->figures, build->io ? TAP_REASON_SHARED : TAP_REASON_IO_OFF);
 }
 
 static const char *name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,

@@ -10,6 +10,7 @@
 
 #include "bpf/abi/kind.h"
 #include "correlate/model/build.h"
+#include "correlate/model/io.h"
 
 static const struct {
 	const char *name;
@@ -22,17 +23,6 @@ static const struct {
 
 /* What a later part of dbtap will fill and this version cannot. */
 static const struct tap_absence not_traced[] = {
-	{ "read_requests", "this version does not trace block requests" },
-	{ "cache_read_bytes", "this version does not trace the page cache" },
-	{ "write_bytes", "this version does not trace block requests" },
-	{ "write_requests", "this version does not trace block requests" },
-	{ "submitted_write_bytes", "this version does not trace block requests" },
-	{ "read_seq_bytes", "this version does not trace block requests" },
-	{ "read_near_bytes", "this version does not trace block requests" },
-	{ "read_rand_bytes", "this version does not trace block requests" },
-	{ "temp_bytes", "this version does not trace temporary files" },
-	{ "io_latency_ns", "this version does not trace block requests" },
-	{ "relations", "this version does not trace block requests" },
 	{ "anon_peak_bytes", "this version does not trace anonymous memory" },
 	{ "anon_growth_bytes", "this version does not trace anonymous memory" },
 	{ "latency_ns", "this version does not trace statement latency" },
@@ -40,27 +30,13 @@ static const struct tap_absence not_traced[] = {
 	{ "client_pid", "this version does not look up local clients" },
 };
 
-static bool row_is_wanted(const struct tap_build *build, const struct tap_row_key *key)
-{
-	const struct tap_window_options *options = &build->input->options;
-	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
-	const char *name;
-
-	if (!instance || (options->instance && strcmp(options->instance, instance->id)))
-		return false;
-	if (!options->database)
-		return true;
-	name = instance->names ? tap_names_find(instance->names, TAP_NAME_DATABASE, key->database) : NULL;
-	return name && !strcmp(name, options->database);
-}
-
 static int rows_filter(struct tap_build *build, const struct tap_row_set *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct tap_row *from = &all->rows[i];
 		struct tap_row *row;
 
-		if (!row_is_wanted(build, &from->key))
+		if (!tap_build_row_is_wanted(build, &from->key))
 			continue;
 		row = tap_row_set_get(&build->rows, &from->key);
 		if (!row || tap_row_add(row, from))
@@ -79,6 +55,23 @@ static int rows_build(struct tap_build *build)
 	if (!status)
 		status = rows_filter(build, &all);
 	tap_row_set_done(&all);
+	return status;
+}
+
+/*
+ * The window's block I/O. What is written back in it may have been dirtied by a row that did nothing else since: it
+ * gets its row, so that sums hold.
+ */
+static int io_build(struct tap_build *build)
+{
+	int status = tap_io_model_new(build, &build->io);
+
+	for (size_t i = 0; build->io && i < build->io->owners.count && !status; i++) {
+		const struct tap_io_owner *owner = tap_io_owner_at(build->io, i);
+
+		if (owner->wanted && owner->n_cells && !tap_row_set_get(&build->rows, &owner->row))
+			status = -ENOMEM;
+	}
 	return status;
 }
 
@@ -163,17 +156,33 @@ static void host_fill(struct tap_build *build)
 	build->view->cpus = sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+static void io_absent_fill(struct tap_view *view)
+{
+	const char *reason = tap_reason_texts[TAP_REASON_IO_OFF];
+	struct tap_figures figures = { 0 };
+
+	tap_io_figures_absent(&figures, TAP_REASON_IO_OFF);
+	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
+		if (figures.absent[i])
+			view->absent[view->n_absent++] = (struct tap_absence){ tap_figure_infos[i].name, reason };
+	}
+	view->absent[view->n_absent++] = (struct tap_absence){ "io_latency_ns", reason };
+	view->absent[view->n_absent++] = (struct tap_absence){ "relations", reason };
+}
+
 /* What no row has in this run. */
 static void absent_fill(struct tap_build *build)
 {
 	struct tap_view *view = build->view;
 	size_t fixed = sizeof(not_traced) / sizeof(not_traced[0]);
 
-	view->absent = tap_arena_new(build->arena, fixed + 2, sizeof(*view->absent));
+	view->absent = tap_arena_new(build->arena, fixed + TAP_FIGURE_COUNT + 4, sizeof(*view->absent));
 	if (!view->absent)
 		return;
 	memcpy(view->absent, not_traced, sizeof(not_traced));
 	view->n_absent = fixed;
+	if (!build->input->begin->io.traced || !build->input->end->io.traced)
+		io_absent_fill(view);
 	if (view->bpf_cpu_percent < 0)
 		view->absent[view->n_absent++] =
 			(struct tap_absence){ "bpf_cpu_percent",
@@ -230,16 +239,21 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 	head_fill(&build);
 	status = rows_build(&build);
 	if (!status)
+		status = io_build(&build);
+	if (!status)
 		status = tap_build_queries(&build);
 	if (!status)
 		status = tap_build_sessions(&build);
 	if (!status)
 		status = tap_build_events(&build);
+	if (!status && build.io && input->options.io)
+		status = tap_build_io(&build);
 	if (!status)
 		status = instances_build(&build);
 	if (!status)
 		status = losses_build(&build);
 	attributed_fill(build.view);
+	tap_io_model_free(build.io);
 	tap_row_set_done(&build.rows);
 	if (status || build.arena->failed) {
 		tap_view_free(build.view);
