@@ -2,8 +2,8 @@
 /*
  * lock_reader.c - prints an instance's locks and who waits for whom, as JSON; for the live tests.
  *
- * lock_reader PORT: for each line of standard input one line of output. "memory" and "waited" read shared memory (all
- * locks, or only those waited for), "connection" asks pg_locks.
+ * lock_reader PORT CONNINFO: for each line of standard input one line of output. "memory" and "waited" read shared
+ * memory (all locks, or only those waited for), "connection" asks pg_locks.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "correlate/engine/postgres/locks.h"
 #include "correlate/lock.h"
 #include "userspace/attach/pg_locks.h"
 #include "userspace/base/clock.h"
@@ -19,6 +20,7 @@ struct instance {
 	struct tap_target_list list;
 	const struct tap_target *target;
 	struct tap_pg_locks locks;
+	struct tap_pg_conn *conn;
 };
 
 static void die(const char *what)
@@ -27,8 +29,9 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void instance_open(struct instance *instance, int port)
+static void instance_open(struct instance *instance, int port, const char *conninfo)
 {
+	struct tap_pg_where where = { .instance = "server", .conninfo = conninfo };
 	struct tap_error err = { "" };
 
 	if (tap_targets_find("/proc", &instance->list, &err))
@@ -42,6 +45,8 @@ static void instance_open(struct instance *instance, int port)
 	if (*instance->target->refused)
 		die(instance->target->refused);
 	if (tap_pg_locks_open(instance->target, &instance->locks, &err))
+		die(err.text);
+	if (tap_pg_conn_open(&where, &instance->conn, &err))
 		die(err.text);
 }
 
@@ -74,16 +79,24 @@ static void graph_print(const struct tap_lock_graph *graph)
 	printf("]}\n");
 }
 
+static int table_read(const struct instance *instance, const char *how, struct tap_lock_table *table,
+		      struct tap_error *err)
+{
+	if (!strcmp(how, "connection"))
+		return tap_pg_query_locks(instance->conn, table, NULL, err);
+	return tap_pg_locks_read(&instance->locks, instance->target,
+				 strcmp(how, "waited") ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, table, err);
+}
+
 static void answer(const struct instance *instance, const char *line)
 {
-	enum tap_pg_lock_scope scope = strcmp(line, "waited") ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED;
 	struct tap_lock_graph graph = { 0 };
 	struct tap_lock_table table;
 	struct tap_error err = { "" };
 	int64_t begin = tap_clock_ns(CLOCK_MONOTONIC), read;
 
 	tap_lock_table_init(&table);
-	if (tap_pg_locks_read(&instance->locks, instance->target, scope, &table, &err))
+	if (table_read(instance, line, &table, &err))
 		die(err.text);
 	read = tap_clock_ns(CLOCK_MONOTONIC);
 	if (tap_lock_graph_make(&table, &graph))
@@ -104,13 +117,14 @@ int main(int argc, char **argv)
 	struct instance instance = { 0 };
 	char line[64];
 
-	if (argc != 2)
-		die("usage: lock_reader PORT");
-	instance_open(&instance, atoi(argv[1]));
+	if (argc != 3)
+		die("usage: lock_reader PORT CONNINFO");
+	instance_open(&instance, atoi(argv[1]), argv[2]);
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
 		answer(&instance, line);
 	}
+	tap_pg_conn_close(instance.conn);
 	tap_targets_done(&instance.list);
 	return 0;
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * locks.h - the lock tables as pg_locks shows them.
+ *
+ * For instances whose memory cannot be read, and for comparing. conn.c runs the query; the codes are its codes.
+ */
+#ifndef TAP_CORRELATE_ENGINE_POSTGRES_LOCKS_H
+#define TAP_CORRELATE_ENGINE_POSTGRES_LOCKS_H
+
+#include "correlate/engine/postgres/field.h"
+#include "correlate/lock.h"
+
+#define TAP_PG_LOCKS_MAX 100000 /* rows */
+
+/*
+ * All locks but those of our own session and predicate locks, into the empty `table`; pids are those of the server's
+ * pid namespace. pg_locks does not show the order of a wait queue: it is worked out from when each wait began (version
+ * 14 and newer, else no places) and from what the waiters hold. With more rows than TAP_PG_LOCKS_MAX the table is not
+ * complete.
+ */
+int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, struct tap_pg_rows *ret_rows,
+		       struct tap_error *err);
+
+/* The places in the queues, from the waits' beginnings and the modes held: the rule by which the server queues. */
+void tap_pg_locks_queue(struct tap_lock_entry *entries, size_t count);
+
+#endif
