@@ -71,7 +71,7 @@ CFLAGS_fuzz := $(COMMON) -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sa
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
 # Unit tests may make the n-th allocation fail: tests/lib/alloc_fail.h.
-WRAPPED := malloc calloc realloc strdup strndup
+WRAPPED := malloc calloc realloc reallocarray strdup strndup
 WRAP := $(WRAPPED:%=-Wl,--wrap=%)
 
 MACHINE := $(shell uname -m)

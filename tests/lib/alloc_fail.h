@@ -2,9 +2,9 @@
 /*
  * alloc_fail.h - makes one allocation of a unit test fail, so that out-of-memory paths are tested.
  *
- * Works on malloc, calloc, realloc, strdup and strndup called from the project's code (the linker wraps them, see the
- * Makefile), not on what libraries allocate for themselves. A typical test runs the same work with n = 1, 2, 3, ...
- *until it succeeds:
+ * Works on malloc, calloc, realloc, reallocarray, strdup and strndup called from the project's code (the linker wraps
+ * them, see the Makefile), not on what libraries allocate for themselves. A typical test runs the same work with
+ * n = 1, 2, 3, ... until it succeeds:
  *
  *	for (long n = 1;; n++) {
  *		tap_alloc_fail_at(n);
@@ -14,6 +14,8 @@
  *		ck_assert_int_eq(err, -ENOMEM);
  *	}
  *	tap_alloc_fail_at(0);
+ *
+ * Check is linked in, and its assertions allocate: none belongs within what counts allocations, so not in a stand-in.
  */
 #ifndef TAP_TESTS_LIB_ALLOC_FAIL_H
 #define TAP_TESTS_LIB_ALLOC_FAIL_H

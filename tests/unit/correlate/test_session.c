@@ -2,12 +2,12 @@
 /* test_session.c - correlate/session and the end of correlate/view. */
 #include "correlate/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "correlate/view.h"
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
-#include "tests/lib/reallocarray.h"
 
 START_TEST(test_state_names)
 {

@@ -9,7 +9,6 @@
 #include "bpf/abi/kind.h"
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
-#include "tests/lib/reallocarray.h"
 
 enum {
 	LOCK_EVENT = 0x03000004,

@@ -8,7 +8,6 @@
 
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
-#include "tests/lib/reallocarray.h"
 
 static struct tap_texts texts;
 

@@ -8,7 +8,6 @@
 #include "correlate/fingerprint.h"
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
-#include "tests/lib/reallocarray.h"
 
 static void set_up(void)
 {
