@@ -217,10 +217,9 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 static __always_inline rows_t rows_between(struct tap_task *task, struct tap_instance *instance,
 					   struct tap_identity *now)
 {
-	__u8 idle = tap_pg_state_idle_kind(now->state);
 	bool restamped = now->activity_start_us != task->identity.activity_start_us;
-	bool ended = task->in_statement || (restamped && idle);
-	__u8 next_kind = idle ? idle : now->kind;
+	bool ended = task->in_statement || (restamped && tap_pg_state_idle_kind(now->state));
+	__u8 next_kind = tap_pg_kind_between(now->kind, now->state);
 	__u32 run = TAP_NO_WAY, next;
 
 	if (ended) {

@@ -25,8 +25,7 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 					struct task_struct *task)
 {
 	bool running = tap_pg_state_is_running(adoption->identity.state);
-	__u8 idle = tap_pg_state_idle_kind(adoption->identity.state);
-	__u8 kind = adoption->identity.kind;
+	__u8 between = tap_pg_kind_between(adoption->identity.kind, adoption->identity.state);
 	struct tap_row_key key;
 
 	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
@@ -36,7 +35,7 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 		key_make(&key, account, adoption->identity.kind, adoption->identity.source,
 			 adoption->identity.query_id);
 	else
-		key_make(&key, account, kind == TAP_KIND_CLIENT && idle ? idle : kind, TAP_QUERY_ID_NONE, 0);
+		key_make(&key, account, between, TAP_QUERY_ID_NONE, 0);
 	account->current_kind = key.kind;
 	account->sleep_way = TAP_NO_WAY;
 	account->idle_ways[0] = TAP_NO_WAY;

@@ -36,7 +36,7 @@
 /*
  * NONE         no row: a free place in a table; never shown
  * UNKNOWN      the engine shows a type this build of dbtap has no name for
- * STARTING     forked, and has not said yet what it is
+ * STARTING     forked, and has not said yet what it is; a client that was never idle yet
  * EXITING      has left the engine's tables and is on its way out
  * CHILD        a program the instance started (archive_command, COPY ... PROGRAM)
  * IDLE*        a client session between statements

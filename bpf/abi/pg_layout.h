@@ -45,6 +45,21 @@ static inline __u8 tap_pg_state_idle_kind(__u8 state)
 	return TAP_KIND_NONE;
 }
 
+/*
+ * The kind of row for what a process does while it runs no statement. A client says that it is idle for the first time
+ * once it has logged in: until then it is starting.
+ */
+static inline __u8 tap_pg_kind_between(__u8 kind, __u8 state)
+{
+	__u8 idle = tap_pg_state_idle_kind(state);
+
+	if (kind != TAP_KIND_CLIENT)
+		return kind;
+	if (idle)
+		return idle;
+	return state == TAP_PG_STATE_UNDEFINED ? TAP_KIND_STARTING : kind;
+}
+
 /* Offsets in bytes. `status_*` are of PgBackendStatus, `proc_*` of PGPROC. */
 struct tap_pg_layout {
 	__u16 status_size; /* sizeof(PgBackendStatus), at most TAP_PG_STATUS_MAX */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_rows.py - every way to run a statement, and every process of an instance, has a row with a name."""
 import io
+import threading
 import time
 
 import trace
@@ -151,3 +152,24 @@ def test_copy_program_is_a_child(dbtap, server):
     connection.close()
     assert trace.total(trace.rows(traced.document, kind="child"), "cpu_ns") > 5e6
     assert trace.one(traced.document, "from program")["calls"] == 1
+
+
+def test_clients_that_are_still_starting(dbtap, server):
+    """Between its login and the first time it is idle a client has a kind and a user, and no query: it is no nameless statement."""
+    def sessions():
+        for _ in range(100):
+            connection = server.connect()
+            execute(connection, "select 1")
+            connection.close()
+
+    threads = [threading.Thread(target=sessions) for _ in range(4)]
+    with trace.window(dbtap, server) as traced:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    # More sessions than CPUs: some lose theirs just there.
+    row = trace.one(traced.document, kind="starting", user="postgres")
+    assert row["database"] == "postgres" and row["elapsed_ns"] > 0 and "query_id" not in row
+    assert trace.rows(traced.document, kind="starting", user=None), "nothing before the login"
+    assert all("query_id" in row for row in trace.rows(traced.document, kind="client")), trace.describe(traced.document)

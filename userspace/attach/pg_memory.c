@@ -146,6 +146,18 @@ static int sessions_append(const struct tap_target *target, struct tap_pg_backen
 	return 0;
 }
 
+/* A client that was never idle yet is starting; last, because what its title says goes by what the process is. */
+static void starting_mark(const struct tap_pg_backend_list *list, struct tap_session *sessions)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tap_pg_backend *backend = &list->items[i];
+
+		if (backend->has_status && backend->kind == TAP_KIND_CLIENT &&
+		    backend->status.state == TAP_PG_STATE_UNDEFINED)
+			sessions[i].kind = TAP_KIND_STARTING;
+	}
+}
+
 int tap_pg_sessions_read(const struct tap_target *target, struct tap_session_list *list, size_t *ret_torn,
 			 struct tap_error *err)
 {
@@ -158,10 +170,12 @@ int tap_pg_sessions_read(const struct tap_target *target, struct tap_session_lis
 	code = sessions_append(target, &backends, list);
 	if (!code)
 		code = tap_pg_names_fill(target, list->items + first, list->count - first);
-	if (code)
+	if (code) {
 		tap_error_set(err, code, "%s: out of memory", target->id);
-	else
+	} else {
+		starting_mark(&backends, list->items + first);
 		*ret_torn = count_torn(&backends);
+	}
 	tap_pg_backends_done(&backends);
 	return code;
 }

@@ -320,8 +320,11 @@ static int take_session(const struct tap_pg_value *values, void *arg)
 	if (!session)
 		return -ENOMEM;
 	*session = numbers;
-	session->kind = read_kind(&values[COLUMN_BACKEND_TYPE]);
 	session->state = read_state(&values[COLUMN_STATE]);
+	session->kind = read_kind(&values[COLUMN_BACKEND_TYPE]);
+	/* It has logged in and was never idle yet. */
+	if (session->kind == TAP_KIND_CLIENT && !values[COLUMN_STATE].data)
+		session->kind = TAP_KIND_STARTING;
 	r = read_strings(values, session);
 	return r ? r : read_text(read, &values[COLUMN_QUERY], session);
 }

@@ -2,7 +2,7 @@
 /*
  * test_snapshot_rule.c - the rule that makes snapshots exact while threads go on: what a thread still holds plus the
  * totals of the right parity, checked against a plain count of what the processes did. Programs and kernel as in
- * test_boundary.c.
+ * test_boundary.c and its neighbours.
  */
 #include "tests/unit/bpf/fake/pg_snapshot.h"
 
@@ -487,6 +487,46 @@ START_TEST(test_adopted_on_the_run_queue)
 }
 END_TEST
 
+/* What a process does when it is adopted has the name it would have at a switch. */
+START_TEST(test_adopted_between_statements)
+{
+	static const struct {
+		__u8 kind, state, row;
+	} all[] = {
+		{ TAP_KIND_CLIENT, TAP_PG_STATE_UNDEFINED, TAP_KIND_STARTING },
+		{ TAP_KIND_CLIENT, TAP_PG_STATE_IDLE, TAP_KIND_IDLE },
+		{ TAP_KIND_CLIENT, TAP_PG_STATE_DISABLED, TAP_KIND_CLIENT },
+		{ TAP_KIND_BGWORKER, TAP_PG_STATE_IDLE, TAP_KIND_BGWORKER },
+		{ TAP_KIND_CHECKPOINTER, TAP_PG_STATE_UNDEFINED, TAP_KIND_CHECKPOINTER },
+	};
+	struct actor *actor = &actors[1];
+	struct pg_process *both[] = { &actor->process };
+	struct tap_adoption adoption = adoption_of(all[_i].state, 0, 0);
+	struct tap_row_key key = { .kind = all[_i].row, .database = DATABASE, .user = USER };
+	struct tap_snapshot taken;
+	__s64 sum = 0;
+
+	adoption.identity.kind = all[_i].kind;
+	pg_process_done(&actor->process);
+	pg_process_init(&actor->process, 77);
+	pg_login(&actor->process, all[_i].kind == TAP_KIND_CLIENT ? PG_TYPE_CLIENT : PG_TYPE_BGWORKER, DATABASE, USER);
+	pg_status_of(&actor->process)->state = all[_i].state;
+	actor->process.task.__state = TASK_INTERRUPTIBLE;
+	adopt_now(&actor->process, &adoption);
+	clock_advance(40);
+	pg_wake(&actor->process);
+	pg_arrive(&actor->process);
+	pg_cpu(&actor->process, 5);
+	pg_sleep(&actor->process, FIRST_EVENT);
+	snapshot_take(&taken, both, 1, NULL, NULL);
+	ck_assert_int_eq(tap_row_elapsed_ns(tap_row_set_find(&taken.rows, &key)), 45);
+	for (size_t i = 0; i < taken.rows.count; i++)
+		sum += tap_row_elapsed_ns(&taken.rows.rows[i]);
+	ck_assert_int_eq(sum, 45);
+	tap_snapshot_done(&taken);
+}
+END_TEST
+
 START_TEST(test_not_adopted)
 {
 	static struct seq_file seq;
@@ -521,6 +561,7 @@ static Suite *make_suite(void)
 	tcase_add_test(rule, test_eviction_during_a_copy);
 	tcase_add_test(rule, test_adopted_asleep);
 	tcase_add_test(rule, test_adopted_on_the_run_queue);
+	tcase_add_loop_test(rule, test_adopted_between_statements, 0, 5);
 	tcase_add_test(rule, test_not_adopted);
 	suite_add_tcase(suite, rule);
 	return suite;

@@ -153,6 +153,11 @@ START_TEST(test_states)
 		fake_shared->status[3].state = i < 7 ? i : 0xffffffff;
 		read_sessions();
 		ck_assert_int_eq(session_of(pid)->state, states[i]);
+		/* It has logged in and was never idle: not a client at work yet. What is no state says nothing. */
+		ck_assert_int_eq(session_of(pid)->kind, i ? TAP_KIND_CLIENT : TAP_KIND_STARTING);
+		/* The tracer wants to know what it will be. */
+		read_processes();
+		ck_assert_int_eq(process_of(pid)->kind, TAP_KIND_CLIENT);
 	}
 }
 END_TEST
@@ -540,7 +545,6 @@ START_TEST(test_out_of_memory)
 		code = tap_pg_sessions_read(target, &sessions, &torn, NULL);
 		if (!tap_alloc_failed())
 			break;
-		/* The list of sessions grows by reallocarray, which the test cannot make fail. */
 		ck_assert_int_eq(code, -ENOMEM);
 		tap_session_list_done(&sessions);
 	}

@@ -462,6 +462,30 @@ START_TEST(test_clients)
 }
 END_TEST
 
+/* The server shows no state of a client that logs in, and of no other process. */
+START_TEST(test_client_without_a_state)
+{
+	static const struct {
+		const char *type, *state;
+		uint8_t kind;
+	} all[] = {
+		{ "client backend", NULL, TAP_KIND_STARTING },
+		{ "client backend", "a state to come", TAP_KIND_CLIENT },
+		{ "client backend", "disabled", TAP_KIND_CLIENT },
+		{ "walsender", NULL, TAP_KIND_WALSENDER },
+	};
+	const char *cells[SESSION_COLUMNS];
+	struct tap_session_list list;
+
+	memcpy(cells, three_sessions, sizeof(cells));
+	cells[2] = all[_i].type;
+	cells[3] = all[_i].state;
+	ask_for(cells, 1, NULL, &list);
+	ck_assert_int_eq(list.items[0].kind, all[_i].kind);
+	tap_session_list_done(&list);
+}
+END_TEST
+
 START_TEST(test_bytes_after_a_nul)
 {
 	const char *cells[SESSION_COLUMNS];
@@ -647,6 +671,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_sessions);
 	tcase_add_loop_test(tests, test_bad_fields, 0, COUNT(bad_fields));
 	tcase_add_loop_test(tests, test_clients, 0, COUNT(clients));
+	tcase_add_loop_test(tests, test_client_without_a_state, 0, 4);
 	tcase_add_test(tests, test_bytes_after_a_nul);
 	tcase_add_loop_test(tests, test_kinds, 0, COUNT(backend_types));
 	tcase_add_test(tests, test_limits);
