@@ -227,6 +227,13 @@ static int open_remove(struct tap_lock_log *log, struct tap_lock_wait *open)
 	return close_wait(log, &ended);
 }
 
+int tap_lock_log_vanish(struct tap_lock_log *log, struct tap_lock_wait *open, int64_t now_ns)
+{
+	open->outcome = TAP_LOCK_VANISHED;
+	open->end_ns = now_ns;
+	return open_remove(log, open);
+}
+
 int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 {
 	struct tap_lock_wait *open = tap_lock_log_find(log, wait->instance, wait->pid);
@@ -237,9 +244,7 @@ int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wai
 		return 0;
 	}
 	if (open) {
-		open->outcome = TAP_LOCK_VANISHED;
-		open->end_ns = wait->begin_ns;
-		status = open_remove(log, open);
+		status = tap_lock_log_vanish(log, open, wait->begin_ns);
 		if (status)
 			return status;
 	}

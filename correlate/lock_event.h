@@ -65,6 +65,7 @@ struct tap_lock_wait {
 	uint8_t outcome; /* enum tap_lock_outcome */
 	bool adopted;	 /* it had begun before dbtap did: begin_ns is what the engine says */
 	bool blockers_known;
+	uint8_t missing;       /* readings of the lock table in a row that did not have it */
 	int64_t begin_ns;      /* 0: not known */
 	int64_t end_ns;	       /* 0 while it waits */
 	int64_t waited_ns;     /* in all; while it waits: -1, take the clock */
@@ -171,6 +172,8 @@ int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wai
  * became known since is taken over. 0 or -ENOMEM.
  */
 int tap_lock_log_end(struct tap_lock_log *log, const struct tap_lock_wait *wait);
+/* An open wait whose end was not seen: it is over by `now_ns` at the latest. 0 or -ENOMEM. */
+int tap_lock_log_vanish(struct tap_lock_log *log, struct tap_lock_wait *open, int64_t now_ns);
 /* The open wait of a process; NULL: none. Valid until the next change. */
 struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t instance, int32_t pid);
 /* Takes `members` over (malloc'd, their queries too) also on failure. 0, -EEXIST when it is known already (or

@@ -8,6 +8,8 @@
 #define TAP_CORRELATE_MODEL_WINDOW_H
 
 #include "correlate/file.h"
+#include "correlate/lock_event.h"
+#include "correlate/model/lock_order.h"
 #include "correlate/names.h"
 #include "correlate/objects.h"
 #include "correlate/session.h"
@@ -30,8 +32,10 @@ struct tap_window_instance {
 	const char *not_connected_why;
 	const struct tap_names *names;
 	const struct tap_session_list *sessions; /* at the end of the window */
-	const struct tap_objects *objects;	 /* what the catalogs call its files; NULL: none was read */
-	enum tap_reason io_absent; /* why its block requests are not known: NO_DISK, ...; NONE: they are */
+	const struct tap_lock_table *locks;	 /* at the end of the window; NULL: not wanted, or `locks_why_not` */
+	const char *locks_why_not;
+	const struct tap_objects *objects; /* what the catalogs call its files; NULL: none was read */
+	enum tap_reason io_absent;	   /* why its block requests are not known: NO_DISK, ...; NONE: they are */
 };
 
 /* Negative: could not be measured. */
@@ -55,6 +59,13 @@ struct tap_window_options {
 	bool calls_shed;  /* ... was asked for, but taken off on the way */
 };
 
+/* What was seen of locks; all NULL or 0: not wanted. */
+struct tap_window_locks {
+	const struct tap_lock_log *log;
+	const struct tap_lock_inversion *inversions;
+	size_t n_inversions;
+};
+
 struct tap_window_input {
 	const char *tool_version;
 	const char *depth;
@@ -65,6 +76,7 @@ struct tap_window_input {
 	const struct tap_file_root *roots; /* of all instances */
 	size_t n_roots;
 	const struct tap_texts *texts;
+	struct tap_window_locks locks;
 	struct tap_window_cost cost;
 	struct tap_window_options options;
 };

@@ -60,7 +60,7 @@ int tap_pg_processes_read(const struct tap_target *target, struct tap_pg_process
 	return processes ? 0 : tap_error_set(err, -ENOMEM, "%s: out of memory", target->id);
 }
 
-static enum tap_session_state session_state(uint32_t state)
+enum tap_session_state tap_pg_session_state(uint32_t state)
 {
 	static const enum tap_session_state states[TAP_PG_STATE_COUNT] = {
 		[TAP_PG_STATE_UNDEFINED] = TAP_SESSION_NONE,
@@ -105,7 +105,7 @@ static int status_fill(const struct tap_target *target, struct tap_pg_backend *b
 {
 	const struct tap_pg_status *status = &backend->status;
 
-	session->state = session_state(status->state);
+	session->state = tap_pg_session_state(status->state);
 	session->database = status->database;
 	session->user = status->user;
 	session->query_id = status->query_id;

@@ -11,6 +11,9 @@
 #include "correlate/session.h"
 #include "userspace/attach/target.h"
 
+/* Of an enum tap_pg_state; NONE for what is none. */
+enum tap_session_state tap_pg_session_state(uint32_t state);
+
 /* One process's identity, in the form the BPF side wants at the attach. */
 struct tap_pg_process {
 	int32_t pid;

@@ -12,6 +12,7 @@
 #include "userspace/consume/catalogs.h"
 #include "userspace/consume/cost.h"
 #include "userspace/consume/instances.h"
+#include "userspace/consume/lock_events.h"
 #include "userspace/consume/reader.h"
 #include "userspace/load/features.h"
 #include "userspace/load/privilege.h"
@@ -24,6 +25,7 @@ enum {
 	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
+	LOCK_STEP_MS = 20, /* a wait that began shortly after another wakes nobody */
 	/* For asking catalogs: while time passes anyway, and before a view. */
 	CATALOG_LOOK_MS = 300,
 	CATALOG_VIEW_MS = 2000,
@@ -39,6 +41,7 @@ struct tap_live {
 	struct tap_texts texts;
 	struct tap_snapshot begin;
 	struct tap_snapshot end;
+	struct tap_lock_events *locks; /* NULL: not wanted */
 	struct tap_cost cost;
 	uint64_t budget_hits; /* since the last look at the budget */
 	int64_t budget_wall_ns;
@@ -64,6 +67,10 @@ static int start(struct tap_live *live, struct tap_error *err)
 		status = tap_tracer_attach(live->tracer, err);
 	if (!status)
 		status = tap_reader_new(live->tracer, &live->reader, err);
+	if (!status && live->options.locks) {
+		status = tap_lock_events_new(&live->instances, &live->texts, &live->locks);
+		tap_tracer_set_lock_events(live->tracer, !status);
+	}
 	if (!status) {
 		tap_tracer_set_gate(live->tracer, true);
 		status = tap_tracer_sync_clock(live->tracer, err);
@@ -183,6 +190,8 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	status = start(live, err);
 	if (!status)
 		status = find(live, err);
+	if (!status && live->locks && tap_lock_events_settle(live->locks, true))
+		status = tap_error_set(err, -ENOMEM, "out of memory");
 	if (!status)
 		status = window_begin(live, err);
 	if (!status)
@@ -199,6 +208,7 @@ void tap_live_free(struct tap_live *live)
 {
 	if (!live)
 		return;
+	tap_lock_events_free(live->locks);
 	tap_reader_free(live->reader);
 	tap_tracer_free(live->tracer);
 	tap_instances_done(&live->instances);
@@ -269,19 +279,99 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	return status;
 }
 
+static int on_lock(void *context, const struct tap_lock_event *record)
+{
+	return tap_lock_events_put(context, record);
+}
+
+/* Everything the ring holds. What the two clocks say belongs to the records that are there now. */
+static int drain(struct tap_live *live)
+{
+	struct tap_clock_pair pair;
+
+	if (live->locks) {
+		tap_tracer_clock(live->tracer, &pair);
+		tap_lock_events_set_clock(live->locks, (int64_t)(pair.monotonic_ns - pair.sched_ns) +
+							       tap_clock_ns(CLOCK_REALTIME) -
+							       tap_clock_ns(CLOCK_MONOTONIC));
+		tap_reader_set_on_lock(live->reader, on_lock, live->locks);
+	}
+	return tap_reader_drain(live->reader, &live->texts);
+}
+
+/* How long to sleep when `left` ms are left. */
+static int step_ms(const struct tap_live *live, int64_t left)
+{
+	int step = left < STEP_MS ? (int)left : STEP_MS;
+	int due;
+
+	if (!live->locks)
+		return step;
+	due = tap_lock_events_due_ms(live->locks);
+	if (tap_lock_events_log(live->locks)->n_open && step > LOCK_STEP_MS)
+		step = LOCK_STEP_MS;
+	return due >= 0 && due < step ? due : step;
+}
+
+/* One sleep, and what it brought. */
+static int step(struct tap_live *live, int64_t left, struct tap_error *err)
+{
+	int status;
+
+	tap_reader_sleep(live->reader, step_ms(live, left));
+	status = drain(live);
+	if (!status && live->locks)
+		status = tap_lock_events_settle(live->locks, false);
+	return status ? tap_error_set(err, status, "cannot take events from the kernel: %s", strerror(-status))
+		      : keep_up(live, err);
+}
+
 int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, struct tap_error *err)
 {
 	int64_t until = tap_clock_ms() + (int64_t)(seconds * 1000), left;
 	int status = 0;
 
 	while (!status && !*stop && (left = until - tap_clock_ms()) > 0) {
-		struct timespec step = { .tv_nsec = (left < STEP_MS ? left : STEP_MS) * 1000000l };
-
-		nanosleep(&step, NULL);
-		tap_reader_drain(live->reader, &live->texts);
-		status = keep_up(live, err);
+		status = step(live, left, err);
+		if (live->locks)
+			tap_lock_log_changes_taken(tap_lock_events_log(live->locks));
 	}
 	return status;
+}
+
+int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
+			struct tap_error *err)
+{
+	int64_t until = tap_clock_ms() + (int64_t)(seconds * 1000), left;
+	struct tap_lock_log *log;
+	int status = 0;
+
+	if (!live->locks)
+		return tap_error_set(err, -EINVAL, "locks are not followed");
+	log = tap_lock_events_log(live->locks);
+	tap_lock_log_changes_taken(log);
+	while (!status && !*stop && !log->n_changes && (left = until - tap_clock_ms()) > 0)
+		status = step(live, left, err);
+	*ret_changed = log->n_changes > 0;
+	return status;
+}
+
+const struct tap_lock_log *tap_live_locks(const struct tap_live *live)
+{
+	return live->locks ? tap_lock_events_log(live->locks) : NULL;
+}
+
+/* What the view is told of locks. *ret_inversions is malloc'd. */
+static int locks_describe(const struct tap_live *live, struct tap_window_instance *rows, struct tap_window_input *input,
+			  struct tap_lock_inversion **ret_inversions)
+{
+	if (!live->locks)
+		return 0;
+	for (size_t i = 0; i < live->instances.count; i++)
+		rows[i].locks = tap_lock_events_table(live->locks, i, &rows[i].locks_why_not);
+	input->locks.log = tap_lock_events_log(live->locks);
+	return tap_lock_order_inversions(tap_lock_events_order(live->locks), ret_inversions,
+					 &input->locks.n_inversions);
 }
 
 static int view_make(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
@@ -297,11 +387,15 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 		.options = *options,
 	};
 	struct tap_window_instance *rows = NULL;
+	struct tap_lock_inversion *inversions = NULL;
 	struct tap_file_root *roots = NULL;
 	int status = tap_instances_describe(&live->instances, &rows);
 
 	if (!status)
 		status = tap_instances_roots(&live->instances, &roots, &input.n_roots);
+	if (!status)
+		status = locks_describe(live, rows, &input, &inversions);
+	input.locks.inversions = inversions;
 	input.instances = rows;
 	input.roots = roots;
 	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_shed;
@@ -311,6 +405,7 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 		status = tap_window_view(&input, ret);
 	free(rows);
 	free(roots);
+	free(inversions);
 	return status ? tap_error_set(err, status, "out of memory") : 0;
 }
 
@@ -335,9 +430,11 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	tap_snapshot_done(&live->end);
 	status = snapshot_take(live, options->io, &live->end, err);
 	if (!status)
-		status = tap_reader_drain(live->reader, &live->texts);
+		status = drain(live);
+	if (!status && live->locks)
+		status = tap_lock_events_settle(live->locks, true);
 	if (status)
-		return status;
+		return tap_error_set(err, status, "cannot take events from the kernel: %s", strerror(-status));
 	tap_row_set_init(&rows);
 	status = tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows);
 	if (!status)
@@ -356,6 +453,8 @@ void tap_live_next(struct tap_live *live)
 
 	live->begin = live->end;
 	live->end = swap;
+	if (live->locks)
+		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 	tap_cost_begin(&live->cost, live->tracer);
 }
 

@@ -30,6 +30,7 @@ struct tap_live_options {
 	bool no_connect;
 	enum tap_depth depth;
 	double budget_percent; /* of one core, for traps */
+	bool locks;	       /* follow lock waits: events, blockers, cycles, orders */
 	double interval;       /* seconds between two looks for instances and at the cost; 0: 1 */
 	const struct tap_dsn *dsns;
 	size_t n_dsns;
@@ -54,6 +55,15 @@ void tap_live_connect(struct tap_live *live);
 
 /* Lets time pass: drains, looks for new and vanished instances, measures the cost. Returns early when *stop is set. */
 int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, struct tap_error *err);
+
+/*
+ * The same until something about locks has changed (a wait began or ended, a cycle closed) since the last call, and
+ * what changed has been looked into; `*ret_changed` tells whether it has. Needs options.locks.
+ */
+int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
+			struct tap_error *err);
+/* What has changed since tap_live_wait_locks was last called; borrowed, until the next call of anything here. */
+const struct tap_lock_log *tap_live_locks(const struct tap_live *live);
 
 /* The view from the last window's end (or the opening) to now. */
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@ struct tap_reader {
 	struct tap_tracer *tracer;
 	struct ring_buffer *ring;
 	struct tap_texts *draining;
+	tap_reader_on_lock on_lock;
+	void *lock_context;
 	char *stream;
 	size_t stream_capacity;
 	char *batch;
@@ -41,6 +44,8 @@ static int on_event(void *context, void *data, size_t size)
 	struct tap_reader *reader = context;
 	const struct tap_text_event *event = data;
 
+	if (size == sizeof(struct tap_lock_event))
+		return reader->on_lock ? reader->on_lock(reader->lock_context, data) : 0;
 	if (size < sizeof(*event) || event->text_size > sizeof(event->text) || !reader->draining)
 		return 0;
 	return tap_texts_put(reader->draining, &event->key, event->text, event->text_size, TAP_TEXT_RAW);
@@ -72,6 +77,20 @@ void tap_reader_free(struct tap_reader *reader)
 	free(reader->stream);
 	free(reader->batch);
 	free(reader);
+}
+
+void tap_reader_set_on_lock(struct tap_reader *reader, tap_reader_on_lock on_lock, void *context)
+{
+	reader->on_lock = on_lock;
+	reader->lock_context = context;
+}
+
+/* Not ring_buffer__poll: it takes records out, and they are for drain alone. */
+void tap_reader_sleep(struct tap_reader *reader, int ms)
+{
+	struct epoll_event event;
+
+	epoll_wait(ring_buffer__epoll_fd(reader->ring), &event, 1, ms);
 }
 
 int tap_reader_drain(struct tap_reader *reader, struct tap_texts *texts)

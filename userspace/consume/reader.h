@@ -31,7 +31,15 @@ int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wa
 /* The files seen so far alone, into an initialised, empty set. 0 or a negative errno. */
 int tap_reader_take_files(struct tap_reader *reader, struct tap_io_set *ret);
 
-/* Moves the texts that arrived into `texts`. */
+/* What is to be done with each record of a lock wait; 0 or a negative errno, which ends the draining. */
+struct tap_lock_event;
+typedef int (*tap_reader_on_lock)(void *context, const struct tap_lock_event *record);
+void tap_reader_set_on_lock(struct tap_reader *reader, tap_reader_on_lock on_lock, void *context);
+
+/* Sleeps until the kernel side has something that cannot wait, at most `ms`, or a signal comes. */
+void tap_reader_sleep(struct tap_reader *reader, int ms);
+
+/* Moves the texts that arrived into `texts`, and hands out the records of lock waits. */
 int tap_reader_drain(struct tap_reader *reader, struct tap_texts *texts);
 
 #endif

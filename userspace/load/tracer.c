@@ -330,6 +330,17 @@ int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)
 	return 0;
 }
 
+/* Written by this thread's own switch alone: never half. */
+void tap_tracer_clock(const struct tap_tracer *tracer, struct tap_clock_pair *ret)
+{
+	*ret = tracer->skeleton->bss->clock_pair;
+}
+
+void tap_tracer_set_lock_events(struct tap_tracer *tracer, bool on)
+{
+	__atomic_store_n(&tracer->skeleton->bss->lock_events_on, on, __ATOMIC_RELAXED);
+}
+
 static bool is_probed(const struct tap_tracer *tracer, const struct probe *place)
 {
 	for (size_t i = 0; i < tracer->n_calls; i++) {

@@ -56,6 +56,12 @@ int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct t
 /* Pairs the scheduler's and the monotonic clock anew: sleeps a moment. */
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);
 
+/* The last pair. */
+void tap_tracer_clock(const struct tap_tracer *tracer, struct tap_clock_pair *ret);
+
+/* Whether waits for locks are reported as they begin and end (ring records, bpf/abi/lock.h); off at first. */
+void tap_tracer_set_lock_events(struct tap_tracer *tracer, bool on);
+
 /*
  * The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. Once a binary:
  * asked for the same one again it does nothing.

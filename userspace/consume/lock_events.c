@@ -1,0 +1,545 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * lock_events.c - records in, lock tables read beside them, and what both say together into the log.
+ *
+ * A table is read when a wait has begun, not on a timer: that is when somebody has come to block and a cycle can have
+ * closed. The whole table, with what waiters hold besides, costs more and is read less often.
+ */
+#include "userspace/consume/lock_events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "correlate/fingerprint.h"
+#include "userspace/attach/pg_locks.h"
+#include "userspace/attach/pg_statement.h"
+#include "userspace/attach/pg_status.h"
+#include "userspace/base/clock.h"
+
+enum {
+	WAITED_SHARE = 40,	     /* a reading of what is waited for may take 1 / this of the time */
+	WHOLE_SHARE = 100,	     /* ... of everything */
+	RETRY_NS = 1000000000,	     /* after a table could not be read */
+	VANISHED_AFTER = 2,	     /* readings without it */
+	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
+	READ_AT_ONCE_NS = 1000000,   /* due so soon that it is now */
+};
+
+/* The lock tables of one instance. */
+struct place {
+	struct tap_pg_locks locks; /* valid once opened */
+	bool opened;
+	int32_t pid; /* of the server it was opened for, and when that started */
+	uint64_t start_ticks;
+	bool wanted;		    /* waits have begun since it was read */
+	bool begun;		    /* it was read once: what waited before we came is known */
+	struct tap_lock_table last; /* whole, when all were read last */
+	bool has_last;
+	struct tap_error why_not;
+	int64_t waited_due_ns; /* CLOCK_MONOTONIC */
+	int64_t whole_due_ns;
+};
+
+struct tap_lock_events {
+	struct tap_instances *instances;
+	struct tap_texts *texts;
+	struct tap_lock_log log;
+	struct tap_lock_order order;
+	struct place places[TAP_INSTANCES_MAX];
+	int64_t sched_to_real_ns;
+	int64_t started_ns;
+};
+
+int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts, struct tap_lock_events **ret)
+{
+	struct tap_lock_events *events = calloc(1, sizeof(*events));
+
+	if (!events)
+		return -ENOMEM;
+	events->instances = instances;
+	events->texts = texts;
+	events->started_ns = tap_clock_ns(CLOCK_REALTIME);
+	tap_lock_log_init(&events->log, events->started_ns);
+	tap_lock_order_init(&events->order);
+	*ret = events;
+	return 0;
+}
+
+void tap_lock_events_free(struct tap_lock_events *events)
+{
+	if (!events)
+		return;
+	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++)
+		tap_lock_table_done(&events->places[i].last);
+	tap_lock_log_done(&events->log);
+	tap_lock_order_done(&events->order);
+	free(events);
+}
+
+struct tap_lock_log *tap_lock_events_log(struct tap_lock_events *events)
+{
+	return &events->log;
+}
+
+const struct tap_lock_order *tap_lock_events_order(const struct tap_lock_events *events)
+{
+	return &events->order;
+}
+
+const struct tap_lock_table *tap_lock_events_table(const struct tap_lock_events *events, size_t instance,
+						   const char **ret_why_not)
+{
+	*ret_why_not = NULL;
+	if (instance >= TAP_INSTANCES_MAX)
+		return NULL;
+	if (events->places[instance].has_last)
+		return &events->places[instance].last;
+	*ret_why_not = events->places[instance].why_not.text;
+	return NULL;
+}
+
+void tap_lock_events_set_clock(struct tap_lock_events *events, int64_t sched_to_real_ns)
+{
+	events->sched_to_real_ns = sched_to_real_ns;
+}
+
+/* --- records --------------------------------------------------------------------------------------------------------
+ */
+
+static uint8_t outcome_of(uint8_t status)
+{
+	if (status == TAP_LOCK_STATUS_OK)
+		return TAP_LOCK_GRANTED;
+	return status == TAP_LOCK_STATUS_ERROR ? TAP_LOCK_FAILED : TAP_LOCK_VANISHED;
+}
+
+static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const struct tap_lock_event *record)
+{
+	struct tap_lock_wait wait = { .instance = record->row.instance,
+				      .pid = record->pid,
+				      .tid = record->tid,
+				      .row = record->row,
+				      .mode = record->mode,
+				      .adopted = record->adopted,
+				      .waited_ns = -1,
+				      .wait_start_us = tap_pg_time_us(record->wait_start) };
+
+	wait.row.parity = 0;
+	tap_lock_tag_decode(record->tag, &wait.tag);
+	tap_lock_object_of(wait.instance, &wait.tag, &wait.object);
+	if (record->begin_ns)
+		wait.begin_ns = tap_add_ns((int64_t)record->begin_ns, events->sched_to_real_ns);
+	else if (wait.wait_start_us)
+		wait.begin_ns = wait.wait_start_us * 1000;
+	return wait;
+}
+
+static int put_end(struct tap_lock_events *events, const struct tap_lock_event *record)
+{
+	struct tap_lock_wait wait = wait_of(events, record);
+
+	wait.outcome = outcome_of(record->status);
+	wait.end_ns = tap_add_ns((int64_t)record->end_ns, events->sched_to_real_ns);
+	if (record->begin_ns && record->end_ns >= record->begin_ns)
+		wait.waited_ns = (int64_t)(record->end_ns - record->begin_ns);
+	/* A name for what the kernel side did not know: when the thread was adopted it had been asleep. */
+	if (!record->begin_ns && !record->lock)
+		wait.begin_ns = wait.wait_start_us = 0;
+	return tap_lock_log_end(&events->log, &wait);
+}
+
+int tap_lock_events_put(struct tap_lock_events *events, const struct tap_lock_event *record)
+{
+	struct tap_lock_wait wait;
+
+	if (record->row.instance >= TAP_INSTANCES_MAX)
+		return 0;
+	if (record->kind == TAP_LOCK_EVENT_END)
+		return put_end(events, record);
+	if (record->kind != TAP_LOCK_EVENT_BEGIN)
+		return 0;
+	wait = wait_of(events, record);
+	events->places[wait.instance].wanted = true;
+	return tap_lock_log_begin(&events->log, &wait);
+}
+
+/* --- tables ---------------------------------------------------------------------------------------------------------
+ */
+
+/* What one reading of an instance's table is looked at with. */
+struct look {
+	struct tap_lock_events *events;
+	const struct tap_target *target;
+	uint32_t instance;
+	struct tap_lock_table table;
+	struct tap_lock_graph graph;
+};
+
+/* Opens the tables of an instance, anew when it is another server now. 0 or a negative errno. */
+static int place_open(struct place *place, const struct tap_target *target)
+{
+	int status;
+
+	if (place->opened && place->pid == target->pid && place->start_ticks == target->start_ticks)
+		return 0;
+	place->opened = false;
+	place->begun = false;
+	status = tap_pg_locks_open(target, &place->locks, &place->why_not);
+	if (status)
+		return status;
+	place->opened = true;
+	place->pid = target->pid;
+	place->start_ticks = target->start_ticks;
+	return 0;
+}
+
+static int table_read(struct place *place, const struct tap_target *target, bool whole, struct tap_lock_table *ret)
+{
+	int64_t began = tap_clock_ns(CLOCK_MONOTONIC), took;
+	int status;
+
+	tap_lock_table_init(ret);
+	status = tap_pg_locks_read(&place->locks, target, whole ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, ret,
+				   &place->why_not);
+	took = tap_clock_ns(CLOCK_MONOTONIC) - began;
+	place->waited_due_ns = began + took * WAITED_SHARE;
+	if (whole)
+		place->whole_due_ns = began + took * WHOLE_SHARE;
+	if (status)
+		tap_lock_table_done(ret);
+	return status;
+}
+
+static const struct tap_lock_entry *waiting_entry(const struct tap_lock_table *table, int32_t pid)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (table->entries[i].wanted && table->entries[i].pid == pid)
+			return &table->entries[i];
+	}
+	return NULL;
+}
+
+static bool is_of_wait(const struct tap_lock_entry *entry, const struct tap_lock_wait *wait)
+{
+	return entry && entry->tag.type == wait->tag.type && entry->tag.field1 == wait->tag.field1 &&
+	       entry->tag.field2 == wait->tag.field2 && entry->tag.field3 == wait->tag.field3 &&
+	       entry->tag.field4 == wait->tag.field4;
+}
+
+/* The row of what a process works on, and its text where it is new. */
+static void row_of(struct look *look, const struct tap_pg_statement *statement, struct tap_row_key *ret)
+{
+	struct tap_text_key key = { .instance = look->instance, .source = TAP_QUERY_ID_ENGINE };
+
+	*ret = (struct tap_row_key){ .instance = look->instance,
+				     .kind = statement->kind,
+				     .database = statement->database,
+				     .user = statement->user };
+	key.query_id = statement->query_id;
+	if (!key.query_id && *statement->text) {
+		key.source = TAP_QUERY_ID_OWN;
+		key.query_id = tap_fingerprint(statement->text, strlen(statement->text));
+	}
+	if (!key.query_id)
+		return;
+	ret->source = (uint8_t)key.source;
+	ret->query_id = key.query_id;
+	if (*statement->text)
+		tap_texts_put(look->events->texts, &key, statement->text, strlen(statement->text), TAP_TEXT_RAW);
+}
+
+static void blocker_fill(struct look *look, const struct tap_lock_edge *edge, struct tap_lock_blocker *ret)
+{
+	struct tap_pg_statement statement;
+
+	*ret = (struct tap_lock_blocker){ .pid = edge->blocker, .xid = edge->xid, .soft = edge->soft };
+	if (edge->blocker <= 0 || tap_pg_statement_read(look->target, edge->blocker, &statement))
+		return;
+	ret->state = (uint8_t)statement.state;
+	row_of(look, &statement, &ret->row);
+}
+
+/* Holders first. */
+static void blockers_fill(struct look *look, struct tap_lock_wait *wait)
+{
+	for (int soft = 0; soft < 2; soft++) {
+		for (size_t i = 0; i < look->graph.n_edges; i++) {
+			const struct tap_lock_edge *edge = &look->graph.edges[i];
+
+			if (edge->waiter != wait->pid || edge->soft != soft)
+				continue;
+			if (wait->n_blockers < TAP_LOCK_BLOCKERS_MAX)
+				blocker_fill(look, edge, &wait->blockers[wait->n_blockers++]);
+			wait->n_blockers_all++;
+		}
+	}
+	wait->blockers_known = wait->n_blockers > 0;
+}
+
+/* Waits that the table has and no record told of: they began before we came, or their record was lost. */
+static int adopt_waits(struct look *look)
+{
+	struct tap_lock_log *log = &look->events->log;
+
+	for (size_t i = 0; i < look->table.count; i++) {
+		const struct tap_lock_entry *entry = &look->table.entries[i];
+		struct tap_lock_wait wait = { .instance = look->instance,
+					      .pid = entry->pid,
+					      .tid = entry->pid,
+					      .tag = entry->tag,
+					      .mode = entry->wanted,
+					      .waited_ns = -1,
+					      .wait_start_us = entry->wait_start_us,
+					      .begin_ns = entry->wait_start_us * 1000 };
+		struct tap_pg_statement statement;
+		int status;
+
+		if (!entry->wanted || !entry->pid || !entry->wait_start_us ||
+		    tap_lock_log_find(log, look->instance, entry->pid))
+			continue;
+		if (tap_pg_statement_read(look->target, entry->pid, &statement))
+			continue;
+		row_of(look, &statement, &wait.row);
+		wait.adopted = wait.begin_ns < look->events->started_ns;
+		tap_lock_object_of(look->instance, &entry->tag, &wait.object);
+		status = tap_lock_log_begin(log, &wait);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+/* Blockers and orders of the waits that have none yet. */
+static int settle_waits(struct look *look)
+{
+	struct tap_lock_log *log = &look->events->log;
+	int status = 0;
+
+	for (size_t i = 0; i < log->n_open && !status; i++) {
+		struct tap_lock_wait *wait = &log->open[i];
+
+		if (wait->instance != look->instance || !is_of_wait(waiting_entry(&look->table, wait->pid), wait))
+			continue;
+		wait->missing = 0;
+		tap_lock_object_settle(&look->table, wait, NULL, NULL, &wait->object);
+		if (!wait->blockers_known)
+			blockers_fill(look, wait);
+		if (look->table.complete)
+			status = tap_lock_order_observe(&look->events->order, &look->table, wait, NULL, NULL);
+	}
+	return status;
+}
+
+/* Open waits that are not in the table any more: their end was lost, or it is in the ring still. */
+static int sweep_waits(struct look *look)
+{
+	struct tap_lock_log *log = &look->events->log;
+	int64_t now_ns = look->table.realtime_ns;
+
+	for (size_t i = log->n_open; i-- > 0;) {
+		struct tap_lock_wait *wait = &log->open[i];
+		int status;
+
+		if (wait->instance != look->instance || now_ns - wait->begin_ns < VANISHED_AGE_NS ||
+		    is_of_wait(waiting_entry(&look->table, wait->pid), wait))
+			continue;
+		if (++wait->missing <= VANISHED_AFTER)
+			continue;
+		status = tap_lock_log_vanish(log, wait, now_ns);
+		if (status)
+			return status;
+	}
+	return 0;
+}
+
+/* --- cycles ---------------------------------------------------------------------------------------------------------
+ */
+
+static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap_lock_cycle_member *ret)
+{
+	const struct tap_lock_entry *entry = waiting_entry(&look->table, pid);
+	const struct tap_lock_wait *wait = tap_lock_log_find(&look->events->log, look->instance, pid);
+	struct tap_pg_statement statement;
+
+	*ret = (struct tap_lock_cycle_member){ .pid = pid, .waits_for = next };
+	if (entry) {
+		ret->tag = entry->tag;
+		ret->mode = entry->wanted;
+		ret->wait_start_us = entry->wait_start_us;
+		tap_lock_object_of(look->instance, &entry->tag, &ret->object);
+	}
+	if (wait && is_of_wait(entry, wait)) {
+		ret->row = wait->row;
+		ret->object = wait->object;
+	}
+	if (tap_pg_statement_read(look->target, pid, &statement))
+		return;
+	if (!ret->row.query_id)
+		row_of(look, &statement, &ret->row);
+	if (*statement.text)
+		ret->query = strdup(statement.text);
+}
+
+/* Whether a second reading has every one of its edges, of the same waits: then it stands. */
+static bool is_confirmed(const struct look *look, const int32_t *pids, size_t count, const struct look *second)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct tap_lock_entry *before = waiting_entry(&look->table, pids[i]);
+		const struct tap_lock_entry *after = waiting_entry(&second->table, pids[i]);
+		bool found = false;
+
+		if (!before || !after || before->wait_start_us != after->wait_start_us ||
+		    memcmp(&before->tag, &after->tag, sizeof(before->tag)))
+			return false;
+		for (size_t j = 0; j < second->graph.n_edges && !found; j++) {
+			const struct tap_lock_edge *edge = &second->graph.edges[j];
+
+			found = !edge->soft && edge->waiter == pids[i] && edge->blocker == pids[(i + 1) % count];
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static int cycle_report(struct look *look, const int32_t *pids, size_t count)
+{
+	struct tap_lock_cycle cycle = { .instance = look->instance, .at_ns = look->table.realtime_ns };
+	int status;
+
+	cycle.members = calloc(count, sizeof(*cycle.members));
+	if (!cycle.members)
+		return -ENOMEM;
+	cycle.n_members = count;
+	for (size_t i = 0; i < count; i++)
+		member_fill(look, pids[i], pids[(i + 1) % count], &cycle.members[i]);
+	status = tap_lock_log_cycle(&look->events->log, &cycle);
+	return status == -EEXIST ? 0 : status;
+}
+
+/*
+ * Cycles of holders alone: those that the order of a queue is part of the server may resolve by changing it. Each is
+ * looked at twice, since the table was read while the server went on.
+ */
+static int look_for_cycles(struct look *look, struct place *place)
+{
+	struct look second = *look;
+	int status = table_read(place, look->target, false, &second.table);
+	size_t begin = 0;
+
+	if (status)
+		return 0;
+	status = tap_lock_graph_make(&second.table, &second.graph);
+	for (size_t i = 0; i < look->graph.n_cycles && !status; i++) {
+		const int32_t *pids = look->graph.cycle_pids + begin;
+		size_t count = look->graph.cycle_ends[i] - begin;
+
+		begin = look->graph.cycle_ends[i];
+		if (count <= TAP_LOCK_MEMBERS_MAX && !look->graph.cycle_soft[i] &&
+		    is_confirmed(look, pids, count, &second))
+			status = cycle_report(look, pids, count);
+	}
+	if (status != -ENOMEM)
+		tap_lock_graph_done(&second.graph);
+	tap_lock_table_done(&second.table);
+	return status;
+}
+
+/* --- one instance, then all -----------------------------------------------------------------------------------------
+ */
+
+static int look_at_table(struct look *look, struct place *place)
+{
+	int status = tap_lock_graph_make(&look->table, &look->graph);
+
+	if (status)
+		return status;
+	status = adopt_waits(look);
+	if (!status)
+		status = settle_waits(look);
+	if (!status && look->graph.n_cycles)
+		status = look_for_cycles(look, place);
+	if (!status)
+		status = sweep_waits(look);
+	tap_lock_graph_done(&look->graph);
+	return status;
+}
+
+static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
+{
+	const struct tap_target *target = &events->instances->items[index].target;
+	struct look look = { .events = events, .target = target, .instance = index };
+	struct place *place = &events->places[index];
+	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	int status = place_open(place, target);
+
+	if (!status)
+		status = table_read(place, target, now || now_ns >= place->whole_due_ns, &look.table);
+	if (status) {
+		place->waited_due_ns = now_ns + RETRY_NS;
+		place->has_last = false;
+		return status == -ENOMEM ? status : 0;
+	}
+	place->wanted = false;
+	place->begun = true;
+	status = look_at_table(&look, place);
+	if (now) {
+		tap_lock_table_done(&place->last);
+		place->last = look.table;
+		place->has_last = true;
+	} else {
+		tap_lock_table_done(&look.table);
+	}
+	return status;
+}
+
+static int forget_instance(struct tap_lock_events *events, uint32_t index)
+{
+	int64_t now_ns = tap_clock_ns(CLOCK_REALTIME);
+	struct tap_lock_log *log = &events->log;
+	int status = 0;
+
+	for (size_t i = log->n_open; i-- > 0 && !status;) {
+		if (log->open[i].instance == index)
+			status = tap_lock_log_vanish(log, &log->open[i], now_ns);
+	}
+	events->places[index].has_last = false;
+	events->places[index].begun = false;
+	events->places[index].wanted = false;
+	return status;
+}
+
+int tap_lock_events_settle(struct tap_lock_events *events, bool all)
+{
+	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	int status = 0;
+
+	for (size_t i = 0; i < events->instances->count && i < TAP_INSTANCES_MAX && !status; i++) {
+		struct place *place = &events->places[i];
+
+		if (!events->instances->items[i].alive) {
+			status = forget_instance(events, (uint32_t)i);
+			continue;
+		}
+		if (all || ((place->wanted || !place->begun) && now_ns + READ_AT_ONCE_NS >= place->waited_due_ns))
+			status = look_at(events, (uint32_t)i, all);
+	}
+	return status;
+}
+
+int tap_lock_events_due_ms(const struct tap_lock_events *events)
+{
+	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC), due_ns = INT64_MAX;
+
+	for (size_t i = 0; i < events->instances->count && i < TAP_INSTANCES_MAX; i++) {
+		const struct place *place = &events->places[i];
+
+		if (events->instances->items[i].alive && place->wanted && place->waited_due_ns < due_ns)
+			due_ns = place->waited_due_ns;
+	}
+	if (due_ns == INT64_MAX)
+		return -1;
+	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
+}
