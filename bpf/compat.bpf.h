@@ -6,6 +6,7 @@
 #define TAP_BPF_COMPAT_BPF_H
 
 #include "vmlinux/vmlinux.h"
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
 /*
@@ -35,6 +36,133 @@ static __always_inline bool is_epoll_wait(long number)
 #else
 	return false;
 #endif
+}
+
+/* How a system call says which part of a file it wants. */
+enum read_call {
+	READ_CALL_NONE,
+	READ_CALL_PREAD,   /* (file, buffer, bytes, position) */
+	READ_CALL_PREADV,  /* (file, pieces, number of pieces, position) */
+	READ_CALL_FADVISE, /* (file, position, bytes, advice) */
+};
+
+static __always_inline enum read_call read_call_of(long number)
+{
+#if defined(__TARGET_ARCH_x86)
+	if (number == 17)
+		return READ_CALL_PREAD;
+	if (number == 295 || number == 327)
+		return READ_CALL_PREADV; /* preadv, preadv2 */
+	return number == 221 ? READ_CALL_FADVISE : READ_CALL_NONE;
+#elif defined(__TARGET_ARCH_arm64)
+	if (number == 67)
+		return READ_CALL_PREAD;
+	if (number == 69 || number == 286)
+		return READ_CALL_PREADV;
+	return number == 223 ? READ_CALL_FADVISE : READ_CALL_NONE;
+#else
+	return READ_CALL_NONE;
+#endif
+}
+
+/* The second to fourth arguments of the system call a thread is in. */
+struct syscall_arguments {
+	__u64 second;
+	__u64 third;
+	__u64 fourth;
+};
+
+static __always_inline void task_syscall_arguments(struct task_struct *task, struct syscall_arguments *ret)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+#if defined(__TARGET_ARCH_x86)
+	ret->second = regs->si;
+	ret->third = regs->dx;
+	ret->fourth = regs->r10;
+#elif defined(__TARGET_ARCH_arm64)
+	ret->second = regs->user_regs.regs[1];
+	ret->third = regs->user_regs.regs[2];
+	ret->fourth = regs->user_regs.regs[3];
+#else
+	ret->second = ret->third = ret->fourth = 0;
+#endif
+}
+
+/* Numbers that kernels gave new values: request flags became an enumeration in 6.11 (commit 5f89154e8e9e). */
+enum rqf_flags {
+	__RQF_FLUSH_SEQ,
+};
+
+static __always_inline __u32 flag_flush_sequence(void)
+{
+	if (bpf_core_enum_value_exists(enum rqf_flags, __RQF_FLUSH_SEQ))
+		return 1u << bpf_core_enum_value(enum rqf_flags, __RQF_FLUSH_SEQ);
+	return 1u << 4;
+}
+
+/*
+ * What tells a tail page from others: bit 0 of this word. Renamed in 7.x, where the rest may be a mask that makes the
+ * head's address of the tail's, instead of that address itself.
+ */
+static __always_inline __u64 page_compound_word(const void *page)
+{
+	unsigned long word = 0;
+
+	if (bpf_core_field_exists(struct page___head, compound_head))
+		bpf_core_read(&word, sizeof(word), &((const struct page___head *)page)->compound_head);
+	else if (bpf_core_field_exists(struct page___info, compound_info))
+		bpf_core_read(&word, sizeof(word), &((const struct page___info *)page)->compound_info);
+	return word;
+}
+
+static __always_inline __u64 page_head(__u64 page, __u64 word)
+{
+	if (!(word & 1))
+		return page;
+	/* No address of the page array has 32 leading ones on x86-64 or arm64. */
+	return word >> 32 == 0xffffffff ? page & word : word - 1;
+}
+
+/* Before folios, 5.16 (commit 7b230db3b8d3), the index is the page's; in 6.16 it left struct page. */
+static __always_inline __u64 page_index(const void *head)
+{
+	unsigned long index = 0;
+
+	if (bpf_core_field_exists(struct folio, index))
+		bpf_core_read(&index, sizeof(index), &((const struct folio *)head)->index);
+	else if (bpf_core_field_exists(struct page___index, index))
+		bpf_core_read(&index, sizeof(index), &((const struct page___index *)head)->index);
+	return index;
+}
+
+/* Pages of a folio: _folio_nr_pages in 5.18 (commit 46de8b979492), _nr_pages from 6.15 on; before: one. */
+enum pageflags {
+	PG_head,
+};
+
+static __always_inline __u32 folio_pages(const void *folio)
+{
+	unsigned long flags = 0;
+	__u32 pages = 1;
+
+	/* The flags are first, of a plain or of a wrapped type. */
+	bpf_probe_read_kernel(&flags, sizeof(flags), folio);
+	if (!(flags >> bpf_core_enum_value(enum pageflags, PG_head) & 1))
+		return 1;
+	if (bpf_core_field_exists(struct folio___nr, _nr_pages))
+		bpf_core_read(&pages, sizeof(pages), &((const struct folio___nr *)folio)->_nr_pages);
+	else if (bpf_core_field_exists(struct folio___pages, _folio_nr_pages))
+		bpf_core_read(&pages, sizeof(pages), &((const struct folio___pages *)folio)->_folio_nr_pages);
+	return pages;
+}
+
+/* Where a dentry is linked into its inode's list: in a union that lost its name in 7.x. */
+static __always_inline __u64 dentry_alias_offset(void)
+{
+	if (bpf_core_field_exists(struct dentry___named, d_u.d_alias))
+		return bpf_core_field_offset(struct dentry___named, d_u.d_alias);
+	return bpf_core_field_offset(struct dentry___plain, d_alias);
 }
 
 #endif

@@ -127,6 +127,27 @@ static __always_inline int pg_read(struct tap_task *task, struct tap_instance *i
 	return PG_READ_CURRENT;
 }
 
+/*
+ * The pid of the leader of the process's parallel group, as the engine knows it; its own where there is none. Kept once
+ * known: a parallel worker lives for one leader.
+ */
+TAP_GLOBAL __s32 pg_group_pid(struct tap_task *task, struct tap_instance *instance)
+{
+	__u64 proc = 0, leader = 0;
+	__s32 pid = 0;
+
+	if (!task || !instance)
+		return 0;
+	if (task->group_pid)
+		return task->group_pid;
+	if (!instance->addresses.my_proc || user_read_pointer(&proc, instance->addresses.my_proc) || !proc ||
+	    user_read_pointer(&leader, proc + instance->layout.proc_lock_group_leader) || !leader ||
+	    bpf_probe_read_user(&pid, sizeof(pid), (const void *)(leader + instance->layout.proc_pid)) || pid <= 0)
+		return task->ns_pid;
+	task->group_pid = pid;
+	return pid;
+}
+
 /* The wait event the process has set; negative when it could not be read. */
 static __always_inline __s64 pg_wait_event(const struct tap_task *task)
 {

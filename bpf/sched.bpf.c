@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/boundary.bpf.h"
 #include "bpf/compat.bpf.h"
 #include "bpf/lock.bpf.h"
 #include "bpf/statement.bpf.h"
@@ -121,8 +122,8 @@ static __always_inline __u64 runq_charge_before(struct tap_task *account, __u64 
 	return 0;
 }
 
-/* The one place where time is accounted: from the last boundary to this one. */
-static __always_inline void boundary(struct tap_task *account, struct task_struct *task, enum tap_off why)
+/* The one place where time is accounted: from the last boundary to this one. seq is odd. */
+static __always_inline void time_account(struct tap_task *account, struct task_struct *task, enum tap_off why)
 {
 	bool exiting = task->flags & PF_EXITING;
 	__u64 arrival_ns = task->sched_info.last_arrival;
@@ -132,7 +133,6 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	bool in_epoll;
 
 	counters_read(&now, task);
-	account->seq++;
 	runq_ns = now.run_delay_ns - account->counters.run_delay_ns;
 	woke_ns = arrival_ns - runq_ns;
 	if (arrival_ns != account->arrival_ns) {
@@ -156,7 +156,26 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 		task_evict(account);
 		account->role = TAP_ROLE_DEAD;
 	}
+}
+
+/*
+ * A switch or tick that finds seq odd has come in between a boundary of the same thread, which a block request or a
+ * dirtied page made: what it would account is accounted at the next one.
+ */
+static __always_inline void boundary(struct tap_task *account, struct task_struct *task, enum tap_off why)
+{
+	if (account->seq & 1)
+		return;
 	account->seq++;
+	time_account(account, task, why);
+	account->seq++;
+}
+
+__noinline int boundary_now(struct tap_task *account)
+{
+	if (account)
+		time_account(account, bpf_get_current_task_btf(), TAP_OFF_NONE);
+	return 0;
 }
 
 /* dbtap's own switch tells what the scheduler's clock and the monotonic clock say at one moment. */

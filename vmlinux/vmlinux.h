@@ -32,6 +32,8 @@ enum {
 
 /* include/linux/sched.h */
 #define PF_EXITING 0x00000004
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD 0x00200000
 #define TASK_RUNNING 0x00000000
 #define TASK_DEAD 0x00000080
 
@@ -58,6 +60,7 @@ enum {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r10;
 	unsigned long di;
 	unsigned long si;
 	unsigned long dx;
@@ -114,6 +117,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	unsigned long min_flt;
 	unsigned long maj_flt;
@@ -132,6 +136,141 @@ struct bpf_iter__task {
 };
 
 struct bpf_perf_event_data;
+
+/* Files and the page cache. */
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	__u32 i_rdev;
+	__s64 i_size;
+	__u32 i_generation;
+	struct hlist_head i_dentry;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct kiocb {
+	struct file *ki_filp;
+	__s64 ki_pos;
+};
+
+struct iomap_dio {
+	struct kiocb *iocb;
+	__s64 size;
+};
+
+struct address_space {
+	struct inode *host;
+};
+
+struct page {
+	struct address_space *mapping;
+};
+
+struct folio {
+	struct address_space *mapping;
+	unsigned long index;
+};
+
+/* The block layer. */
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct block_device {
+	struct gendisk *bd_disk;
+	__u32 bd_dev;
+};
+
+struct bvec_iter {
+	__u64 bi_sector;
+	unsigned int bi_size;
+	unsigned int bi_idx;
+	unsigned int bi_bvec_done;
+};
+
+struct bio_vec;
+
+struct bio {
+	struct bio *bi_next;
+	struct block_device *bi_bdev;
+	unsigned int bi_opf;
+	struct bvec_iter bi_iter;
+	void *bi_end_io; /* a function; only its address is compared */
+	void *bi_private;
+	struct bio_vec *bi_io_vec;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int rq_flags;
+	unsigned int __data_len;
+	struct bio *bio;
+	struct bio *biotail;
+};
+
+/* What some kernels name or place differently; bpf/compat.bpf.h tells which. What follows ___ is not part of a name. */
+struct page___head {
+	unsigned long compound_head;
+};
+
+struct page___info {
+	unsigned long compound_info;
+};
+
+struct page___index {
+	unsigned long index;
+};
+
+struct folio___pages {
+	unsigned int _folio_nr_pages;
+};
+
+struct folio___nr {
+	unsigned int _nr_pages;
+};
+
+struct dentry___named {
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+};
+
+struct dentry___plain {
+	struct hlist_node d_alias;
+};
 
 #pragma clang attribute pop
 

@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "userspace/load/privilege.h"
+#include "userspace/load/symbols.h"
 
 enum {
 	FLOOR_MAJOR = 5,
@@ -101,6 +102,38 @@ static bool probe_task_io(void)
 	return !access("/proc/self/io", R_OK);
 }
 
+static bool has_tracepoint(const char *name)
+{
+	return libbpf_find_vmlinux_btf_id(name, BPF_TRACE_RAW_TP) > 0;
+}
+
+/* The floor has them all; a kernel without a block layer has none. */
+static bool probe_block(void)
+{
+	return has_tracepoint("block_rq_issue") && has_tracepoint("block_rq_complete") &&
+	       has_tracepoint("block_rq_requeue") && has_tracepoint("block_rq_merge") &&
+	       has_tracepoint("block_bio_backmerge") && has_tracepoint("block_bio_frontmerge") &&
+	       has_tracepoint("block_getrq");
+}
+
+static bool probe_block_io_start(void)
+{
+	return has_tracepoint("block_io_start");
+}
+
+static bool probe_dirty_folio(void)
+{
+	return has_tracepoint("writeback_dirty_folio");
+}
+
+static bool probe_direct_io(void)
+{
+	struct tap_symbol symbol = { .name = "iomap_dio_bio_end_io" };
+
+	tap_symbols_find(&symbol, 1, NULL);
+	return symbol.address != 0;
+}
+
 const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 	[TAP_FEATURE_KERNEL] = { "kernel 5.15 or newer", "everything", "boot a newer kernel", true, probe_kernel },
 	[TAP_FEATURE_BTF] = { "kernel type information (/sys/kernel/btf/vmlinux)", "everything",
@@ -125,6 +158,18 @@ const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 				"the cost of the BPF programs is not shown", false, probe_stats },
 	[TAP_FEATURE_TASKSTATS_IO] = { "task I/O accounting", "rchar, read and dirtied bytes",
 				       "boot a kernel with CONFIG_TASK_IO_ACCOUNTING", false, probe_task_io },
+	[TAP_FEATURE_BLOCK] = { "tracepoints of block requests", "dbtap io",
+				"the kernel has no tracepoints of block requests; boot one with CONFIG_BLOCK", false,
+				probe_block },
+	[TAP_FEATURE_BLOCK_IO_START] = { "tracepoint block_io_start (6.5)", "the owner of a block request",
+					 "nothing is lost: block_getrq stands in, at some cost", false,
+					 probe_block_io_start },
+	[TAP_FEATURE_DIRTY_FOLIO] = { "tracepoint writeback_dirty_folio (5.18)", "who dirtied what is written later",
+				      "nothing is lost: writeback_dirty_page stands in", false, probe_dirty_folio },
+	[TAP_FEATURE_DIRECT_IO] = { "the address of iomap_dio_bio_end_io", "files of direct I/O",
+				    "direct requests have no file; dbtap needs CAP_SYSLOG and kernel.kptr_restrict "
+				    "below 2 to read /proc/kallsyms",
+				    false, probe_direct_io },
 };
 
 bool tap_feature_has(enum tap_feature feature)

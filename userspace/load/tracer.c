@@ -14,7 +14,9 @@
 #include <bpf/libbpf.h>
 
 #include "bpf/abi/fingerprint.h"
+#include "bpf/abi/io.h"
 #include "bpf/abi/kind.h"
+#include "userspace/load/block.h"
 #include "userspace/load/features.h"
 #include "userspace/load/stats.h"
 
@@ -49,6 +51,7 @@ struct tap_tracer {
 	size_t n_calls;
 	struct bpf_link *adopt_iterator;
 	struct bpf_link *snapshot_iterator;
+	struct tap_block block;
 	uint32_t tick_hz;
 };
 
@@ -94,27 +97,42 @@ static void maps_size(struct tracer_bpf *skeleton, const struct tap_tracer_optio
 	bpf_map__set_max_entries(skeleton->maps.text_sent, rows < 4096 ? 4096 : rows);
 }
 
-static int load(struct tap_tracer *tracer, const struct tap_tracer_options *options, struct tap_error *err)
+/* One attempt; `without_io` (may be NULL) says why it leaves the block programs out. */
+static int load_once(struct tap_tracer *tracer, const struct tap_tracer_options *options, const char *without_io,
+		     struct tap_error *err)
 {
-	int status;
-
 	tracer->skeleton = tracer_bpf__open();
 	if (!tracer->skeleton)
 		return tap_error_set(err, -errno, "cannot open the BPF programs: %s", strerror(errno));
 	programs_choose(tracer->skeleton);
 	maps_size(tracer->skeleton, options);
+	if (without_io)
+		tap_block_give_up(&tracer->block, tracer->skeleton, without_io);
+	else
+		tap_block_prepare(&tracer->block, tracer->skeleton, options->io_max, options->dirty_max,
+				  options->files_max);
 	tracer->skeleton->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
-	status = tracer_bpf__load(tracer->skeleton);
+	return tracer_bpf__load(tracer->skeleton);
+}
+
+static int load(struct tap_tracer *tracer, const struct tap_tracer_options *options, struct tap_error *err)
+{
+	int status = load_once(tracer, options, options->without_io ? "it was not asked for" : NULL, err);
+
+	/* A kernel that refuses the block programs alone still gets the others. */
+	if (status && tracer->skeleton && status != -EPERM && !tracer->block.missing) {
+		tracer_bpf__destroy(tracer->skeleton);
+		status = load_once(tracer, options, "the kernel refused the programs of block requests", err);
+	}
+	if (!status || !tracer->skeleton)
+		return status;
 	if (status == -EPERM)
 		return tap_error_set(
 			err, status,
 			"the kernel refused to load the BPF programs (Operation not permitted): run dbtap as root");
-	if (status)
-		return tap_error_set(
-			err, status,
-			"the kernel refused to load the BPF programs (%s): `dbtap doctor` tells what it lacks",
-			strerror(-status));
-	return 0;
+	return tap_error_set(err, status,
+			     "the kernel refused to load the BPF programs (%s): `dbtap doctor` tells what it lacks",
+			     strerror(-status));
 }
 
 int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer **ret, struct tap_error *err)
@@ -204,6 +222,8 @@ int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
 		status = link_program(tracer->skeleton->progs.on_sched_switch, &tracer->sched_switch, err);
 	if (!status)
 		status = ticks_attach(tracer, err);
+	if (!status)
+		status = tap_block_attach(&tracer->block, err);
 	if (status)
 		tap_tracer_detach(tracer);
 	return status;
@@ -211,6 +231,7 @@ int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
 
 void tap_tracer_detach(struct tap_tracer *tracer)
 {
+	tap_block_detach(&tracer->block);
 	link_drop(&tracer->sched_switch);
 	link_drop(&tracer->fork);
 	link_drop(&tracer->exec);
@@ -307,6 +328,26 @@ int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err)
 	if (status)
 		return tap_error_set(err, status, "cannot iterate over the host's threads: %s", strerror(-status));
 	return 0;
+}
+
+bool tap_tracer_has_io(const struct tap_tracer *tracer)
+{
+	return !tracer->block.missing;
+}
+
+const char *tap_tracer_io_missing(const struct tap_tracer *tracer)
+{
+	return tracer->block.missing;
+}
+
+int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err)
+{
+	return tap_block_watch_disk(&tracer->block, disk, err);
+}
+
+int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err)
+{
+	return tap_block_watch_device(&tracer->block, device, err);
 }
 
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)
@@ -407,33 +448,18 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 	case TAP_MAP_EVENTS:
 		return bpf_map__fd(tracer->skeleton->maps.events);
 	case TAP_MAP_REQUESTS:
+		return bpf_map__fd(tracer->skeleton->maps.request_totals);
 	case TAP_MAP_DIRTY:
+		return bpf_map__fd(tracer->skeleton->maps.dirty_totals);
 	case TAP_MAP_FILES:
+		return bpf_map__fd(tracer->skeleton->maps.files);
 	case TAP_MAP_STREAMS:
-		break; /* the programs of block I/O are not in yet */
+		return bpf_map__fd(tracer->skeleton->maps.streams);
 	}
 	return -EINVAL;
 }
 
 /* The programs of block I/O are not in yet: nothing of them is claimed. */
-bool tap_tracer_has_io(const struct tap_tracer *tracer)
-{
-	(void)tracer;
-	return false;
-}
-
-int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err)
-{
-	(void)tracer;
-	return tap_error_set(err, -EOPNOTSUPP, "disk %u:%u: block I/O is not traced", disk >> 20, disk & 0xfffff);
-}
-
-int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err)
-{
-	(void)tracer;
-	return tap_error_set(err, -EOPNOTSUPP, "device %u:%u: block I/O is not traced", device >> 20, device & 0xfffff);
-}
-
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch)
 {
 	int status = iterator_of(tracer->skeleton->progs.snapshot, &tracer->snapshot_iterator);
@@ -473,19 +499,23 @@ int tap_tracer_stats_off(struct tap_tracer *tracer)
 	return tap_stats_switch_off(tracer->stats);
 }
 
-static int stats_add(const struct bpf_program *program, uint64_t *runs, uint64_t *ns)
+static int program_stats(const struct bpf_program *program, struct tap_tracer_program *ret)
 {
 	struct bpf_prog_info info = { 0 };
 	uint32_t size = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
 		return -errno;
-	*runs += info.run_cnt;
-	*ns += info.run_time_ns;
+	*ret = (struct tap_tracer_program){
+		.name = bpf_program__name(program),
+		.runs = info.run_cnt,
+		.ns = info.run_time_ns,
+		.misses = info.recursion_misses,
+	};
 	return 0;
 }
 
-int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+int tap_tracer_program_stats(const struct tap_tracer *tracer, size_t index, struct tap_tracer_program *ret)
 {
 	const struct bpf_program *programs[] = {
 		tracer->skeleton->progs.on_sched_switch,
@@ -493,14 +523,24 @@ int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64
 		tracer->skeleton->progs.on_sched_process_exec,
 		tracer->skeleton->progs.on_tick,
 	};
+	size_t n = sizeof(programs) / sizeof(programs[0]);
+	const struct bpf_program *program = index < n ? programs[index] : tap_block_program(&tracer->block, index - n);
+
+	return program ? program_stats(program, ret) : -ENOENT;
+}
+
+int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	struct tap_tracer_program program;
 	uint64_t runs = 0, ns = 0;
+	int status;
 
-	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-		int status = stats_add(programs[i], &runs, &ns);
-
-		if (status)
-			return status;
+	for (size_t i = 0; !(status = tap_tracer_program_stats(tracer, i, &program)); i++) {
+		runs += program.runs;
+		ns += program.ns;
 	}
+	if (status != -ENOENT)
+		return status;
 	*ret_runs = runs;
 	*ret_ns = ns;
 	return 0;
@@ -508,13 +548,13 @@ int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64
 
 static int stats_of(const struct bpf_program *program, uint64_t *ret_runs, uint64_t *ret_ns)
 {
-	uint64_t runs = 0, ns = 0;
-	int status = stats_add(program, &runs, &ns);
+	struct tap_tracer_program stats;
+	int status = program_stats(program, &stats);
 
 	if (status)
 		return status;
-	*ret_runs = runs;
-	*ret_ns = ns;
+	*ret_runs = stats.runs;
+	*ret_ns = stats.ns;
 	return 0;
 }
 

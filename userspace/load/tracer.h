@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/io.h"
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
 #include "userspace/base/error.h"
@@ -23,6 +24,10 @@ struct tap_tracer_options {
 	uint32_t rows_max;  /* entries of the totals map; 0: default */
 	uint32_t waits_max; /* ... of the waits map; 0: default */
 	uint32_t tick_hz;   /* 0: default */
+	uint32_t io_max;    /* ... of the map of request totals; 0: default */
+	uint32_t dirty_max; /* ... of the map of dirtied bytes; 0: default */
+	uint32_t files_max; /* ... of the map of files; 0: default */
+	bool without_io;    /* no programs of block requests */
 };
 
 /* Loads all programs. -EPERM, -EOPNOTSUPP (kernel lacks something) and others, with what to do in `err`. */
@@ -46,10 +51,17 @@ int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const str
 int tap_tracer_stage(struct tap_tracer *tracer, uint32_t tid, const struct tap_adoption *adoption);
 int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err);
 
-/* Whether the programs of block I/O are loaded: the kernel may lack what they need, and the rest works without. */
+/*
+ * Whether block requests and dirtied pages can be traced; if not, why (a literal). Nothing is before a disk is watched.
+ */
 bool tap_tracer_has_io(const struct tap_tracer *tracer);
-/* Requests of a whole disk, and files of a superblock's device, are traced from now on. Numbers are major << 20 |
- * minor. */
+const char *tap_tracer_io_missing(const struct tap_tracer *tracer);
+
+/*
+ * From here on the requests of this whole disk, and the pages dirtied in the file systems of this superblock device,
+ * are looked at; numbers are major << 20 | minor. Asked for the same one again they do nothing. At most TAP_DISKS_MAX
+ * disks. The first disk attaches the programs when the others are attached.
+ */
 int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err);
 int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err);
 
@@ -80,10 +92,10 @@ enum tap_tracer_map {
 	TAP_MAP_WAITS,
 	TAP_MAP_CALLS,
 	TAP_MAP_EVENTS,
-	TAP_MAP_REQUESTS, /* request totals; this and the next three only where tap_tracer_has_io */
-	TAP_MAP_DIRTY,
-	TAP_MAP_FILES,
-	TAP_MAP_STREAMS,
+	TAP_MAP_REQUESTS, /* tap_io_key -> tap_io */
+	TAP_MAP_DIRTY,	  /* tap_dirty_key -> uint64_t */
+	TAP_MAP_FILES,	  /* tap_file_key -> tap_file */
+	TAP_MAP_STREAMS,  /* tap_stream_key -> tap_stream_set */
 };
 
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);
@@ -104,6 +116,17 @@ int tap_tracer_stats_on(struct tap_tracer *tracer);
 int tap_tracer_stats_off(struct tap_tracer *tracer);
 /* Sums over the attached ambient programs. */
 int tap_tracer_stats(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
+
+/* One program's own. `misses`: times the kernel did not run it because it was running on that CPU already. */
+struct tap_tracer_program {
+	const char *name;
+	uint64_t runs;
+	uint64_t ns;
+	uint64_t misses;
+};
+
+/* Of the ambient programs, counted from 0; -ENOENT past the last. */
+int tap_tracer_program_stats(const struct tap_tracer *tracer, size_t index, struct tap_tracer_program *ret);
 
 /* The empty program on the context switch, for `bench overhead`. */
 int tap_tracer_attach_empty(struct tap_tracer *tracer, struct tap_error *err);

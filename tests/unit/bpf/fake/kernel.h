@@ -24,6 +24,8 @@
 #define __TARGET_ARCH_x86
 
 #define PF_EXITING 0x00000004
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD 0x00200000
 #define TASK_RUNNING 0x00000000
 #define TASK_INTERRUPTIBLE 0x00000001
 #define TASK_DEAD 0x00000080
@@ -56,10 +58,21 @@ enum {
 #define __uint(name, number) int(*name)[number]
 #define __type(name, of) of *name
 #define barrier_var(variable) __asm__ volatile("" : "+r"(variable))
+#define barrier() __asm__ volatile("" : : : "memory")
 #define BPF_PROG(name, ...) name(__VA_ARGS__)
+
+/* Here every member and value is there. */
+#define bpf_core_field_exists(type, member) (sizeof(((type *)NULL)->member) > 0)
+#define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
+#define bpf_core_type_size(type) sizeof(type)
+#define bpf_core_enum_value_exists(type, value) ((void)(value), true)
+#define bpf_core_enum_value(type, value) (value)
 
 #define pt_regs fake_pt_regs
 struct fake_pt_regs {
+	unsigned long r10;
+	unsigned long si;
+	unsigned long dx;
 	unsigned long orig_ax;
 };
 
@@ -97,6 +110,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	unsigned long min_flt;
 	unsigned long maj_flt;
@@ -123,9 +137,127 @@ struct bpf_iter__task {
 
 struct bpf_perf_event_data;
 
+/* --- files, pages and block requests; one type for what kernels name differently --- */
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	unsigned int i_nlink;
+	__u32 i_rdev;
+	__s64 i_size;
+	__u32 i_generation;
+	struct hlist_head i_dentry;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+	struct hlist_node d_alias; /* where 7.x has it; not used here */
+};
+#define dentry___named dentry
+#define dentry___plain dentry
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct kiocb {
+	struct file *ki_filp;
+	__s64 ki_pos;
+};
+
+struct iomap_dio {
+	struct kiocb *iocb;
+	__s64 size;
+};
+
+struct address_space {
+	struct inode *host;
+};
+
+struct page {
+	unsigned long flags;
+	unsigned long compound_head;
+	unsigned long compound_info; /* not used here */
+	struct address_space *mapping;
+	unsigned long index;
+	unsigned int _nr_pages;
+	unsigned int _folio_nr_pages;
+	unsigned long pad[2];
+};
+#define folio page
+#define page___head page
+#define page___info page
+#define page___index page
+#define folio___nr page
+#define folio___pages page
+
+struct gendisk {
+	int major;
+	int first_minor;
+};
+
+struct block_device {
+	struct gendisk *bd_disk;
+	__u32 bd_dev;
+};
+
+struct bvec_iter {
+	__u64 bi_sector;
+	unsigned int bi_size;
+	unsigned int bi_idx;
+	unsigned int bi_bvec_done;
+};
+
+struct bio_vec;
+
+struct bio {
+	struct bio *bi_next;
+	struct block_device *bi_bdev;
+	unsigned int bi_opf;
+	struct bvec_iter bi_iter;
+	void *bi_end_io;
+	void *bi_private;
+	struct bio_vec *bi_io_vec;
+};
+
+struct request_queue {
+	struct gendisk *disk;
+};
+
+struct request {
+	struct request_queue *q;
+	unsigned int rq_flags;
+	unsigned int __data_len;
+	struct bio *bio;
+	struct bio *biotail;
+};
+
 enum {
 	FAKE_MEMORY = 4096, /* bytes of a process's memory */
-	FAKE_MAPS = 8,
+	FAKE_MAPS = 20,
 	FAKE_ENTRIES = 2048, /* most of one map */
 };
 
@@ -223,6 +355,21 @@ static inline long bpf_map_update_elem(const void *identity, const void *key, co
 	return 0;
 }
 
+static inline long bpf_map_delete_elem(const void *identity, const void *key)
+{
+	struct fake_map *map = fake_map_of(identity);
+	char *place = bpf_map_lookup_elem(identity, key);
+	size_t at, last;
+
+	if (!place)
+		return -ENOENT;
+	at = (size_t)(place - map->values) / map->value_size;
+	last = --map->count;
+	memmove(map->keys + at * map->key_size, map->keys + last * map->key_size, map->key_size);
+	memmove(map->values + at * map->value_size, map->values + last * map->value_size, map->value_size);
+	return 0;
+}
+
 static inline long fake_user_read(void *to, __u32 size, const void *from)
 {
 	__u64 address = (__u64)(uintptr_t)from;
@@ -259,16 +406,34 @@ static inline long bpf_probe_read_user_str(void *to, __u32 size, const void *fro
 
 static inline long bpf_probe_read_kernel(void *to, __u32 size, const void *from)
 {
+	if ((uintptr_t)from < FAKE_MEMORY_START)
+		return -EFAULT;
 	memcpy(to, from, size);
 	if (kernel.after_kernel_read)
 		kernel.after_kernel_read();
 	return 0;
 }
 
+/* What is near 0 is no address. */
 static inline long bpf_core_read(void *to, __u32 size, const void *from)
 {
+	memset(to, 0, size);
+	if ((uintptr_t)from < FAKE_MEMORY_START)
+		return -EFAULT;
 	memcpy(to, from, size);
 	return 0;
+}
+
+static inline long bpf_probe_read_kernel_str(char *to, __u32 size, const void *from)
+{
+	size_t length;
+
+	if ((uintptr_t)from < FAKE_MEMORY_START)
+		return -EFAULT;
+	length = strnlen(from, size - 1);
+	memcpy(to, from, length);
+	to[length] = '\0';
+	return (long)length + 1;
 }
 
 static inline __u64 bpf_ktime_get_ns(void)

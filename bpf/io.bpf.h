@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * io.bpf.h - one request from its submission to its totals: whose, of which file, how it lies, what it took.
+ *
+ * The owner is in owner.bpf.h, the file in file.bpf.h, the pattern in stream.bpf.h; block.bpf.c has the programs.
+ */
+#ifndef TAP_BPF_IO_BPF_H
+#define TAP_BPF_IO_BPF_H
+
+#include "bpf/file.bpf.h"
+#include "bpf/owner.bpf.h"
+#include "bpf/stream.bpf.h"
+
+/* Operations of the block layer, include/linux/blk_types.h; from 32 on they are commands, not input or output. */
+enum {
+	BLOCK_READ = 0,
+	BLOCK_WRITE = 1,
+	BLOCK_DISCARD = 3,
+	BLOCK_ZONE_APPEND = 7,
+	BLOCK_COMMANDS = 32,
+	BLOCK_MASK = 0xff,
+};
+
+static __always_inline __u32 device_number(const struct gendisk *disk)
+{
+	return (__u32)disk->major << 20 | disk->first_minor;
+}
+
+/* As the disk's own counters group them: what writes without data (zeroes, secure erase) counts as written. */
+static __always_inline enum tap_io_op io_op(__u32 flags, __u32 bytes)
+{
+	__u32 op = flags & BLOCK_MASK;
+
+	if (op >= BLOCK_COMMANDS)
+		return TAP_IO_OPS;
+	if (op == BLOCK_DISCARD)
+		return TAP_IO_DISCARD;
+	if (!(op & 1))
+		return op == BLOCK_READ ? TAP_IO_READ : TAP_IO_OPS;
+	return bytes ? TAP_IO_WRITE : TAP_IO_FLUSH;
+}
+
+static __always_inline bool has_pages(__u32 flags)
+{
+	__u32 op = flags & BLOCK_MASK;
+
+	return op == BLOCK_READ || op == BLOCK_WRITE || op == BLOCK_ZONE_APPEND;
+}
+
+/* Bytes that two ranges share. */
+static __always_inline __u64 overlap_bytes(__u64 begin, __u64 bytes, __u64 other, __u64 other_bytes)
+{
+	__u64 from = begin > other ? begin : other;
+	__u64 to = begin + bytes < other + other_bytes ? begin + bytes : other + other_bytes;
+
+	return from < to ? to - from : 0;
+}
+
+static __noinline __u64 pieces_bytes(__u64 address, __u64 count)
+{
+	struct io_scratch *space;
+	__u64 bytes = 0;
+	__u32 zero = 0;
+
+	space = bpf_map_lookup_elem(&io_space, &zero);
+	if (!space)
+		return 0;
+	if (count > IO_PIECES_MAX)
+		count = IO_PIECES_MAX;
+	barrier_var(count);
+	if (bpf_probe_read_user(space->pieces, count * sizeof(struct io_piece) & (sizeof(space->pieces) * 2 - 1),
+				(const void *)address))
+		return 0;
+	for (__u32 i = 0; i < IO_PIECES_MAX && i < count; i++)
+		bytes += space->pieces[i].bytes;
+	return bytes;
+}
+
+/* How much of [begin, begin + bytes) the system call that the thread is in has asked for. */
+static __noinline __u32 asked_bytes(__u64 begin, __u32 bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct syscall_arguments arguments;
+
+	switch (read_call_of(task_syscall(task))) {
+	case READ_CALL_PREAD:
+		task_syscall_arguments(task, &arguments);
+		return overlap_bytes(begin, bytes, arguments.fourth, arguments.third);
+	case READ_CALL_PREADV:
+		task_syscall_arguments(task, &arguments);
+		return overlap_bytes(begin, bytes, arguments.fourth, pieces_bytes(arguments.second, arguments.third));
+	case READ_CALL_FADVISE:
+		task_syscall_arguments(task, &arguments);
+		return overlap_bytes(begin, bytes, arguments.second, arguments.third);
+	default:
+		return 0;
+	}
+}
+
+/* Adds the row's entry where it may allocate; what is full is found out, and counted, at the completion. */
+TAP_GLOBAL int io_totals_make(struct tap_io_key *key)
+{
+	if (key && !bpf_map_lookup_elem(&request_totals, key))
+		bpf_map_update_elem(&request_totals, key, io_nothing, BPF_NOEXIST);
+	return 0;
+}
+
+static __always_inline bool row_is_same(const struct tap_row_key *a, const struct tap_row_key *b)
+{
+	return a->query_id == b->query_id && *(const __u64 *)a == *(const __u64 *)b && a->database == b->database &&
+	       a->user == b->user;
+}
+
+/*
+ * The positions of the request's owner in its file. When they are new, or their last row was another, the row's totals
+ * and the file's name may be new, too.
+ */
+static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner, __u64 inode)
+{
+	struct tap_stream_key key = { .file = request->key.file, .owner = owner, .op = request->key.op };
+	struct tap_stream_set *set = bpf_map_lookup_elem(&streams, &key);
+
+	if (set && row_is_same(&set->row, &request->key.row))
+		return set;
+	io_totals_make(&request->key);
+	if (!set) {
+		file_note(&request->key.file, inode);
+		bpf_map_update_elem(&streams, &key, io_nothing, BPF_NOEXIST);
+		set = bpf_map_lookup_elem(&streams, &key);
+	}
+	if (set)
+		set->row = request->key.row;
+	return set;
+}
+
+/* Fills what is known of a request when it is submitted; its row is there. */
+static __noinline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+{
+	__u32 flags = bio->bi_opf;
+	struct tap_stream_set *set;
+	struct io_place place;
+
+	request->issued_ns = 0;
+	request->done_bytes = 0;
+	request->asked_bytes = 0;
+	request->pattern = TAP_PATTERN_SEQUENTIAL;
+	request->key.disk = disk;
+	request->key.op = io_op(flags, bio->bi_iter.bi_size);
+	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size);
+	if (request->key.op == TAP_IO_READ && place.is_direct)
+		request->asked_bytes = place.bytes;
+	else if (request->key.op == TAP_IO_READ && place.inode && request->key.row.kind != TAP_KIND_KERNEL)
+		request->asked_bytes = asked_bytes(place.begin, place.bytes);
+	set = streams_of(request, owner, place.inode);
+	if (set && place.bytes) {
+		request->pattern = stream_follow(set, place.begin, place.begin + place.bytes);
+		if (request->pattern < TAP_PATTERNS)
+			set->bytes[request->pattern] += place.bytes;
+	}
+	request->submitted_ns = bpf_ktime_get_ns();
+	request->epoch = io_epoch;
+	return 0;
+}
+
+/* What of a request is done with this completion. */
+struct io_done {
+	__u64 bytes;
+	__u64 now_ns;
+	bool is_last;
+	bool has_failed;
+};
+
+/* The row into which full totals spill, one per disk and operation; userspace has put it in. */
+static __noinline struct tap_io *io_totals_rest(const struct tap_io_key *key)
+{
+	struct tap_io_key rest = { .disk = key->disk, .op = key->op };
+
+	count_loss(TAP_LOSS_IO_TOTALS_FULL);
+	row_of_none(&rest.row, TAP_KIND_REST);
+	return bpf_map_lookup_elem(&request_totals, &rest);
+}
+
+static __always_inline struct tap_io *io_totals_of(const struct tap_io_key *key)
+{
+	struct tap_io *total = bpf_map_lookup_elem(&request_totals, key);
+
+	return total ? total : io_totals_rest(key);
+}
+
+static __always_inline void io_add_bytes(struct tap_io *total, __u8 pattern, __u64 bytes)
+{
+	__sync_fetch_and_add(&total->bytes, bytes);
+	if (pattern < TAP_PATTERNS)
+		__sync_fetch_and_add(&total->pattern_bytes[pattern], bytes);
+}
+
+static __always_inline void latency_add(__u32 *histogram, __u64 ns)
+{
+	__u32 bucket = tap_latency_bucket(ns);
+
+	if (bucket < TAP_LATENCY_BUCKETS)
+		__sync_fetch_and_add(&histogram[bucket], 1);
+}
+
+static __always_inline void io_add_request(struct tap_io *total, const struct io_request *request,
+					   const struct io_done *done)
+{
+	__u64 submitted_ns = request->submitted_ns;
+	/* Flushes and what was done without an issue: all of it is the disk's time. */
+	__u64 issued_ns = request->issued_ns ? request->issued_ns : submitted_ns;
+	__u64 device_ns = done->now_ns - issued_ns, ns = done->now_ns - submitted_ns, max_ns = total->max_ns;
+	__u32 size = tap_size_bucket(request->done_bytes);
+
+	__sync_fetch_and_add(&total->requests, 1);
+	if (done->has_failed)
+		__sync_fetch_and_add(&total->failed, 1);
+	if (request->asked_bytes)
+		__sync_fetch_and_add(&total->asked_bytes, request->asked_bytes);
+	__sync_fetch_and_add(&total->queue_ns, issued_ns - submitted_ns);
+	__sync_fetch_and_add(&total->device_ns, device_ns);
+	if (size < TAP_SIZE_BUCKETS)
+		__sync_fetch_and_add(&total->sizes[size], 1);
+	latency_add(total->latency, ns);
+	latency_add(total->device_latency, device_ns);
+	/* Two CPUs at once may lose the smaller of two new maxima, or this one: a maximum is not worth a loop. */
+	if (ns > max_ns)
+		__sync_val_compare_and_swap(&total->max_ns, max_ns, ns);
+}
+
+#endif

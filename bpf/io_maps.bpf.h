@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * io_maps.bpf.h - maps and globals of block requests and dirtied pages. Weak, as in maps.bpf.h.
+ */
+#ifndef TAP_BPF_IO_MAPS_BPF_H
+#define TAP_BPF_IO_MAPS_BPF_H
+
+#include "bpf/abi/io.h"
+#include "bpf/maps.bpf.h"
+
+enum {
+	IO_REQUESTS_MAX = 16384,
+	IO_REQUESTS_CROWDED = IO_REQUESTS_MAX / 4 * 3,
+	IO_BIOS_MAX = 8192,
+	IO_STREAM_SETS_MAX = 4096,
+	IO_DEVICES_MAX = 256,
+	IO_PIECES_MAX = 64, /* of a vectored read that are looked at */
+};
+
+/* A request, or a bio that went into another's request, on its way. */
+struct io_request {
+	struct tap_io_key key;
+	__u64 submitted_ns;
+	__u64 issued_ns; /* 0: not, or not again since it was requeued */
+	__u32 epoch;	 /* io_epoch when it was submitted; 0: done */
+	__u32 done_bytes;
+	__u32 asked_bytes;
+	__u8 pattern; /* enum tap_pattern */
+	__u8 pad[3];
+};
+
+/* Whole disks whose requests are looked at, by device number; filled by userspace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TAP_DISKS_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} watched_disks __weak SEC(".maps");
+
+/* Device numbers of the file systems whose dirtied pages are counted; filled by userspace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, IO_DEVICES_MAX);
+	__type(key, __u32);
+	__type(value, __u8);
+} watched_devices __weak SEC(".maps");
+
+/*
+ * Requests by their address. A disk has a fixed number of them and uses them again and again, so an entry stays when
+ * its request is done and is only marked so, until the map is crowded.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, IO_REQUESTS_MAX);
+	__type(key, __u64);
+	__type(value, struct io_request);
+} request_to_io __weak SEC(".maps");
+
+/* Bios that were merged into a request, by their address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IO_BIOS_MAX);
+	__type(key, __u64);
+	__type(value, struct io_request);
+} bio_to_io __weak SEC(".maps");
+
+/* Entries are added where a request is submitted, in a thread's own time; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct tap_io_key);
+	__type(value, struct tap_io);
+} request_totals __weak SEC(".maps");
+
+/* resized */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct tap_dirty_key);
+	__type(value, __u64);
+} dirty_totals __weak SEC(".maps");
+
+/* resized */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct tap_file_key);
+	__type(value, struct tap_file);
+} files __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IO_STREAM_SETS_MAX);
+	__type(key, struct tap_stream_key);
+	__type(value, struct tap_stream_set);
+} streams __weak SEC(".maps");
+
+struct io_piece {
+	__u64 address;
+	__u64 bytes;
+};
+
+/* Space too large for the stack; its users are not preempted. */
+struct io_scratch {
+	struct io_request request;
+	struct tap_file file;
+	struct io_piece pieces[IO_PIECES_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct io_scratch);
+} io_space __weak SEC(".maps");
+
+/* Set by userspace before the load. */
+const volatile bool has_block_io_start __weak = true; /* 6.5 (commit 5a80bd075f3b); else block_getrq stands in */
+const volatile __u64 direct_end_io __weak = 0;	      /* address of iomap_dio_bio_end_io; 0: not known */
+const volatile __u64 chain_end_io __weak = 0;	      /* of bio_chain_endio */
+const volatile __u32 page_shift __weak = 12;
+
+/* What new entries of the maps begin as: the largest of their values. */
+const __u8 io_nothing[sizeof(struct tap_io)] __weak = {};
+
+/* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
+__u32 io_epoch __weak = 0;
+/* Entries of request_to_io. */
+__u32 io_requests __weak = 0;
+
+#endif

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* block.c - a table of programs and the tracepoints they need. */
+#include "userspace/load/block.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/abi/fingerprint.h"
+#include "bpf/abi/io.h"
+#include "bpf/abi/kind.h"
+#include "bpf/abi/task.h"
+#include "bpf/abi/text.h"
+#include "userspace/load/features.h"
+#include "userspace/load/symbols.h"
+
+#include "tracer.skel.h" /* names the types above */
+
+enum {
+	DEFAULT_TOTALS = 8192,
+	DEFAULT_DIRTY = 16384,
+	DEFAULT_FILES = 65536,
+};
+
+/* What is attached, in this order. */
+struct choice {
+	struct bpf_program *program;
+	bool chosen;
+};
+
+static void choices_make(const struct tracer_bpf *skeleton, struct choice ret[TAP_BLOCK_PROGRAMS])
+{
+	bool start = tap_feature_has(TAP_FEATURE_BLOCK_IO_START);
+	struct choice choices[TAP_BLOCK_PROGRAMS] = {
+		{ skeleton->progs.on_block_rq_complete, true },
+		{ skeleton->progs.on_block_rq_issue, true },
+		{ skeleton->progs.on_block_rq_requeue, true },
+		{ skeleton->progs.on_block_rq_merge, true },
+		{ skeleton->progs.on_block_bio_backmerge, true },
+		{ skeleton->progs.on_block_bio_frontmerge, true },
+		{ start ? skeleton->progs.on_block_io_start : skeleton->progs.on_block_getrq, true },
+		{ skeleton->progs.on_writeback_dirty_folio, tap_feature_has(TAP_FEATURE_DIRTY_FOLIO) },
+		{ skeleton->progs.on_writeback_dirty_page, !tap_feature_has(TAP_FEATURE_DIRTY_FOLIO) },
+	};
+
+	memcpy(ret, choices, sizeof(choices));
+}
+
+static void autoload_set(const struct tracer_bpf *skeleton, bool load)
+{
+	struct choice choices[TAP_BLOCK_PROGRAMS];
+
+	choices_make(skeleton, choices);
+	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++)
+		bpf_program__set_autoload(choices[i].program, load && choices[i].chosen);
+}
+
+void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uint32_t totals_max, uint32_t dirty_max,
+		       uint32_t files_max)
+{
+	struct tap_symbol symbols[] = { { .name = "iomap_dio_bio_end_io" }, { .name = "bio_chain_endio" } };
+	uint32_t shift = 0;
+
+	bpf_map__set_max_entries(skeleton->maps.request_totals, totals_max ? totals_max : DEFAULT_TOTALS);
+	bpf_map__set_max_entries(skeleton->maps.dirty_totals, dirty_max ? dirty_max : DEFAULT_DIRTY);
+	bpf_map__set_max_entries(skeleton->maps.files, files_max ? files_max : DEFAULT_FILES);
+	if (!tap_feature_has(TAP_FEATURE_BLOCK)) {
+		tap_block_give_up(block, skeleton, tap_feature_infos[TAP_FEATURE_BLOCK].without);
+		return;
+	}
+	block->skeleton = skeleton;
+	block->missing = NULL;
+	autoload_set(skeleton, true);
+	tap_symbols_find(symbols, 2, NULL);
+	while (1l << shift < sysconf(_SC_PAGESIZE))
+		shift++;
+	skeleton->rodata->page_shift = shift;
+	skeleton->rodata->direct_end_io = symbols[0].address;
+	skeleton->rodata->chain_end_io = symbols[1].address;
+	skeleton->rodata->has_block_io_start = tap_feature_has(TAP_FEATURE_BLOCK_IO_START);
+}
+
+void tap_block_give_up(struct tap_block *block, struct tracer_bpf *skeleton, const char *reason)
+{
+	autoload_set(skeleton, false);
+	block->skeleton = skeleton;
+	block->missing = reason;
+}
+
+static int links_make(struct tap_block *block, struct tap_error *err)
+{
+	struct choice choices[TAP_BLOCK_PROGRAMS];
+
+	/* Requests that were on their way when the programs were last detached are forgotten. */
+	block->skeleton->bss->io_epoch++;
+	choices_make(block->skeleton, choices);
+	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++) {
+		if (!choices[i].chosen)
+			continue;
+		block->links[i] = bpf_program__attach(choices[i].program);
+		if (!block->links[i])
+			return tap_error_set(err, -errno, "cannot attach %s: %s", bpf_program__name(choices[i].program),
+					     strerror(errno));
+	}
+	return 0;
+}
+
+static void links_drop(struct tap_block *block)
+{
+	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++) {
+		bpf_link__destroy(block->links[i]);
+		block->links[i] = NULL;
+	}
+}
+
+int tap_block_attach(struct tap_block *block, struct tap_error *err)
+{
+	int status;
+
+	block->wanted = true;
+	if (block->missing || !block->n_disks || block->links[0])
+		return 0;
+	status = links_make(block, err);
+	if (status)
+		tap_block_detach(block);
+	return status;
+}
+
+void tap_block_detach(struct tap_block *block)
+{
+	block->wanted = false;
+	links_drop(block);
+}
+
+/* The rows into which full totals spill. */
+static int rest_rows_add(const struct tap_block *block, uint32_t disk)
+{
+	int totals = bpf_map__fd(block->skeleton->maps.request_totals);
+	struct tap_io nothing = { 0 };
+
+	for (uint8_t op = 0; op < TAP_IO_OPS; op++) {
+		struct tap_io_key key = { .row = { .instance = TAP_INSTANCE_NONE, .kind = TAP_KIND_REST },
+					  .disk = disk,
+					  .op = op };
+
+		if (bpf_map_update_elem(totals, &key, &nothing, BPF_NOEXIST) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* 1: it was there already. */
+static int number_add(int map, uint32_t number)
+{
+	uint8_t one = 1;
+
+	if (!bpf_map_update_elem(map, &number, &one, BPF_NOEXIST))
+		return 0;
+	return errno == EEXIST ? 1 : -errno;
+}
+
+static int cannot_watch(struct tap_error *err, int status, const char *what, uint32_t number)
+{
+	return tap_error_set(err, status, "cannot watch %s %u:%u: %s", what, number >> 20, number & 0xfffff,
+			     status == -E2BIG ? "too many on one host" : strerror(-status));
+}
+
+int tap_block_watch_disk(struct tap_block *block, uint32_t disk, struct tap_error *err)
+{
+	int status = 0;
+
+	if (block->missing)
+		return tap_error_set(err, -EOPNOTSUPP, "block requests cannot be traced: %s", block->missing);
+	status = rest_rows_add(block, disk);
+	if (!status)
+		status = number_add(bpf_map__fd(block->skeleton->maps.watched_disks), disk);
+	if (status < 0)
+		return cannot_watch(err, status, "the disk", disk);
+	block->n_disks += status == 0;
+	return block->wanted ? tap_block_attach(block, err) : 0;
+}
+
+int tap_block_watch_device(struct tap_block *block, uint32_t device, struct tap_error *err)
+{
+	int status;
+
+	if (block->missing)
+		return tap_error_set(err, -EOPNOTSUPP, "dirtied pages cannot be traced: %s", block->missing);
+	status = number_add(bpf_map__fd(block->skeleton->maps.watched_devices), device);
+	return status < 0 ? cannot_watch(err, status, "the device", device) : 0;
+}
+
+const struct bpf_program *tap_block_program(const struct tap_block *block, size_t index)
+{
+	struct choice choices[TAP_BLOCK_PROGRAMS];
+	size_t at = 0;
+
+	if (!block->skeleton || block->missing)
+		return NULL;
+	choices_make(block->skeleton, choices);
+	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++) {
+		if (choices[i].chosen && at++ == index)
+			return choices[i].program;
+	}
+	return NULL;
+}

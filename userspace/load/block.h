@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * block.h - the programs of block requests and dirtied pages: which of them this kernel has, and their links.
+ *
+ * Part of the tracer (tracer.h), which others use. Nothing is attached before a disk is watched: without one the
+ * programs would only cost.
+ */
+#ifndef TAP_USERSPACE_LOAD_BLOCK_H
+#define TAP_USERSPACE_LOAD_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "userspace/base/error.h"
+
+struct bpf_link;
+struct tracer_bpf;
+
+enum {
+	TAP_BLOCK_PROGRAMS = 9,
+};
+
+/* Zeroed is a valid beginning: no programs. */
+struct tap_block {
+	struct tracer_bpf *skeleton;
+	struct bpf_link *links[TAP_BLOCK_PROGRAMS];
+	const char *missing; /* why requests cannot be traced; NULL: they can */
+	size_t n_disks;	     /* watched */
+	bool wanted;	     /* attached, or to be as soon as a disk is watched */
+};
+
+/* Before the skeleton is loaded: chooses the programs and sizes the maps. A limit of 0 is the default. */
+void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uint32_t totals_max, uint32_t dirty_max,
+		       uint32_t files_max);
+/* Chooses none; `reason` is a literal. */
+void tap_block_give_up(struct tap_block *block, struct tracer_bpf *skeleton, const char *reason);
+
+int tap_block_attach(struct tap_block *block, struct tap_error *err);
+void tap_block_detach(struct tap_block *block);
+
+/* Device numbers as major << 20 | minor. Asked for the same one again it does nothing. */
+int tap_block_watch_disk(struct tap_block *block, uint32_t disk, struct tap_error *err);
+int tap_block_watch_device(struct tap_block *block, uint32_t device, struct tap_error *err);
+
+/* The index-th program that is loaded; NULL past the last. */
+const struct bpf_program *tap_block_program(const struct tap_block *block, size_t index);
+
+#endif
