@@ -69,6 +69,15 @@ const struct tap_io_owner *tap_io_owner_find(const struct tap_io_model *model, c
 	return place == TAP_IO_NONE ? NULL : tap_io_owner_at(model, place);
 }
 
+void tap_io_owner_calls(struct tap_io_model *model, const struct tap_row_key *row, int64_t calls)
+{
+	struct tap_row_key plain = row_plain(row);
+	uint32_t place = tap_io_table_find(&model->owners, &plain);
+
+	if (place != TAP_IO_NONE)
+		tap_io_owner_at(model, place)->calls = calls;
+}
+
 const char *tap_io_owner_text(struct tap_io_model *model, uint32_t owner)
 {
 	struct tap_io_owner *of = tap_io_owner_at(model, owner);
@@ -424,6 +433,8 @@ static int by_owner(const void *a, const void *b, void *context)
 /* After this the table of cells cannot be searched any more: its index is of the old order. */
 static void cells_sort(struct tap_io_model *model)
 {
+	if (!model->cells.count)
+		return;
 	qsort_r(model->cells.items, model->cells.count, sizeof(struct tap_io_cell), by_owner, model);
 	for (size_t i = 0; i < model->cells.count; i++) {
 		struct tap_io_owner *owner = tap_io_owner_at(model, tap_io_cell_at(model, i)->key.owner);

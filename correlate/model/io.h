@@ -57,6 +57,7 @@ struct tap_io_owner {
 	struct tap_io_sum *sum;
 	uint64_t temp_bytes;	   /* dirtied in temporary files */
 	uint64_t brought_in_bytes; /* read from a device of files, not of the file system's own */
+	int64_t calls;		   /* statements of a client's row, ended or running; -1: not known */
 	const char *text;	   /* once asked for; in the view's memory */
 	bool text_asked;
 	uint32_t first_cell; /* its cells, most bytes first */
@@ -139,6 +140,9 @@ static inline struct tap_io_cell *tap_io_cell_at(const struct tap_io_model *mode
 
 /* The owner of a row; NULL: no I/O. */
 const struct tap_io_owner *tap_io_owner_find(const struct tap_io_model *model, const struct tap_row_key *row);
+
+/* Says how many statements a row had. */
+void tap_io_owner_calls(struct tap_io_model *model, const struct tap_row_key *row, int64_t calls);
 
 /* The text of an owner's statement, made once: it is the same in all lists. NULL: none. In the view's memory. */
 const char *tap_io_owner_text(struct tap_io_model *model, uint32_t owner);

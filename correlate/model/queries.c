@@ -109,8 +109,14 @@ static void absent_add(struct tap_build *build, struct tap_view_query *query, co
 
 static void io_fill(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row)
 {
+	const int64_t *value = query->figures.value;
 	enum tap_reason reason;
 
+	if (build->io)
+		tap_io_owner_calls(build->io, &row->key,
+				   query->figures.absent[TAP_FIGURE_CALLS]
+					   ? -1
+					   : value[TAP_FIGURE_CALLS] + value[TAP_FIGURE_RUNNING]);
 	tap_io_figures_fill(build, row, query->query, &query->figures);
 	if (tap_io_query_fill(build, &row->key, query, &reason) || reason == TAP_REASON_IO_OFF)
 		return; /* that nothing is traced is said once for all rows */

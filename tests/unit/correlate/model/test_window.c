@@ -65,7 +65,7 @@ START_TEST(test_head)
 	ck_assert_uint_eq(view->losses[TAP_LOSS_COUNT].count, 3);
 	ck_assert_ptr_nonnull(view->host_name);
 	ck_assert_int_gt(view->cpus, 0);
-	ck_assert_uint_gt(view->n_absent, 10);
+	ck_assert_uint_gt(view->n_absent, 5);
 	/* A figure that could not be measured is named. */
 	ck_assert_str_eq(view->absent[view->n_absent - 1].field, "trap_cpu_percent");
 }
