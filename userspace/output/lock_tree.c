@@ -368,8 +368,8 @@ static void add_lock(const struct tap_view_lock *lock, struct tap_strbuf *out)
 {
 	const char *name = lock->name ? lock->name : lock->relation ? lock->relation : lock->type;
 
-	tap_strbuf_printf(out, "%s%s%s", lock->mode ? lock->mode : "", lock->mode && name ? " on " : "",
-			  name ? name : "");
+	tap_strbuf_printf(out, "%s%s%s", name ? name : "", lock->mode && name ? ", " : "",
+			  lock->mode ? lock->mode : "");
 }
 
 void tap_lock_node_what(const struct tap_lock_node *node, struct tap_strbuf *out)

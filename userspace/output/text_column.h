@@ -37,6 +37,7 @@ enum tap_text_condition {
 	TAP_TEXT_ALWAYS,
 	TAP_TEXT_IF_MANY,
 	TAP_TEXT_IF_WIDE,
+	TAP_TEXT_IF_COMPACT,
 };
 
 struct tap_text_column {

@@ -191,22 +191,23 @@ TAP_TEXT_CELL(blame_query, tap_view_blame, tap_table_cell(context->table, row->q
 
 /* --- columns ------------------------------------------------------------------------------------------------------ */
 
-#define HISTOGRAM_TITLE "1us.......1ms......1s..."
+#define HISTOGRAM_TITLE "1us.......1ms.......1s.."
 
 static const struct tap_text_column query_columns[] = {
 	{ { "INSTANCE", .max = 24 }, TAP_TEXT_IF_MANY, io_instance },
 	{ { "KIND", .max = 19 }, TAP_TEXT_IF_WIDE, io_kind },
 	{ { "DATABASE", .max = 16, .rank = 5 }, TAP_TEXT_ALWAYS, io_database },
-	{ { "USER", .max = 16, .rank = 9 }, TAP_TEXT_ALWAYS, io_user },
+	{ { "USER", .max = 16, .rank = 10 }, TAP_TEXT_ALWAYS, io_user },
 	{ { "READ", .right = true }, TAP_TEXT_ALWAYS, io_read },
 	{ { "CACHE%", .right = true, .rank = 3 }, TAP_TEXT_ALWAYS, io_cache },
 	{ { "SEQ/NEAR/RND%", .right = true, .rank = 1 }, TAP_TEXT_ALWAYS, io_read_pattern },
-	{ { "AVG READ", .right = true, .rank = 6 }, TAP_TEXT_ALWAYS, io_read_average },
-	{ { "R/S", .right = true, .rank = 7 }, TAP_TEXT_ALWAYS, io_read_rate },
+	{ { "AVG READ", .right = true, .rank = 7 }, TAP_TEXT_ALWAYS, io_read_average },
+	{ { "R/S", .right = true, .rank = 8 }, TAP_TEXT_ALWAYS, io_read_rate },
 	{ { "READ 50/95/99%", .right = true, .rank = 4 }, TAP_TEXT_ALWAYS, io_read_latency },
-	{ { HISTOGRAM_TITLE, .rank = 10 }, TAP_TEXT_ALWAYS, io_read_histogram },
+	{ { HISTOGRAM_TITLE, .rank = 11 }, TAP_TEXT_ALWAYS, io_read_histogram },
 	{ { "WRITTEN", .right = true, .rank = 2 }, TAP_TEXT_ALWAYS, io_charged },
-	{ { "DIRTIED", .right = true, .rank = 8 }, TAP_TEXT_ALWAYS, io_dirtied },
+	{ { "SUBMITTED", .right = true, .rank = 6 }, TAP_TEXT_ALWAYS, io_submitted },
+	{ { "DIRTIED", .right = true, .rank = 9 }, TAP_TEXT_ALWAYS, io_dirtied },
 	{ { "QUERY", .min = 24 }, TAP_TEXT_ALWAYS, io_query },
 };
 
@@ -307,7 +308,7 @@ static void add_sizes(struct tap_strbuf *line, const struct tap_view_requests *r
 
 		if (percent < LEAST_PERCENT)
 			continue;
-		tap_strbuf_printf(line, "%s%s%s %s %%", separator, over ? "over " : "",
+		tap_strbuf_printf(line, "%s%s%s %s%%", separator, over ? "over " : "",
 				  tap_number_bytes(size, clamp(bound)), tap_number_percent(share, percent, 0));
 		separator = ", ";
 	}

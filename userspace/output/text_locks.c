@@ -182,10 +182,11 @@ static const struct tap_text_column tree_columns[] = {
 
 static void put_lock(const struct tap_text_context *context, const struct tap_view_lock *lock)
 {
-	tap_cell_pair(context, lock->mode, " on ",
+	tap_cell_pair(context,
 		      lock->name       ? lock->name
 		      : lock->relation ? lock->relation
-				       : lock->type);
+				       : lock->type,
+		      ", ", lock->mode);
 }
 
 TAP_TEXT_CELL(past_instance, tap_view_lock_wait, tap_table_cell(context->table, row->instance))
@@ -247,8 +248,9 @@ static const struct tap_text_column loss_columns[] = {
 	{ { "LOST", .right = true }, TAP_TEXT_ALWAYS, loss_ns },
 	{ { "WAITS", .right = true, .rank = 3 }, TAP_TEXT_ALWAYS, loss_waits },
 	{ { "LONGEST", .right = true, .rank = 4 }, TAP_TEXT_ALWAYS, loss_max },
-	{ { "LOCK", .max = 44, .rank = 2, .min = 16 }, TAP_TEXT_ALWAYS, loss_lock },
-	{ { "BY QUERY", .max = 48, .rank = 1, .min = 20 }, TAP_TEXT_ALWAYS, loss_query },
+	{ { "LOCK", .max = 44, .rank = 1, .min = 16 }, TAP_TEXT_ALWAYS, loss_lock },
+	{ { "BY QUERY", .max = 28 }, TAP_TEXT_IF_COMPACT, loss_query },
+	{ { "BY QUERY", .max = 60, .rank = 2, .min = 30 }, TAP_TEXT_IF_WIDE, loss_query },
 	{ { "TO", .min = 20 }, TAP_TEXT_ALWAYS, loss_blocker },
 };
 

@@ -371,6 +371,8 @@ static bool applies(const struct tap_text_context *context, const struct tap_tex
 		return context->many;
 	case TAP_TEXT_IF_WIDE:
 		return !context->compact;
+	case TAP_TEXT_IF_COMPACT:
+		return context->compact;
 	case TAP_TEXT_ALWAYS:
 		break;
 	}

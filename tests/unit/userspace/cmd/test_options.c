@@ -191,7 +191,7 @@ START_TEST(test_words)
 	assert_refused(PARSE("--instance", ""), "not an empty text");
 	assert_refused(PARSE("--database="), "not an empty text");
 	assert_refused(PARSE("--output", ""), "not an empty text");
-	assert_refused(PARSE("--sort", "speed"), "dirtied_bytes, not \"speed\"");
+	assert_refused(PARSE("--sort", "speed"), "temp_bytes, not \"speed\"");
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
 		ck_assert_int_eq(PARSE("--sort", tap_figure_infos[i].name), 0);
 		ck_assert_int_eq(options.sort, i);
@@ -272,6 +272,36 @@ START_TEST(test_groups)
 }
 END_TEST
 
+START_TEST(test_io_and_locks)
+{
+	static const char *const lists[] = { "all", "query", "relation", "device", "stream" };
+
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--by", lists[i], NULL }), 0);
+		ck_assert_int_eq(options.by, i);
+	}
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ NULL }), 0);
+	ck_assert_int_eq(options.by, TAP_BY_ALL);
+	assert_refused(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--by=queries", NULL }),
+		       "query, relation, device, stream or all, not \"queries\"");
+	assert_refused(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=query", NULL }), "unknown option");
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "-w", "-fsvg", "-ox", NULL }), 0);
+	ck_assert(options.watch);
+	ck_assert_int_eq(options.format, TAP_FORMAT_SVG);
+	ck_assert_str_eq(options.output, "x");
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--format", "dot", NULL }), 0);
+	ck_assert_int_eq(options.format, TAP_FORMAT_DOT);
+	assert_refused(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--format", "png", NULL }),
+		       "text, json, csv, dot or svg, not \"png\"");
+	/* Only a command that draws takes the forms of a drawing. */
+	assert_refused(PARSE("--format", "dot"), "text, json or csv, not \"dot\"");
+	assert_refused(PARSE("--watch"), "unknown option");
+	ck_assert(!options.duration_given);
+	ck_assert_int_eq(PARSE("-d1"), 0);
+	ck_assert(options.duration_given);
+}
+END_TEST
+
 static size_t lines_of(const char *text, const char *option)
 {
 	size_t count = 0;
@@ -304,6 +334,7 @@ START_TEST(test_help)
 					     "--pairs N",
 					     "--window MS",
 					     "--clients N",
+					     "--floor ",
 					     "-h, --help " };
 	struct tap_strbuf text;
 
@@ -336,6 +367,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_wrong_usage);
 	tcase_add_test(tests, test_arguments);
 	tcase_add_test(tests, test_groups);
+	tcase_add_test(tests, test_io_and_locks);
 	tcase_add_test(tests, test_help);
 	suite_add_tcase(suite, tests);
 	return suite;

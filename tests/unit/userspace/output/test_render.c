@@ -15,6 +15,7 @@
 
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
+#include "tests/unit/userspace/output/render_check.h"
 #include "tests/unit/userspace/output/sample_view.h"
 #include "userspace/output/csv.h"
 #include "userspace/output/escape.h"
@@ -128,16 +129,6 @@ static void render_text(const struct tap_view *view, enum tap_view_part part, un
 	tap_strbuf_init(out);
 	tap_text_render(view, part, width, out);
 	ck_assert(!out->failed);
-}
-
-static void check_holds(const struct tap_strbuf *out, const char *text)
-{
-	ck_assert_msg(strstr(out->data, text) != NULL, "no \"%s\" in:\n%s", text, out->data);
-}
-
-static void check_lacks(const struct tap_strbuf *out, const char *text)
-{
-	ck_assert_msg(strstr(out->data, text) == NULL, "\"%s\" in:\n%s", text, out->data);
 }
 
 START_TEST(test_text_of_several_instances)
@@ -340,27 +331,6 @@ static void spoil(struct tap_view *view, const char *text, struct tap_view_query
 	view->n_queries = view->n_sessions = view->n_events = view->n_instances = 1;
 }
 
-static void check_harmless(const struct tap_strbuf *out, bool csv)
-{
-	uint32_t code = 0;
-
-	for (size_t i = 0, length; i < out->size; i += length) {
-		length = tap_utf8_decode(out->data + i, out->size - i, &code);
-		/* No ck_assert for each character: every one is a system call. */
-		if (!length || !(code == '\n' || (csv && code == '\r') || tap_utf8_columns(code) >= 0))
-			ck_abort_msg("byte %zu of: %s", i, out->data);
-	}
-}
-
-static size_t count_lines(const struct tap_strbuf *out)
-{
-	size_t lines = 0;
-
-	for (size_t i = 0; i < out->size; i++)
-		lines += out->data[i] == '\n';
-	return lines;
-}
-
 static void check_json(const struct tap_strbuf *out)
 {
 #ifdef HAVE_JANSSON
@@ -378,7 +348,7 @@ static void check_all_outputs(const struct tap_view *view)
 {
 	static const unsigned widths[] = { 0, 1, 40, 80, 160 };
 
-	for (int part = 0; part < TAP_PART_COUNT; part++) {
+	for (int part = 0; part <= TAP_PART_INSTANCES; part++) {
 		struct tap_strbuf out;
 
 		for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
@@ -399,21 +369,7 @@ static void check_all_outputs(const struct tap_view *view)
 
 START_TEST(test_hostile_strings_everywhere)
 {
-	static const char *const list[] = {
-		"\x1b[2J\x1b]0;owned\x07",
-		"\u202edrop table\u2066",
-		"\xff\xfe\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80",
-		"a\r\nb\"c',;=\t\\",
-		"",
-		"   ",
-		"=HYPERLINK(\"http://x\")",
-		"%s%n%d",
-		"\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
-		"\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97\xe7\xac\xa6",
-		"\xc2\x9b[31m\xc2\x85\xe2\x80\xa8",
-	};
-
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+	for (size_t i = 0; i < N_HOSTILE_TEXTS; i++) {
 		struct tap_view view = sample_view();
 		struct tap_view_instance instance;
 		struct tap_view_session session;
@@ -421,7 +377,7 @@ START_TEST(test_hostile_strings_everywhere)
 		struct tap_view_event event;
 		struct tap_view_wait wait;
 
-		spoil(&view, list[i], &query, &session, &event, &instance, &wait);
+		spoil(&view, hostile_texts[i], &query, &session, &event, &instance, &wait);
 		check_all_outputs(&view);
 	}
 }
@@ -485,6 +441,10 @@ START_TEST(test_csv)
 	query.figures.absent[TAP_FIGURE_CALLS] = TAP_REASON_DEPTH_STATEMENT;
 	query.waits = (struct tap_view_wait[]){ { "Ext:a", "b;c=1/2", 3, -4 }, { NULL, "x", 1, 2 } };
 	query.n_waits = 2;
+	query.io_latency_ns = (struct tap_view_latency){ 1, 2, 3, -1 };
+	query.relations = (struct tap_view_relation[]){ { "public.a;b", "table", 1, 2, { 3, 4, 5 }, 6, 7 },
+							{ NULL, "index", 8, 0, { 0, 0, 0 }, 0, 9 } };
+	query.n_relations = 2;
 	view.queries = &query;
 	view.n_queries = 1;
 	render_csv(&view, TAP_PART_QUERIES,
@@ -492,11 +452,15 @@ START_TEST(test_csv)
 		   "elapsed_ns,cpu_ns,"
 		   "runq_ns,"
 		   "wait_ns,unknown_ns,sleeps,preemptions,minor_faults,major_faults,rchar_bytes,wchar_bytes,read_bytes,"
-		   "dirtied_bytes,waits,absent\r\n"
+		   "dirtied_bytes,read_requests,cache_read_bytes,read_seq_bytes,read_near_bytes,read_rand_bytes,"
+		   "write_bytes,write_requests,submitted_write_bytes,write_seq_bytes,write_near_bytes,write_rand_bytes,"
+		   "temp_bytes,waits,io_latency_ns_p50,io_latency_ns_p95,io_latency_ns_p99,io_latency_ns_max,relations,"
+		   "absent\r\n"
 		   "postgres-5432,postgres,shop,,parallel,88172633,engine,"
 		   "\"SELECT region, sum(total) FROM orders GROUP BY "
 		   "region\",,0,0,2000000000,1650000000,30000000,310000000,"
-		   "10000000,0,0,0,0,0,0,268435456,0,\"Ext_a:b_c_1_2=3/-4;:x=1/2\","
+		   "10000000,0,0,0,0,0,0,268435456,0,0,0,0,0,0,0,0,0,0,0,0,0,\"Ext_a:b_c_1_2=3/-4;:x=1/2\",1,2,3,,"
+		   "\"public.a_b:table=1/2/3/4/5/6/7;:index=8/0/0/0/0/0/9\","
 		   "\"calls=needs --depth statement;user=needs a connection to the server\"\r\n");
 }
 END_TEST
@@ -738,6 +702,19 @@ START_TEST(test_part_names)
 	ck_assert_str_eq(tap_part_name(TAP_PART_SESSIONS), "sessions");
 	ck_assert_str_eq(tap_part_name(TAP_PART_WAITS), "waits");
 	ck_assert_str_eq(tap_part_name(TAP_PART_INSTANCES), "instances");
+	ck_assert_str_eq(tap_part_name(TAP_PART_IO_BLAME), "blame");
+	ck_assert_str_eq(tap_part_group(TAP_PART_IO_BLAME), "io");
+	ck_assert_str_eq(tap_part_group(TAP_PART_LOCK_PAST), "locks");
+	ck_assert_ptr_null(tap_part_group(TAP_PART_LOCKS));
+	for (int part = 0; part < TAP_PART_COUNT; part++) {
+		const char *group = tap_part_group(part);
+
+		/* The object's name is that of the part for all its lists. */
+		if (group)
+			ck_assert_str_eq(tap_part_name(tap_part_whole(part)), group);
+		else
+			ck_assert_int_eq(tap_part_whole(part), part);
+	}
 }
 END_TEST
 
