@@ -73,6 +73,8 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 # Unit tests may make the n-th allocation fail: tests/lib/alloc_fail.h.
 WRAPPED := malloc calloc realloc reallocarray strdup strndup
 WRAP := $(WRAPPED:%=-Wl,--wrap=%)
+# A function that a unit test defines stands in for the library's, also where its object file is linked for another.
+WRAP += -Wl,-z,muldefs
 
 MACHINE := $(shell uname -m)
 BPF_ARCH_x86_64 := x86

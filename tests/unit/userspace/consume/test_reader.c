@@ -19,7 +19,10 @@
 #include "tests/lib/check_main.h"
 
 enum {
-	ENTRIES_MAX = 4096,
+	ENTRIES_MAX = 2048,
+	KEY_MAX = sizeof(struct tap_wait_key) > sizeof(struct tap_stream_key) ? sizeof(struct tap_wait_key)
+									      : sizeof(struct tap_stream_key),
+	VALUE_MAX = sizeof(struct tap_stream_set),
 	STREAM_MAX = 1024 * 1024,
 	NO_STREAM = -1,
 };
@@ -34,16 +37,18 @@ static void must(bool hold)
 /* One map; its number is its file descriptor. */
 struct map {
 	size_t key_size, value_size, count;
-	char keys[ENTRIES_MAX][sizeof(struct tap_wait_key)];
-	char values[ENTRIES_MAX][sizeof(struct tap_account)];
-	int fail_after; /* batches; 0: never */
+	char keys[ENTRIES_MAX][KEY_MAX];
+	char values[ENTRIES_MAX][VALUE_MAX];
+	uint32_t bucket; /* a batch of fewer entries does not do */
+	int fail_after;	 /* batches; 0: never */
 	int fail_with;
 	int batches;
 };
 
 /* Stands in for userspace/load/tracer and what of libbpf the reader calls. */
 struct tap_tracer {
-	struct map maps[TAP_MAP_EVENTS + 1];
+	struct map maps[TAP_MAP_STREAMS + 1];
+	bool has_io;
 	char stream[STREAM_MAX];
 	size_t stream_size;
 	int stream_fd; /* NO_STREAM: from `stream`; otherwise this, or the error */
@@ -55,6 +60,7 @@ struct tap_tracer {
 static struct tap_tracer tracer;
 static struct tap_reader *reader;
 static struct tap_snapshot snapshot;
+static struct tap_reader_wants wants;
 
 static struct {
 	ring_buffer_sample_fn callback;
@@ -70,6 +76,11 @@ int tap_tracer_map_fd(const struct tap_tracer *from, enum tap_tracer_map map)
 {
 	must(from == &tracer);
 	return (int)map;
+}
+
+bool tap_tracer_has_io(const struct tap_tracer *from)
+{
+	return from->has_io;
 }
 
 uint32_t tap_tracer_epoch(const struct tap_tracer *from)
@@ -114,6 +125,11 @@ int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, vo
 		errno = map->fail_with;
 		return -errno;
 	}
+	if (*count < map->bucket) {
+		*count = 0;
+		errno = ENOSPC;
+		return -errno;
+	}
 	n = *count / 2 < map->count - from ? *count / 2 : (uint32_t)map->count - from;
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy((char *)keys + i * map->key_size, map->keys[from + i], map->key_size);
@@ -155,6 +171,18 @@ int ring_buffer__consume(struct ring_buffer *buffer)
 	return ring.status ? ring.status : (int)ring.count;
 }
 
+static const struct {
+	size_t key, value;
+} sizes[TAP_MAP_STREAMS + 1] = {
+	[TAP_MAP_ROWS] = { sizeof(struct tap_row_key), sizeof(struct tap_account) },
+	[TAP_MAP_WAITS] = { sizeof(struct tap_wait_key), sizeof(struct tap_wait_total) },
+	[TAP_MAP_CALLS] = { sizeof(struct tap_row_key), sizeof(uint64_t) },
+	[TAP_MAP_REQUESTS] = { sizeof(struct tap_io_key), sizeof(struct tap_io) },
+	[TAP_MAP_DIRTY] = { sizeof(struct tap_dirty_key), sizeof(uint64_t) },
+	[TAP_MAP_FILES] = { sizeof(struct tap_file_key), sizeof(struct tap_file) },
+	[TAP_MAP_STREAMS] = { sizeof(struct tap_stream_key), sizeof(struct tap_stream_set) },
+};
+
 static void set_up(void)
 {
 	struct tap_error err = { "" };
@@ -162,12 +190,11 @@ static void set_up(void)
 	memset(&tracer, 0, sizeof(tracer));
 	memset(&ring, 0, sizeof(ring));
 	tracer.stream_fd = NO_STREAM;
-	tracer.maps[TAP_MAP_ROWS] =
-		(struct map){ .key_size = sizeof(struct tap_row_key), .value_size = sizeof(struct tap_account) };
-	tracer.maps[TAP_MAP_WAITS] =
-		(struct map){ .key_size = sizeof(struct tap_wait_key), .value_size = sizeof(struct tap_wait_total) };
-	tracer.maps[TAP_MAP_CALLS] =
-		(struct map){ .key_size = sizeof(struct tap_row_key), .value_size = sizeof(uint64_t) };
+	for (int i = 0; i <= TAP_MAP_STREAMS; i++) {
+		tracer.maps[i].key_size = sizes[i].key;
+		tracer.maps[i].value_size = sizes[i].value;
+	}
+	wants = (struct tap_reader_wants){ 0 };
 	tap_snapshot_init(&snapshot);
 	ck_assert_int_eq(tap_reader_new(&tracer, &reader, &err), 0);
 }
@@ -231,7 +258,7 @@ static int take(void)
 	int status;
 
 	tap_snapshot_done(&snapshot);
-	status = tap_reader_take(reader, &snapshot, &err);
+	status = tap_reader_take(reader, &wants, &snapshot, &err);
 	ck_assert_int_eq(!status, !*err.text);
 	return status;
 }
@@ -342,8 +369,87 @@ START_TEST(test_map_cannot_be_read)
 		put_wait(id, 0, 5, 1);
 	}
 	map->fail_after = 1 + _i / 3;
-	map->fail_with = ENOSPC;
+	map->fail_with = EIO;
+	ck_assert_int_eq(take(), -EIO);
+}
+END_TEST
+
+/* Entries that the kernel keeps together and hands out together or not at all: what is read grows, within bounds. */
+START_TEST(test_long_bucket)
+{
+	for (uint64_t id = 1; id <= 2000; id++)
+		put_row(id, 0, id);
+	tracer.maps[TAP_MAP_ROWS].bucket = 10000;
+	ck_assert_int_eq(take(), 0);
+	ck_assert_uint_eq(snapshot.rows.count, 2000);
+	for (uint64_t id = 1; id <= 2000; id++)
+		ck_assert_uint_eq(row(id)->account.cpu_ns, id);
+	tracer.maps[TAP_MAP_ROWS].bucket = 100000000;
 	ck_assert_int_eq(take(), -ENOSPC);
+}
+END_TEST
+
+/* --- block I/O --- */
+
+static void put_io(uint32_t number)
+{
+	struct tap_io_key request = { 0 };
+	struct tap_dirty_key dirty = { 0 };
+	struct tap_file_key file = { .inode = number };
+	struct tap_stream_key stream = { .file = file };
+	struct tap_io io = { 0 };
+	struct tap_stream_set set = { .requests = number };
+	struct tap_file place = { .size_bytes = number };
+	uint64_t bytes = 4096 * number;
+
+	request.row.query_id = number;
+	dirty.row.query_id = number;
+	put(TAP_MAP_REQUESTS, &request, &io);
+	put(TAP_MAP_DIRTY, &dirty, &bytes);
+	put(TAP_MAP_FILES, &file, &place);
+	put(TAP_MAP_STREAMS, &stream, &set);
+}
+
+START_TEST(test_io)
+{
+	struct tap_io_set files;
+
+	put_io(1);
+	put_io(2);
+	/* Not traced: the maps are not looked at. */
+	ck_assert_int_eq(take(), 0);
+	ck_assert(!snapshot.io.traced);
+	ck_assert_uint_eq(snapshot.io.n_requests + snapshot.io.n_dirty + snapshot.io.n_files, 0);
+	tracer.has_io = true;
+	ck_assert_int_eq(take(), 0);
+	ck_assert(snapshot.io.traced);
+	ck_assert_uint_eq(snapshot.io.n_requests, 2);
+	ck_assert_uint_eq(snapshot.io.n_dirty, 2);
+	ck_assert_uint_eq(snapshot.io.n_files, 2);
+	ck_assert_uint_eq(snapshot.io.n_streams, 0);
+	wants.streams = true;
+	ck_assert_int_eq(take(), 0);
+	ck_assert_uint_eq(snapshot.io.n_streams, 2);
+	tap_io_set_init(&files);
+	ck_assert_int_eq(tap_reader_take_files(reader, &files), 0);
+	ck_assert_uint_eq(files.n_files, 2);
+	ck_assert_uint_eq(files.n_requests, 0);
+	tap_io_set_done(&files);
+}
+END_TEST
+
+START_TEST(test_io_cannot_be_read)
+{
+	struct tap_io_set files;
+
+	put_io(1);
+	tracer.has_io = wants.streams = true;
+	tracer.maps[TAP_MAP_REQUESTS + _i].fail_after = 1;
+	tracer.maps[TAP_MAP_REQUESTS + _i].fail_with = EIO;
+	ck_assert_int_eq(take(), -EIO);
+	tap_io_set_init(&files);
+	ck_assert_int_eq(tap_reader_take_files(reader, &files), _i == TAP_MAP_FILES - TAP_MAP_REQUESTS ? -EIO : 0);
+	tap_io_set_done(&files);
 }
 END_TEST
 
@@ -444,7 +550,7 @@ START_TEST(test_new_out_of_memory)
 		ck_assert_ptr_null(other);
 	}
 	tap_alloc_fail_at(0);
-	ck_assert_int_ge(n, 4);
+	ck_assert_int_ge(n, 3);
 	tap_reader_free(other);
 	ring.missing = true;
 	ck_assert_int_eq(tap_reader_new(&tracer, &other, &err), -ENOMEM);
@@ -472,7 +578,7 @@ START_TEST(test_take_out_of_memory)
 		tap_snapshot_init(&snapshot);
 		ck_assert_int_eq(tap_reader_new(&tracer, &reader, NULL), 0);
 		tap_alloc_fail_at(n);
-		status = tap_reader_take(reader, &snapshot, NULL);
+		status = tap_reader_take(reader, &wants, &snapshot, NULL);
 		if (!tap_alloc_failed())
 			break;
 		ck_assert_int_eq(status, -ENOMEM);
@@ -494,6 +600,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_many);
 	tcase_add_test(tests, test_nothing);
 	tcase_add_loop_test(tests, test_map_cannot_be_read, 0, 5);
+	tcase_add_test(tests, test_long_bucket);
+	tcase_add_test(tests, test_io);
+	tcase_add_loop_test(tests, test_io_cannot_be_read, 0, 4);
 	tcase_add_test(tests, test_no_iterator);
 	tcase_add_loop_test(tests, test_contradictory_stream, 0, sizeof(damages) / sizeof(damages[0]));
 	tcase_add_test(tests, test_cut_stream);
