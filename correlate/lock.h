@@ -189,13 +189,16 @@ struct tap_view_lock_member {
 struct tap_view_lock_cycle {
 	const char *instance;
 	int64_t at_realtime_ns;
+	int64_t victim_pid;	     /* whom the engine sacrificed; 0: nobody yet */
+	int64_t verdict_realtime_ns; /* when; -1: not yet */
 	struct tap_view_lock_member *members;
 	size_t n_members;
 };
 
 /* Two statements, or transactions, that take locks in opposite orders; or a pattern that costs. */
 struct tap_view_lock_risk {
-	const char *risk; /* "order_inversion", "lock_upgrade", "ddl_queue", "many_tuple_locks", "idle_blocker" */
+	const char *
+		risk; /* "order_inversion", "lock_upgrade", "ddl_queue", "many_tuple_locks", "idle_blocker", "convoy" */
 	const char *instance;
 	const char *first_query_id;
 	const char *first_query;

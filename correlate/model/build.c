@@ -94,6 +94,28 @@ const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t s
 	return tap_build_redact(build, text->raw);
 }
 
+struct tap_build_statement tap_build_session_statement(struct tap_build *build, const struct tap_session *session)
+{
+	uint8_t source = session->query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
+	uint64_t query_id = session->query_id;
+
+	if (!query_id && session->query && *session->query) {
+		query_id = tap_fingerprint(session->query, strnlen(session->query, TAP_TEXT_MAX - 1));
+		source = TAP_QUERY_ID_OWN;
+	}
+	return (struct tap_build_statement){
+		.query_id = tap_build_query_id(build, source, query_id),
+		.query_id_source = tap_build_source(source),
+		.query = tap_build_redact(build, session->query),
+	};
+}
+
+const char *tap_build_name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,
+				  uint32_t oid)
+{
+	return name ? tap_arena_string(build->arena, name) : tap_build_name(build, instance, kind, oid);
+}
+
 const char *tap_build_kind(uint8_t kind)
 {
 	return kind_names[kind < TAP_KIND_COUNT ? kind : TAP_KIND_UNKNOWN];

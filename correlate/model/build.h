@@ -31,6 +31,16 @@ const char *tap_build_source(uint8_t source);
 const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t source, uint64_t query_id);
 /* The same of a text at hand. */
 const char *tap_build_redact(struct tap_build *build, const char *raw);
+/* What a session's statement is called, and its text; an own id where the engine has none. */
+struct tap_build_statement {
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+};
+struct tap_build_statement tap_build_session_statement(struct tap_build *build, const struct tap_session *session);
+/* The name the session brings, else the oid's. */
+const char *tap_build_name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,
+				  uint32_t oid);
 const char *tap_build_kind(uint8_t kind);
 void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event, const char **ret_class,
 		     const char **ret_name);
@@ -55,5 +65,7 @@ int tap_build_events(struct tap_build *build);
 /* After the queries, and only when the view is one of I/O. */
 int tap_build_io(struct tap_build *build);
 int tap_build_hints(struct tap_build *build);
+/* Only when the view is one of locks. */
+int tap_build_locks(struct tap_build *build);
 
 #endif

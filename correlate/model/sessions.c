@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/fingerprint.h"
 #include "correlate/model/io.h"
 
 static const struct tap_thread *thread_of(const struct tap_snapshot *snapshot, uint32_t instance, int32_t tid)
@@ -46,24 +45,13 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	tap_io_figures_absent(&session->figures, build->io ? TAP_REASON_SHARED : TAP_REASON_IO_OFF);
 }
 
-static const char *name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,
-			       uint32_t oid)
-{
-	return name ? tap_arena_string(build->arena, name) : tap_build_name(build, instance, kind, oid);
-}
-
 static void query_fill(struct tap_build *build, struct tap_view_session *session, const struct tap_session *from)
 {
-	uint8_t source = from->query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
-	uint64_t query_id = from->query_id;
+	struct tap_build_statement statement = tap_build_session_statement(build, from);
 
-	if (!query_id && from->query && *from->query) {
-		query_id = tap_fingerprint(from->query, strnlen(from->query, TAP_TEXT_MAX - 1));
-		source = TAP_QUERY_ID_OWN;
-	}
-	session->query_id = tap_build_query_id(build, source, query_id);
-	session->query_id_source = tap_build_source(source);
-	session->query = tap_build_redact(build, from->query);
+	session->query_id = statement.query_id;
+	session->query_id_source = statement.query_id_source;
+	session->query = statement.query;
 }
 
 /* Sessions are read a moment after the snapshot: what began meanwhile has age 0. -1: not known, or no time at all. */
@@ -96,8 +84,9 @@ static void session_fill(struct tap_build *build, struct tap_view_session *sessi
 	session->tid = from->pid;
 	session->leader_pid = from->leader_pid;
 	session->kind = tap_build_kind(from->kind);
-	session->database = name_or_oid(build, instance, TAP_NAME_DATABASE, from->database_name, from->database);
-	session->user = name_or_oid(build, instance, TAP_NAME_USER, from->user_name, from->user);
+	session->database =
+		tap_build_name_or_oid(build, instance, TAP_NAME_DATABASE, from->database_name, from->database);
+	session->user = tap_build_name_or_oid(build, instance, TAP_NAME_USER, from->user_name, from->user);
 	session->application = tap_arena_string(build->arena, from->application);
 	session->client = tap_arena_string(build->arena, from->client);
 	session->state = tap_session_state_name(from->state);

@@ -12,6 +12,7 @@
 #include "correlate/model/lock_order.h"
 #include "correlate/names.h"
 #include "correlate/objects.h"
+#include "correlate/relation_names.h"
 #include "correlate/session.h"
 #include "correlate/snapshot.h"
 #include "correlate/texts.h"
@@ -34,8 +35,9 @@ struct tap_window_instance {
 	const struct tap_session_list *sessions; /* at the end of the window */
 	const struct tap_lock_table *locks;	 /* at the end of the window; NULL: not wanted, or `locks_why_not` */
 	const char *locks_why_not;
-	const struct tap_objects *objects; /* what the catalogs call its files; NULL: none was read */
-	enum tap_reason io_absent;	   /* why its block requests are not known: NO_DISK, ...; NONE: they are */
+	const struct tap_relation_names *relations; /* by oid, for the names of locks; NULL: none are known */
+	const struct tap_objects *objects;	    /* what the catalogs call its files; NULL: none was read */
+	enum tap_reason io_absent; /* why its block requests are not known: NO_DISK, ...; NONE: they are */
 };
 
 /* Negative: could not be measured. */
