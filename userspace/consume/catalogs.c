@@ -31,18 +31,16 @@ int tap_instances_roots(const struct tap_instances *instances, struct tap_file_r
 
 int tap_instances_refresh_files(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err)
 {
-	int status = 0;
-
-	for (size_t i = 0; i < instances->count && !status; i++) {
+	for (size_t i = 0; i < instances->count; i++) {
 		struct tap_followed *followed = &instances->items[i];
 
 		if (!followed->alive || !tap_instance_files_changed(&followed->files, &followed->target))
 			continue;
 		if (tap_instance_files_find(&followed->files, &tap_host_roots, (uint32_t)i, &followed->target))
 			return tap_error_set(err, -ENOMEM, "out of memory");
-		status = tap_instance_files_watch(&followed->files, tracer, &instances->disks, err);
+		tap_instance_files_watch(&followed->files, tracer, &instances->disks);
 	}
-	return status;
+	return 0;
 }
 
 static struct tap_instance_files *files_of(void *context, uint32_t instance)

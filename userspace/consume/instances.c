@@ -198,11 +198,10 @@ static int probe_calls(const struct tap_instances *instances, const struct tap_t
 static int watch_files(struct tap_instances *instances, struct tap_followed *followed, uint32_t index,
 		       struct tap_tracer *tracer, struct tap_error *err)
 {
-	int status = tap_instance_files_find(&followed->files, &tap_host_roots, index, &followed->target);
-
-	if (status)
-		return tap_error_set(err, status, "out of memory");
-	return tap_instance_files_watch(&followed->files, tracer, &instances->disks, err);
+	if (tap_instance_files_find(&followed->files, &tap_host_roots, index, &followed->target))
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	tap_instance_files_watch(&followed->files, tracer, &instances->disks);
+	return 0;
 }
 
 /* Takes the target over from the list. */

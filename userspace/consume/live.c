@@ -29,6 +29,7 @@ enum {
 	/* For asking catalogs: while time passes anyway, and before a view. */
 	CATALOG_LOOK_MS = 300,
 	CATALOG_VIEW_MS = 2000,
+	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */
 };
 
 struct tap_live {
@@ -47,6 +48,7 @@ struct tap_live {
 	int64_t budget_wall_ns;
 	int64_t searched_ms;
 	int64_t look_every_ms;
+	int64_t names_due_ms;
 	bool calls_shed;
 };
 
@@ -249,13 +251,15 @@ static void budget_check(struct tap_live *live)
 /* Relations are asked for while they are there: one that is dropped before the window ends keeps its name. */
 static int keep_names(struct tap_live *live, struct tap_error *err)
 {
+	int64_t begin_ms = tap_clock_ms();
 	struct tap_io_set io;
 	int status = tap_instances_refresh_files(&live->instances, live->tracer, err);
 
-	if (status || live->options.no_connect)
+	if (status || live->options.no_connect || begin_ms < live->names_due_ms)
 		return status;
 	tap_io_set_init(&io);
 	status = tap_reader_take_files(live->reader, &io);
+	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ms() - begin_ms);
 	if (!status)
 		status = tap_instances_read_catalogs(&live->instances, &io, CATALOG_LOOK_MS);
 	tap_io_set_done(&io);

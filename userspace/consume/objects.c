@@ -111,11 +111,8 @@ static int watch_disks(struct tap_place *place, struct tap_tracer *tracer, struc
 
 		if (is_listed(list, disk))
 			continue;
-		if (list->count == TAP_DISKS_MAX) {
-			tap_disks_say_why(&place->disks, "one of more than %d disks: its requests are not traced",
-					  TAP_DISKS_MAX);
-			continue;
-		}
+		if (list->count == TAP_DISKS_MAX)
+			return tap_error_set(err, -E2BIG, "more than %d disks on this host", TAP_DISKS_MAX);
 		status = tap_tracer_watch_disk(tracer, disk, err);
 		if (!status)
 			list->items[list->count++] = disk;
@@ -123,27 +120,30 @@ static int watch_disks(struct tap_place *place, struct tap_tracer *tracer, struc
 	return status;
 }
 
-int tap_instance_files_watch(struct tap_instance_files *files, struct tap_tracer *tracer, struct tap_disk_list *list,
-			     struct tap_error *err)
+void tap_instance_files_watch(struct tap_instance_files *files, struct tap_tracer *tracer, struct tap_disk_list *list)
 {
-	int status = 0;
+	struct tap_error err = { "" };
 
 	if (!tap_tracer_has_io(tracer))
-		return 0;
-	for (size_t i = 0; i < files->places.count && !status; i++) {
+		return;
+	for (size_t i = 0; i < files->places.count; i++) {
 		struct tap_place *place = &files->places.items[i];
 
-		status = watch_disks(place, tracer, list, err);
-		if (!status)
-			status = tap_tracer_watch_device(tracer, place->root.device, err);
+		place->watched = !watch_disks(place, tracer, list, &err) &&
+				 !tap_tracer_watch_device(tracer, place->root.device, &err);
+		if (!place->watched)
+			tap_disks_say_why(&place->disks, "a disk that is not traced: %.120s", err.text);
 	}
 	say_io_why_not(files);
-	return status;
 }
 
 enum tap_reason tap_instance_files_absence(const struct tap_instance_files *files)
 {
-	return files->places.count && files->places.items[0].disks.count ? TAP_REASON_NONE : TAP_REASON_NO_DISK;
+	const struct tap_place *data = files->places.items;
+
+	if (!files->places.count || !data->disks.count)
+		return TAP_REASON_NO_DISK;
+	return data->watched ? TAP_REASON_NONE : TAP_REASON_IO_OFF;
 }
 
 /* ---- what is missing ---- */

@@ -41,13 +41,12 @@ struct tap_disk_list {
 };
 
 /*
- * Tells the tracer of its disks and file systems, and puts the disks on the list. Too many: io_why_not says so. An
- * error is the tracer's.
+ * Tells the tracer of its disks and file systems, and puts the disks on the list. What it does not take is in
+ * io_why_not: the rest goes on without it.
  */
-int tap_instance_files_watch(struct tap_instance_files *files, struct tap_tracer *tracer, struct tap_disk_list *list,
-			     struct tap_error *err);
+void tap_instance_files_watch(struct tap_instance_files *files, struct tap_tracer *tracer, struct tap_disk_list *list);
 
-/* NO_DISK where not even the data folder's requests can be traced, else NONE. */
+/* NO_DISK or IO_OFF where not even the data folder's requests can be traced, else NONE. */
 enum tap_reason tap_instance_files_absence(const struct tap_instance_files *files);
 
 /* A way into one instance's databases. */

@@ -18,6 +18,7 @@ enum {
 struct tap_place {
 	struct tap_file_root root; /* device: as the kernel has it of the inodes that reach the disk */
 	struct tap_disks disks;
+	bool watched; /* the tracer was told of it */
 };
 
 struct tap_places {
