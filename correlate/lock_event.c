@@ -155,11 +155,18 @@ static void loss_key(struct tap_lock_loss_key *key, const struct tap_lock_wait *
 	key->blocker_known = wait->blockers[0].row.kind != 0;
 }
 
+/* From one moment to a later one; 0 when it is not later. Moments may be anything. */
+static int64_t span_ns(int64_t from_ns, int64_t to_ns)
+{
+	int64_t ns = (int64_t)((uint64_t)to_ns - (uint64_t)from_ns);
+
+	return to_ns > from_ns && ns > 0 ? ns : 0;
+}
+
 static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 {
-	int64_t before =
-		wait->begin_ns && wait->begin_ns < log->window_begin_ns ? log->window_begin_ns - wait->begin_ns : 0;
-	int64_t ns = wait->waited_ns > before ? wait->waited_ns - before : 0;
+	int64_t before = wait->begin_ns ? span_ns(wait->begin_ns, log->window_begin_ns) : 0;
+	int64_t ns = span_ns(before, wait->waited_ns);
 	struct tap_lock_loss_key key;
 	struct tap_lock_loss *loss;
 
@@ -211,7 +218,7 @@ static void verdict_note(struct tap_lock_log *log, const struct tap_lock_wait *w
 static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
 {
 	if (wait->waited_ns < 0)
-		wait->waited_ns = wait->begin_ns && wait->end_ns > wait->begin_ns ? wait->end_ns - wait->begin_ns : 0;
+		wait->waited_ns = wait->begin_ns ? span_ns(wait->begin_ns, wait->end_ns) : 0;
 	loss_add(log, wait);
 	verdict_note(log, wait);
 	change_add(log, TAP_LOCK_CHANGE_END, wait, 0);

@@ -231,7 +231,7 @@ static int observe_held(struct tap_lock_order *order, const struct tap_lock_tabl
 		tap_lock_object_of(wait->instance, &entry->tag, &held);
 		if (!node_of(&held, &step.before) || objects_equal(&step.before, after))
 			continue;
-		if (held.relation && (!mentions || mentions(context, wait, held.relation)))
+		if (held.relation && mentions && mentions(context, wait, held.relation))
 			continue;
 		looked++;
 		step.after = *after;

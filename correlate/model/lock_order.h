@@ -84,7 +84,8 @@ typedef bool (*tap_lock_mentions)(void *context, const struct tap_lock_wait *wai
 
 /*
  * Everything that the table says about one open wait: what its transaction holds besides. `table` has at least all
- * entries of the waiter. `mentions` may be NULL: then names are not known, and only what is sure counts. 0 or -ENOMEM.
+ * entries of the waiter. `mentions` may be NULL: names are not known, and a statement that takes two
+ * locks at once is told only by showing both orders itself. 0 or -ENOMEM.
  */
 int tap_lock_order_observe(struct tap_lock_order *order, const struct tap_lock_table *table,
 			   const struct tap_lock_wait *wait, tap_lock_mentions mentions, void *context);

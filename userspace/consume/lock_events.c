@@ -19,8 +19,10 @@
 #include "userspace/base/clock.h"
 
 enum {
-	WAITED_SHARE = 40,	     /* a reading of what is waited for may take 1 / this of the time */
-	WHOLE_SHARE = 100,	     /* ... of everything */
+	WAITED_SHARE = 40,		/* a reading of what is waited for may take 1 / this of the time */
+	WHOLE_SHARE = 100,		/* ... of everything */
+	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
+	WHOLE_REST_MAX_NS = 500000000,
 	RETRY_NS = 1000000000,	     /* after a table could not be read */
 	VANISHED_AFTER = 2,	     /* readings without it */
 	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
@@ -115,6 +117,14 @@ static uint8_t outcome_of(uint8_t status)
 	return status == TAP_LOCK_STATUS_ERROR ? TAP_LOCK_FAILED : TAP_LOCK_VANISHED;
 }
 
+/* When the engine says a wait began, in ns since the epoch; 0: it says nothing that can be. */
+static int64_t wait_start_ns(int64_t wait_start_us)
+{
+	int64_t now_us = tap_clock_ns(CLOCK_REALTIME) / 1000;
+
+	return wait_start_us > 0 && wait_start_us <= now_us ? wait_start_us * 1000 : 0;
+}
+
 static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const struct tap_lock_event *record)
 {
 	struct tap_lock_wait wait = { .instance = record->row.instance,
@@ -131,8 +141,8 @@ static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const 
 	tap_lock_object_of(wait.instance, &wait.tag, &wait.object);
 	if (record->begin_ns)
 		wait.begin_ns = tap_add_ns((int64_t)record->begin_ns, events->sched_to_real_ns);
-	else if (wait.wait_start_us)
-		wait.begin_ns = wait.wait_start_us * 1000;
+	else
+		wait.begin_ns = wait_start_ns(wait.wait_start_us);
 	return wait;
 }
 
@@ -197,16 +207,11 @@ static int place_open(struct place *place, const struct tap_target *target)
 
 static int table_read(struct place *place, const struct tap_target *target, bool whole, struct tap_lock_table *ret)
 {
-	int64_t began = tap_clock_ns(CLOCK_MONOTONIC), took;
 	int status;
 
 	tap_lock_table_init(ret);
 	status = tap_pg_locks_read(&place->locks, target, whole ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, ret,
 				   &place->why_not);
-	took = tap_clock_ns(CLOCK_MONOTONIC) - began;
-	place->waited_due_ns = began + took * WAITED_SHARE;
-	if (whole)
-		place->whole_due_ns = began + took * WHOLE_SHARE;
 	if (status)
 		tap_lock_table_done(ret);
 	return status;
@@ -292,11 +297,11 @@ static int adopt_waits(struct look *look)
 					      .mode = entry->wanted,
 					      .waited_ns = -1,
 					      .wait_start_us = entry->wait_start_us,
-					      .begin_ns = entry->wait_start_us * 1000 };
+					      .begin_ns = wait_start_ns(entry->wait_start_us) };
 		struct tap_pg_statement statement;
 		int status;
 
-		if (!entry->wanted || !entry->pid || !entry->wait_start_us ||
+		if (!entry->wanted || !entry->pid || !wait.begin_ns ||
 		    tap_lock_log_find(log, look->instance, entry->pid))
 			continue;
 		if (tap_pg_statement_read(look->target, entry->pid, &statement))
@@ -467,16 +472,32 @@ static int look_at_table(struct look *look, struct place *place)
 	return status;
 }
 
+static int64_t at_most(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When its turn is again, after what this time took. */
+static void place_rest(struct place *place, int64_t began_ns, bool whole)
+{
+	int64_t took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
+
+	place->waited_due_ns = began_ns + at_most(took_ns * WAITED_SHARE, WAITED_REST_MAX_NS);
+	if (whole)
+		place->whole_due_ns = began_ns + at_most(took_ns * WHOLE_SHARE, WHOLE_REST_MAX_NS);
+}
+
 static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 {
 	const struct tap_target *target = &events->instances->items[index].target;
 	struct look look = { .events = events, .target = target, .instance = index };
 	struct place *place = &events->places[index];
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	bool whole = now || now_ns >= place->whole_due_ns;
 	int status = place_open(place, target);
 
 	if (!status)
-		status = table_read(place, target, now || now_ns >= place->whole_due_ns, &look.table);
+		status = table_read(place, target, whole, &look.table);
 	if (status) {
 		place->waited_due_ns = now_ns + RETRY_NS;
 		place->has_last = false;
@@ -485,6 +506,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	place->wanted = false;
 	place->begun = true;
 	status = look_at_table(&look, place);
+	place_rest(place, now_ns, whole);
 	if (now) {
 		tap_lock_table_done(&place->last);
 		place->last = look.table;

@@ -287,7 +287,10 @@ struct fake_kernel {
 		char bytes[2048];
 		unsigned sent;
 		bool full;
+		__u64 size; /* of the record that was reserved last */
 	} ring;
+	/* Called with each record that is sent. */
+	void (*on_submit)(const void *event, __u64 size, __u64 flags);
 	/* Called between the copy of a thread's accumulators and what follows it, and at each read of user memory. */
 	void (*after_kernel_read)(void);
 	void (*before_user_read)(void);
@@ -475,14 +478,15 @@ static inline void *bpf_ringbuf_reserve(const void *ring, __u64 size, __u64 flag
 {
 	(void)ring;
 	(void)flags;
+	kernel.ring.size = size;
 	return kernel.ring.full || size > sizeof(kernel.ring.bytes) ? NULL : kernel.ring.bytes;
 }
 
 static inline void bpf_ringbuf_submit(const void *event, __u64 flags)
 {
-	(void)event;
-	(void)flags;
 	kernel.ring.sent++;
+	if (kernel.on_submit)
+		kernel.on_submit(event, kernel.ring.size, flags);
 }
 
 static inline void bpf_ringbuf_discard(const void *event, __u64 flags)
