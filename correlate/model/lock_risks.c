@@ -100,7 +100,7 @@ static bool is_idle(const struct tap_session *session)
 static void idle_look(struct risks *risks, const struct tap_lock_node *node)
 {
 	const struct tap_session *session = tap_lock_session(risks->part, node->pid);
-	char age[TAP_NUMBER_MAX] = "some time", cost[TAP_NUMBER_MAX];
+	char age[TAP_NUMBER_MAX] = "some time";
 	struct tap_view_lock_risk *row;
 	int64_t idle_ns;
 
@@ -111,22 +111,17 @@ static void idle_look(struct risks *risks, const struct tap_lock_node *node)
 		return;
 	first_fill(risks, node->pid, row);
 	row->first_seen = node->victims;
-	tap_number_ns(cost, node->cost_ns);
 	if (!node->pid) {
-		row->evidence = text_of(risks->build,
-					"prepared transaction %" PRIu32 " blocks %" PRIu64
-					" sessions, which have waited %s in all",
-					node->xid, node->victims, cost);
+		row->evidence = text_of(risks->build, "prepared transaction %" PRIu32 " blocks %" PRIu64 " sessions",
+					node->xid, node->victims);
 		row->advice = "COMMIT PREPARED or ROLLBACK PREPARED it: pg_prepared_xacts has its name";
 		return;
 	}
 	idle_ns = tap_lock_age_ns(risks->part, session->state_change_us);
 	if (idle_ns >= 0)
 		tap_number_ns(age, idle_ns);
-	row->evidence = text_of(risks->build,
-				"session %" PRId32 " has been %s for %s and blocks %" PRIu64
-				" sessions, which have waited %s in all",
-				node->pid, tap_session_state_name(session->state), age, node->victims, cost);
+	row->evidence = text_of(risks->build, "session %" PRId32 " has been %s for %s and blocks %" PRIu64 " sessions",
+				node->pid, tap_session_state_name(session->state), age, node->victims);
 	row->advice = "end the transaction where the application leaves it open, or set "
 		      "idle_in_transaction_session_timeout";
 }
@@ -134,7 +129,6 @@ static void idle_look(struct risks *risks, const struct tap_lock_node *node)
 static void convoy_look(struct risks *risks, const struct tap_lock_node *node)
 {
 	struct tap_view_lock_risk *row;
-	char cost[TAP_NUMBER_MAX];
 
 	if (node->victims < CONVOY_MIN)
 		return;
@@ -143,9 +137,9 @@ static void convoy_look(struct risks *risks, const struct tap_lock_node *node)
 		return;
 	first_fill(risks, node->pid, row);
 	row->first_seen = node->victims;
-	row->evidence = text_of(risks->build, "%" PRIu64 " sessions wait behind %s %" PRIu32 ": %s in all",
-				node->victims, node->pid ? "session" : "prepared transaction",
-				node->pid ? (uint32_t)node->pid : node->xid, tap_number_ns(cost, node->cost_ns));
+	row->evidence =
+		text_of(risks->build, "%" PRIu64 " sessions wait behind %s %" PRIu32, node->victims,
+			node->pid ? "session" : "prepared transaction", node->pid ? (uint32_t)node->pid : node->xid);
 	row->advice =
 		"make what it does under this lock shorter, take the lock later, or spread the work over more rows";
 }
@@ -217,7 +211,6 @@ static void queue_look(struct risks *risks, size_t first, size_t end)
 	const struct tap_lock_node *node = &part->chain.nodes[tap_lock_chain_waiter(&part->chain, edges)];
 	struct tap_view_lock_risk *row;
 	struct tap_view_lock lock;
-	char cost[TAP_NUMBER_MAX];
 	uint64_t behind;
 	int64_t ns;
 	int32_t pid;
@@ -235,11 +228,10 @@ static void queue_look(struct risks *risks, size_t first, size_t end)
 	first_fill(risks, entry->pid, row);
 	second_fill(risks, pid, row);
 	row->first_seen = behind;
-	row->evidence =
-		text_of(risks->build,
-			"session %" PRId32 " wants %s on %s and waits for session %" PRId32 "; %" PRIu64
-			" sessions queue behind it that could go on otherwise, %s in all",
-			entry->pid, lock.mode, lock.name ? lock.name : "?", pid, behind, tap_number_ns(cost, ns));
+	row->evidence = text_of(risks->build,
+				"session %" PRId32 " wants %s on %s and waits for session %" PRId32 "; %" PRIu64
+				" sessions queue behind it that could go on otherwise",
+				entry->pid, lock.mode, lock.name ? lock.name : "?", pid, behind);
 	row->advice = "take such locks with a short lock_timeout and try again, and not while long statements run";
 }
 

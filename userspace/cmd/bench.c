@@ -221,7 +221,7 @@ static int open_live(struct bench *bench)
 	snprintf(instance, sizeof(instance), "postgres-%u", tap_throwaway_port(bench->server));
 	options.instance = instance;
 	options.no_connect = true;
-	status = tap_run_open(&options, &bench->live, &partial);
+	status = tap_run_open(&options, TAP_PART_QUERIES, &bench->live, &partial);
 	if (status == TAP_EXIT_OK) {
 		bench->tracer = tap_live_tracer(bench->live);
 		tap_tracer_detach(bench->tracer);

@@ -86,7 +86,7 @@ static int watch(const struct tap_options *options)
 		return TAP_EXIT_USAGE;
 	}
 	tap_run_signals();
-	status = tap_run_open(options, &live, &partial);
+	status = tap_run_open(options, TAP_PART_LOCKS, &live, &partial);
 	if (status != TAP_EXIT_OK)
 		return status;
 	tap_live_connect(live);

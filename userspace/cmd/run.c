@@ -51,11 +51,12 @@ static void on_note(void *context, const char *text)
 	tap_complain(text);
 }
 
-int tap_run_open(const struct tap_options *options, struct tap_live **ret, bool *partial)
+int tap_run_open(const struct tap_options *options, enum tap_view_part part, struct tap_live **ret, bool *partial)
 {
 	struct tap_live_options live_options = tap_options_live(options);
 	struct tap_error err = { "" };
 
+	live_options.locks = tap_part_whole(part) == TAP_PART_LOCKS;
 	if (!tap_live_open(&live_options, on_note, partial, ret, &err))
 		return TAP_EXIT_OK;
 	tap_complain(err.text);
@@ -232,7 +233,7 @@ int tap_run_view(const struct tap_options *options, enum tap_view_part part)
 
 	tap_run_signals();
 	if (status == TAP_EXIT_OK)
-		status = tap_run_open(options, &live, &partial);
+		status = tap_run_open(options, part, &live, &partial);
 	if (status != TAP_EXIT_OK)
 		return status;
 	tap_live_connect(live);

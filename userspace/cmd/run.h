@@ -23,7 +23,7 @@ int tap_run_view(const struct tap_options *options, enum tap_view_part part);
  * Opens the live source; notes go to stderr as one line each and make *partial true. TAP_EXIT_OK, or a failure that has
  * been said.
  */
-int tap_run_open(const struct tap_options *options, struct tap_live **ret, bool *partial);
+int tap_run_open(const struct tap_options *options, enum tap_view_part part, struct tap_live **ret, bool *partial);
 
 /* What the model builds for one part. */
 struct tap_window_options tap_run_window(const struct tap_options *options, enum tap_view_part part);

@@ -68,7 +68,7 @@ static int run(const struct tap_options *options)
 	int status;
 
 	tap_run_signals();
-	status = tap_run_open(options, &live, &partial);
+	status = tap_run_open(options, TAP_PART_QUERIES, &live, &partial);
 	if (status != TAP_EXIT_OK)
 		return status;
 	tap_live_connect(live);

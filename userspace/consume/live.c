@@ -442,7 +442,7 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	tap_row_set_init(&rows);
 	status = tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows);
 	if (!status)
-		learn(live, &rows, options->sessions);
+		learn(live, &rows, options->sessions || options->locks);
 	tap_row_set_done(&rows);
 	if (!status)
 		status = tap_instances_read_catalogs(&live->instances, &live->end.io, CATALOG_VIEW_MS);
