@@ -22,7 +22,7 @@ static __always_inline __u32 disk_watched(const struct gendisk *disk)
 {
 	__u32 number = device_number(disk);
 
-	return bpf_map_lookup_elem(&watched_disks, &number) ? number : 0;
+	return tap_number_has(&watched_disks, number) ? number : 0;
 }
 
 /* The request's entry, new when it was never seen before. */
@@ -47,6 +47,17 @@ static __always_inline void request_end(struct io_request *request, __u64 addres
 		__sync_fetch_and_add(&io_requests, -1);
 }
 
+/* Each in a frame of its own: the owner's takes most of the stack. */
+static __noinline int io_begin_cast(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+{
+	return io_begin(request, bio, disk, owner, true);
+}
+
+static __noinline int io_begin_copy(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+{
+	return io_begin(request, bio, disk, owner, false);
+}
+
 /* A bio on its own: not (yet) the first of a request. */
 static __always_inline int bio_submit(struct bio *bio)
 {
@@ -59,7 +70,7 @@ static __always_inline int bio_submit(struct bio *bio)
 	space = bpf_map_lookup_elem(&io_space, &zero);
 	if (!space)
 		return 0;
-	io_begin(&space->request, bio, disk, owner_of_current(&space->request.key.row));
+	io_begin_copy(&space->request, bio, disk, owner_of_current(&space->request.key.row));
 	bpf_map_update_elem(&bio_to_io, &address, &space->request, BPF_ANY);
 	return 0;
 }
@@ -79,7 +90,7 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 		return 0;
 	request = request_entry((__u64)rq);
 	if (request)
-		io_begin(request, bio, disk, owner_of_current(&request->key.row));
+		io_begin_cast(request, bio, disk, owner_of_current(&request->key.row));
 	return 0;
 }
 
@@ -241,11 +252,6 @@ int BPF_PROG(on_block_rq_complete, struct request *rq, int error, unsigned int b
 	return 0;
 }
 
-static __always_inline bool device_is_watched(__u32 device)
-{
-	return bpf_map_lookup_elem(&watched_devices, &device) != NULL;
-}
-
 /* The file is looked at first: a page of no watched file system costs nothing more. */
 static __always_inline int dirty(struct address_space *mapping, const void *folio)
 {
@@ -258,7 +264,7 @@ static __always_inline int dirty(struct address_space *mapping, const void *foli
 		device = inode->i_rdev;
 	else
 		key.file.inode = inode->i_ino;
-	if (!device_is_watched(device))
+	if (!tap_number_has(&watched_devices, device))
 		return 0;
 	key.file.device = device;
 	if (key.file.inode)
@@ -267,8 +273,7 @@ static __always_inline int dirty(struct address_space *mapping, const void *foli
 	owner_of_current(&key.row);
 	total = bpf_map_lookup_elem(&dirty_totals, &key);
 	if (!total) {
-		READ_KERNEL(inode, mapping->host);
-		file_note(&key.file, (__u64)inode);
+		file_note(&key.file, inode);
 		bpf_map_update_elem(&dirty_totals, &key, &zero, BPF_NOEXIST);
 		total = bpf_map_lookup_elem(&dirty_totals, &key);
 	}

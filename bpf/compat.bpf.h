@@ -124,6 +124,15 @@ static __always_inline __u64 page_head(__u64 page, __u64 word)
 	return word >> 32 == 0xffffffff ? page & word : word - 1;
 }
 
+/*
+ * Lets the verifier take an address for a pointer to a kernel type, so that what it points to is loaded, not copied by
+ * a helper. 6.2 (commit a35b9af4ec2c), so wherever block_io_start is.
+ */
+extern void *bpf_rdonly_cast(const void *address, __u32 type) __ksym __weak;
+
+#define CAST_KERNEL(address, type) \
+	((const type *)bpf_rdonly_cast((const void *)(address), bpf_core_type_id_kernel(type)))
+
 /* Before folios, 5.16 (commit 7b230db3b8d3), the index is the page's; in 6.16 it left struct page. */
 static __always_inline __u64 page_index(const void *head)
 {

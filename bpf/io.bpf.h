@@ -115,7 +115,8 @@ static __always_inline bool row_is_same(const struct tap_row_key *a, const struc
  * The positions of the request's owner in its file. When they are new, or their last row was another, the row's totals
  * and the file's name may be new, too.
  */
-static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner, __u64 inode)
+static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner,
+							 const struct inode *inode)
 {
 	struct tap_stream_key key = { .file = request->key.file, .owner = owner, .op = request->key.op };
 	struct tap_stream_set *set = bpf_map_lookup_elem(&streams, &key);
@@ -134,7 +135,8 @@ static __always_inline struct tap_stream_set *streams_of(struct io_request *requ
 }
 
 /* Fills what is known of a request when it is submitted; its row is there. */
-static __noinline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+static __always_inline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
+				    const bool cast)
 {
 	__u32 flags = bio->bi_opf;
 	struct tap_stream_set *set;
@@ -146,7 +148,7 @@ static __noinline int io_begin(struct io_request *request, struct bio *bio, __u3
 	request->pattern = TAP_PATTERN_SEQUENTIAL;
 	request->key.disk = disk;
 	request->key.op = io_op(flags, bio->bi_iter.bi_size);
-	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size);
+	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size, cast);
 	if (request->key.op == TAP_IO_READ && place.is_direct)
 		request->asked_bytes = place.bytes;
 	else if (request->key.op == TAP_IO_READ && place.inode && request->key.row.kind != TAP_KIND_KERNEL)

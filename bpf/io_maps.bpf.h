@@ -13,7 +13,6 @@ enum {
 	IO_REQUESTS_CROWDED = IO_REQUESTS_MAX / 4 * 3,
 	IO_BIOS_MAX = 8192,
 	IO_STREAM_SETS_MAX = 4096,
-	IO_DEVICES_MAX = 256,
 	IO_PIECES_MAX = 64, /* of a vectored read that are looked at */
 };
 
@@ -28,22 +27,6 @@ struct io_request {
 	__u8 pattern; /* enum tap_pattern */
 	__u8 pad[3];
 };
-
-/* Whole disks whose requests are looked at, by device number; filled by userspace. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, TAP_DISKS_MAX);
-	__type(key, __u32);
-	__type(value, __u8);
-} watched_disks __weak SEC(".maps");
-
-/* Device numbers of the file systems whose dirtied pages are counted; filled by userspace. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, IO_DEVICES_MAX);
-	__type(key, __u32);
-	__type(value, __u8);
-} watched_devices __weak SEC(".maps");
 
 /*
  * Requests by their address. A disk has a fixed number of them and uses them again and again, so an entry stays when
@@ -125,6 +108,10 @@ const volatile __u32 page_shift __weak = 12;
 
 /* What new entries of the maps begin as: the largest of their values. */
 const __u8 io_nothing[sizeof(struct tap_io)] __weak = {};
+
+/* Whole disks whose requests, and file systems whose dirtied pages are looked at; filled by userspace. */
+struct tap_number_set watched_disks __weak = {};
+struct tap_number_set watched_devices __weak = {};
 
 /* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
 __u32 io_epoch __weak = 0;

@@ -12,10 +12,10 @@
 #include "bpf/account.bpf.h"
 
 enum {
-	STREAM_NONE = TAP_STREAMS,
 	/* A position that was continued makes room for a single one only when it is older by so many requests. */
 	STREAM_GRACE = 64,
-	STREAM_NEAR_FLAG = 0x100,
+	STREAM_NONE = 0x100,
+	STREAM_NEAR = 0x200,
 };
 
 /*
@@ -24,73 +24,70 @@ enum {
  */
 static __always_inline bool stream_continues(const struct tap_stream *stream, __u64 begin, __u64 end)
 {
-	if (!stream->used)
+	if (!stream->end)
 		return false;
 	if (begin >= stream->begin && end >= stream->end)
 		return begin <= stream->end + TAP_STREAM_GAP;
 	return end <= stream->begin && stream->begin - end <= TAP_STREAM_GAP;
 }
 
-/* Whether it is at most TAP_STREAM_NEAR away. */
+/* Whether it is at most TAP_STREAM_NEAR away, on either side, or overlaps. */
 static __always_inline bool stream_is_near(const struct tap_stream *stream, __u64 begin, __u64 end)
 {
-	if (!stream->used)
-		return false;
-	if (begin >= stream->end)
-		return begin - stream->end <= TAP_STREAM_NEAR;
-	return end > stream->begin || stream->begin - end <= TAP_STREAM_NEAR;
+	return end + TAP_STREAM_NEAR >= stream->begin && begin <= stream->end + TAP_STREAM_NEAR;
 }
 
-/* The older, the better to lose; free ones first. */
-static __always_inline __u32 stream_age(const struct tap_stream *stream, __u32 clock)
-{
-	__u32 age = clock - stream->used;
-
-	if (!stream->used)
-		return 0xffffffff;
-	return stream->continued && age < STREAM_GRACE ? 0 : age;
-}
-
-/*
- * Index of the position that [begin, end) continues; else that of the one to lose, with TAP_STREAMS added, and
- * STREAM_NEAR_FLAG when it is near some position.
- */
+/* Index of the position that [begin, end) continues; else STREAM_NONE, or STREAM_NEAR when it is near one. */
 TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 end)
 {
-	__u32 victim = 0, victim_age = 0, near = 0;
+	__u32 none = STREAM_NONE;
 
 	if (!set)
 		return STREAM_NONE;
 	for (__u32 i = 0; i < TAP_STREAMS; i++) {
 		const struct tap_stream *stream = &set->streams[i];
-		__u32 age;
 
+		/* What is not even near is most often all there is to see, so this comes first. */
+		if (!stream_is_near(stream, begin, end))
+			continue;
 		if (stream_continues(stream, begin, end))
 			return i;
-		if ((stream->continued || i == set->last) && stream_is_near(stream, begin, end))
-			near = STREAM_NEAR_FLAG;
-		age = stream_age(stream, set->clock);
-		if (age >= victim_age) {
-			victim_age = age;
-			victim = i;
-		}
+		if (stream->end && (stream->continued || i == set->last))
+			none = STREAM_NEAR;
 	}
-	return (victim + TAP_STREAMS) | near;
+	return none;
+}
+
+static __always_inline bool stream_is_kept(const struct tap_stream *stream, __u32 clock)
+{
+	return stream->continued && clock - stream->used < STREAM_GRACE;
+}
+
+/* The position to lose: the next in turn that is not kept. */
+static __always_inline __u32 stream_victim(struct tap_stream_set *set)
+{
+	__u32 index = set->next;
+
+	for (int i = 0; i < TAP_STREAMS - 1; i++) {
+		if (!stream_is_kept(&set->streams[index & (TAP_STREAMS - 1)], set->clock))
+			break;
+		index++;
+	}
+	set->next = index + 1;
+	return index & (TAP_STREAMS - 1);
 }
 
 static __always_inline void stream_put(struct tap_stream_set *set, __u32 index, __u64 begin, __u64 end, bool continues)
 {
 	struct tap_stream *stream;
 
-	set->clock += set->clock == 0xffffffff ? 2 : 1;
-	index &= TAP_STREAMS - 1;
 	barrier_var(index);
 	stream = &set->streams[index & (TAP_STREAMS - 1)];
 	stream->begin = begin;
 	stream->end = end;
 	stream->continued = continues ? stream->continued + 1 : 0;
-	stream->used = set->clock;
-	set->last = index;
+	stream->used = ++set->clock;
+	set->last = index & (TAP_STREAMS - 1);
 }
 
 /* Takes a request of the set's file, `end` above `begin`; the position it leaves is in the set afterwards. */
@@ -98,15 +95,19 @@ static __always_inline enum tap_pattern stream_follow(struct tap_stream_set *set
 {
 	__u32 found = set->last & (TAP_STREAMS - 1);
 
-	barrier_var(found);
 	/* Most requests continue the stream of the last one. */
+	barrier_var(found);
 	if (!stream_continues(&set->streams[found & (TAP_STREAMS - 1)], begin, end))
 		found = stream_search(set, begin, end);
-	stream_put(set, found, begin, end, found < TAP_STREAMS);
 	set->requests++;
-	if (found < TAP_STREAMS)
+	if (found < TAP_STREAMS) {
+		stream_put(set, found, begin, end, true);
 		return TAP_PATTERN_SEQUENTIAL;
-	return found & STREAM_NEAR_FLAG ? TAP_PATTERN_NEAR : TAP_PATTERN_RANDOM;
+	}
+	stream_put(set, stream_victim(set), begin, end, false);
+	if (!begin)
+		return TAP_PATTERN_SEQUENTIAL;
+	return found == STREAM_NEAR ? TAP_PATTERN_NEAR : TAP_PATTERN_RANDOM;
 }
 
 #endif

@@ -34,8 +34,9 @@ enum tap_io_op {
 
 /*
  * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h):
- * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or at most TAP_STREAM_GAP further on; or it
- *             ends so before where one began
+ * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or at most TAP_STREAM_GAP further on, or
+ *             within it and ends no earlier (the last block written again); or it ends so before where one began; or
+ *             it begins the file
  * NEAR        not that, but within TAP_STREAM_NEAR of the last request or of a position that was continued before
  * RANDOM      neither
  */
@@ -45,6 +46,38 @@ enum tap_pattern {
 	TAP_PATTERN_RANDOM,
 	TAP_PATTERNS,
 };
+
+/*
+ * A small set of device numbers (major << 20 | minor; 0 is none) that one side adds to and the other asks at every
+ * request: open addressing, a number is at most TAP_NUMBER_STEPS slots from its own.
+ */
+enum {
+	TAP_NUMBER_SLOTS = 256,
+	TAP_NUMBER_STEPS = 16,
+};
+
+struct tap_number_set {
+	__u32 slots[TAP_NUMBER_SLOTS];
+};
+TAP_ABI_SIZE(tap_number_set, 1024);
+
+static inline __u32 tap_number_slot(__u32 number, __u32 step)
+{
+	return ((number ^ number >> 16) + step) & (TAP_NUMBER_SLOTS - 1);
+}
+
+static inline __u8 tap_number_has(const struct tap_number_set *set, __u32 number)
+{
+	for (__u32 step = 0; step < TAP_NUMBER_STEPS; step++) {
+		__u32 found = set->slots[tap_number_slot(number, step)];
+
+		if (!found)
+			return 0;
+		if (found == number)
+			return 1;
+	}
+	return 0;
+}
 
 /* A file as the kernel knows it. Compared as bytes. */
 struct tap_file_key {
@@ -109,9 +142,9 @@ struct tap_stream_key {
 TAP_ABI_SIZE(tap_stream_key, 24);
 
 struct tap_stream {
-	__u64 begin; /* of the last request, bytes in the file */
-	__u64 end;
-	__u32 used;	 /* by the set's clock; 0: free */
+	__u64 begin;	 /* of the last request, bytes in the file */
+	__u64 end;	 /* 0: free */
+	__u32 used;	 /* by the set's clock */
 	__u32 continued; /* requests that continued it */
 };
 TAP_ABI_SIZE(tap_stream, 24);
@@ -122,19 +155,10 @@ struct tap_stream_set {
 	__u64 bytes[TAP_PATTERNS];
 	__u64 requests;
 	__u32 clock;
-	__u32 last; /* index of the stream of the last request */
+	__u16 last; /* index of the stream of the last request */
+	__u16 next; /* ... and of the one to lose next */
 };
 TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8);
-
-/* 0: up to 512 bytes, each next one twice that, the last: more than 1 MiB. */
-static inline __u32 tap_size_bucket(__u64 bytes)
-{
-	__u32 bucket = 0;
-
-	while (bucket < TAP_SIZE_BUCKETS - 1 && bytes > (512ull << bucket))
-		bucket++;
-	return bucket;
-}
 
 /* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
 static inline __u32 tap_log2(__u64 value)
@@ -162,6 +186,15 @@ static inline __u32 tap_log2(__u64 value)
 		log += 2;
 	}
 	return log + (__u32)(value >> 1);
+}
+
+/* 0: up to 512 bytes, each next one twice that, the last: more than 1 MiB. */
+static inline __u32 tap_size_bucket(__u64 bytes)
+{
+	__u64 sectors = bytes ? (bytes - 1) >> 9 : 0;
+	__u32 bucket = sectors ? tap_log2(sectors) + 1 : 0;
+
+	return bucket < TAP_SIZE_BUCKETS ? bucket : TAP_SIZE_BUCKETS - 1;
 }
 
 /* The bucket of a time. What is shorter than the first or longer than the last is counted in them. */

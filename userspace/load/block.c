@@ -153,13 +153,21 @@ static int rest_rows_add(const struct tap_block *block, uint32_t disk)
 }
 
 /* 1: it was there already. */
-static int number_add(int map, uint32_t number)
+static int number_add(struct tap_number_set *set, uint32_t number)
 {
-	uint8_t one = 1;
+	if (!number)
+		return -EINVAL;
+	if (tap_number_has(set, number))
+		return 1;
+	for (uint32_t step = 0; step < TAP_NUMBER_STEPS; step++) {
+		uint32_t *slot = &set->slots[tap_number_slot(number, step)];
 
-	if (!bpf_map_update_elem(map, &number, &one, BPF_NOEXIST))
+		if (*slot)
+			continue;
+		__atomic_store_n(slot, number, __ATOMIC_RELEASE);
 		return 0;
-	return errno == EEXIST ? 1 : -errno;
+	}
+	return -E2BIG;
 }
 
 static int cannot_watch(struct tap_error *err, int status, const char *what, uint32_t number)
@@ -176,7 +184,7 @@ int tap_block_watch_disk(struct tap_block *block, uint32_t disk, struct tap_erro
 		return tap_error_set(err, -EOPNOTSUPP, "block requests cannot be traced: %s", block->missing);
 	status = rest_rows_add(block, disk);
 	if (!status)
-		status = number_add(bpf_map__fd(block->skeleton->maps.watched_disks), disk);
+		status = number_add(&block->skeleton->bss->watched_disks, disk);
 	if (status < 0)
 		return cannot_watch(err, status, "the disk", disk);
 	block->n_disks += status == 0;
@@ -189,7 +197,7 @@ int tap_block_watch_device(struct tap_block *block, uint32_t device, struct tap_
 
 	if (block->missing)
 		return tap_error_set(err, -EOPNOTSUPP, "dirtied pages cannot be traced: %s", block->missing);
-	status = number_add(bpf_map__fd(block->skeleton->maps.watched_devices), device);
+	status = number_add(&block->skeleton->bss->watched_devices, device);
 	return status < 0 ? cannot_watch(err, status, "the device", device) : 0;
 }
 

@@ -64,6 +64,9 @@ enum {
 /* Here every member and value is there. */
 #define bpf_core_field_exists(type, member) (sizeof(((type *)NULL)->member) > 0)
 #define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
+#define bpf_core_type_id_kernel(type) 0
+#define __ksym
+#define bpf_rdonly_cast(address, type) ((void)(type), (address))
 #define bpf_core_type_size(type) sizeof(type)
 #define bpf_core_enum_value_exists(type, value) ((void)(value), true)
 #define bpf_core_enum_value(type, value) (value)
