@@ -37,18 +37,25 @@ static __always_inline bool stream_is_near(const struct tap_stream *stream, __u6
 	return end + TAP_STREAM_NEAR >= stream->begin && begin <= stream->end + TAP_STREAM_NEAR;
 }
 
+static __always_inline __u32 stream_tag(__u64 position)
+{
+	return position / TAP_STREAM_NEAR;
+}
+
 /* Index of the position that [begin, end) continues; else STREAM_NONE, or STREAM_NEAR when it is near one. */
 TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 end)
 {
-	__u32 none = STREAM_NONE;
+	__u32 none = STREAM_NONE, first, span;
 
 	if (!set)
 		return STREAM_NONE;
+	/* A request that is near another begins at most so many pieces before or behind where that one ends. */
+	span = stream_tag(end - begin) + set->reach + 2;
+	first = stream_tag(begin) - span;
 	for (__u32 i = 0; i < TAP_STREAMS; i++) {
 		const struct tap_stream *stream = &set->streams[i];
 
-		/* What is not even near is most often all there is to see, so this comes first. */
-		if (!stream_is_near(stream, begin, end))
+		if (set->tags[i] - first > 2 * span || !stream_is_near(stream, begin, end))
 			continue;
 		if (stream_continues(stream, begin, end))
 			return i;
@@ -88,6 +95,9 @@ static __always_inline void stream_put(struct tap_stream_set *set, __u32 index, 
 	stream->continued = continues ? stream->continued + 1 : 0;
 	stream->used = ++set->clock;
 	set->last = index & (TAP_STREAMS - 1);
+	set->tags[index & (TAP_STREAMS - 1)] = stream_tag(end);
+	if (set->reach < stream_tag(end - begin) + 1)
+		set->reach = stream_tag(end - begin) + 1;
 }
 
 /* Takes a request of the set's file, `end` above `begin`; the position it leaves is in the set afterwards. */

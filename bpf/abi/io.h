@@ -157,8 +157,12 @@ struct tap_stream_set {
 	__u32 clock;
 	__u16 last; /* index of the stream of the last request */
 	__u16 next; /* ... and of the one to lose next */
+	/* Where each one ends, in pieces of TAP_STREAM_NEAR: in a line of its own, what is far off is passed over. */
+	__u32 tags[TAP_STREAMS];
+	__u32 reach; /* pieces of the largest request */
+	__u32 pad;
 };
-TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8);
+TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8 + 64 + 8);
 
 /* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
 static inline __u32 tap_log2(__u64 value)
