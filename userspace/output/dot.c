@@ -56,7 +56,7 @@ static void add_node(struct tap_strbuf *out, const struct tap_lock_tree *tree, s
 		color = "red";
 	else if (!node->wait)
 		color = "darkorange";
-	tap_strbuf_printf(out, "\tn%zu [color=%s, label=\"", place, color);
+	tap_strbuf_printf(out, "  n%zu [color=%s, label=\"", place, color);
 	tap_strbuf_init(&line);
 	tap_lock_node_title(node, &line);
 	add_line(out, &line);
@@ -73,7 +73,7 @@ static void add_edge(struct tap_strbuf *out, const struct tap_lock_tree *tree, c
 {
 	const char *mode = tree->nodes[link->waiter].wait->lock.mode;
 
-	tap_strbuf_printf(out, "\tn%zu -> n%zu", link->waiter, link->blocker);
+	tap_strbuf_printf(out, "  n%zu -> n%zu", link->waiter, link->blocker);
 	if (tap_lock_link_in_queue(tree, link)) {
 		tap_strbuf_add_string(out, " [style=dotted, constraint=false];\n");
 		return;
@@ -91,11 +91,11 @@ void tap_dot_render(const struct tap_view *view, struct tap_strbuf *out)
 		out->failed = true;
 		return;
 	}
-	tap_strbuf_add_string(out, "digraph locks {\n\trankdir=RL;\n"
-				   "\tnode [shape=box, fontname=\"monospace\", fontsize=10];\n"
-				   "\tedge [fontname=\"monospace\", fontsize=9];\n");
+	tap_strbuf_add_string(out, "digraph locks {\n  rankdir=RL;\n"
+				   "  node [shape=box, fontname=\"monospace\", fontsize=10];\n"
+				   "  edge [fontname=\"monospace\", fontsize=9];\n");
 	if (!tree.n_waiters)
-		tap_strbuf_add_string(out, "\tlabel=\"nobody waits for a lock\";\n");
+		tap_strbuf_add_string(out, "  label=\"nobody waits for a lock\";\n");
 	for (size_t i = 0; i < tree.n_nodes && tree.n_waiters; i++)
 		add_node(out, &tree, tree.order[i]);
 	for (size_t i = 0; i < tree.n_links; i++)
