@@ -54,11 +54,11 @@ struct tap_window_options {
 	int sort;	      /* enum tap_figure, or -1: the view's own order */
 	size_t limit;	      /* 0: none */
 	bool raw_text;
-	bool sessions;	  /* the view is one of sessions: they are read anew */
-	bool io;	  /* the view is one of block I/O: its lists are built */
-	bool locks;	  /* the view is one of locks: who waits for whom is read anew */
-	bool exact_calls; /* statement depth was on for the whole window */
-	bool calls_shed;  /* ... was asked for, but taken off on the way */
+	bool sessions;		   /* the view is one of sessions: they are read anew */
+	bool io;		   /* the view is one of block I/O: its lists are built */
+	bool locks;		   /* the view is one of locks: who waits for whom is read anew */
+	bool exact_calls;	   /* statement depth was on for the whole window */
+	enum tap_reason calls_off; /* ... was asked for, but is off: why */
 };
 
 /* What was seen of locks; all NULL or 0: not wanted. */

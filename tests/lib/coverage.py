@@ -115,15 +115,15 @@ def run_everything(live):
     for counts in glob.glob(f"{ROOT}/**/*.gcda", recursive=True):
         os.unlink(counts)
     found = results.Results()
-    status, output, seconds = run_tests.run(["make", f"-j{run_tests.JOBS}", "--no-print-directory", "coverage-programs"],
+    status, output, seconds = run_tests.run(["make", "-k", f"-j{run_tests.JOBS}", "--no-print-directory", "coverage-programs"],
                                             run_tests.BUILD_SECONDS)
     found.add("build", "coverage-programs", "failed" if status else "passed", seconds,
               run_tests.describe_status(status) if status else None, output)
-    if not status:
-        run_tests.run_unit(found, [p.replace("build/san/", f"{ROOT}/")
-                                   for p in run_tests.ask_make("print-unit-programs").split()])
-        if live:
-            run_tests.run_live(found, {"DBTAP": os.path.abspath(f"{ROOT}/dbtap")})
+    # One that does not build is a failure of its own; the others still say something.
+    run_tests.run_unit(found, [p.replace("build/san/", f"{ROOT}/")
+                               for p in run_tests.ask_make("print-unit-programs").split()])
+    if live:
+        run_tests.run_live(found, {"DBTAP": os.path.abspath(f"{ROOT}/dbtap")})
     return found
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_restart.py - servers that go away, come back, crash and appear while dbtap traces."""
 import os
+import shutil
 import signal
 import time
 
@@ -151,3 +152,43 @@ def test_ten_restarts_cost_no_place(dbtap, make_server):
     assert len(traced.document["instances"]) == 1
     assert trace.one(traced.document, "again")["calls"] == 4
     assert len(trace.rows(traced.document, kind="postmaster")) == 1
+
+
+def another_binary(folder):
+    """The server's binary as another file, where it finds the rest of its installation."""
+    bindir = folder.binaries
+    version = os.path.basename(os.path.dirname(bindir))
+    top = os.path.join(folder.path, "another")
+    os.makedirs(f"{top}/lib/postgresql/{version}/bin")
+    os.makedirs(f"{top}/share/postgresql")
+    os.symlink(os.path.join(os.path.dirname(bindir), "lib"), f"{top}/lib/postgresql/{version}/lib")
+    os.symlink(f"/usr/share/postgresql/{version}", f"{top}/share/postgresql/{version}")
+    return os.path.dirname(shutil.copy2(os.path.join(bindir, "postgres"), f"{top}/lib/postgresql/{version}/bin/postgres"))
+
+
+@pytest.mark.parametrize("depth, status", (("ambient", 0), ("statement", 3)))
+def test_restart_with_another_binary(dbtap, make_server, monkeypatch, depth, status):
+    """An upgrade while it is traced. Probing the new binary takes a right that was given away: said, with what to do."""
+    server = make_server(settings={"autovacuum": "off"})
+    run = trace.start(dbtap, server, "--depth", depth, "--budget", 100)
+    burn(server, "before_it")
+    monkeypatch.setattr(server.folder, "binaries", another_binary(server.folder))
+    try:
+        server.restart()
+        time.sleep(2.5)
+        burn(server, "after_it")
+    finally:
+        shutil.rmtree(os.path.join(server.folder.path, "another"))
+    run.signal(signal.SIGINT)
+    outcome = run.wait().ok(status)
+    document = outcome.json()
+    trace.check(document)
+    before, after = trace.one(document, "before_it"), trace.one(document, "after_it")
+    assert before["cpu_ns"] > 5e6 and after["cpu_ns"] > 5e6
+    if status:
+        assert len(outcome.stderr.splitlines()) == 1 and server.instance in outcome.stderr
+        assert "start dbtap again" in outcome.stderr and "--depth ambient" in outcome.stderr
+        for row in (before, after):
+            assert "calls" not in row and "could not be probed" in row["absent"]["calls"]
+    else:
+        assert before["calls"] == after["calls"] == 1

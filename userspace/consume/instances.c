@@ -181,18 +181,34 @@ static int adopt(const struct tap_target *target, uint32_t index, struct tap_tra
 	return status;
 }
 
-static int probe_calls(const struct tap_instances *instances, const struct tap_target *target,
-		       struct tap_tracer *tracer, struct tap_error *err)
+/* Why the probe could not be had, of the first server it is so for. */
+static void note_unprobed(struct tap_instances *instances, const struct tap_target *target, int status,
+			  const struct tap_error *why)
 {
+	bool rights = status == -EACCES || status == -EPERM;
+
+	if (!*instances->unprobed.text)
+		tap_error_set(&instances->unprobed, status, "%s: %s: %suse --depth ambient", target->id, why->text,
+			      rights ? "that takes CAP_SYS_ADMIN, which dbtap gives away when its window opens: start "
+				       "dbtap again, or "
+				     : "");
+}
+
+static void probe_calls(struct tap_instances *instances, const struct tap_target *target, struct tap_tracer *tracer)
+{
+	struct tap_error why = { "" };
 	char path[64];
+	int status;
 
 	if (instances->options->depth != TAP_DEPTH_STATEMENT)
-		return 0;
-	if (!target->end_command_offset)
-		return tap_error_set(err, -ENOENT, "%s: its binary exports no EndCommand: use --depth ambient",
-				     target->id);
+		return;
 	snprintf(path, sizeof(path), "/proc/%d/exe", target->pid);
-	return tap_tracer_attach_calls(tracer, path, target->end_command_offset, err);
+	if (target->end_command_offset)
+		status = tap_tracer_attach_calls(tracer, path, target->end_command_offset, &why);
+	else
+		status = tap_error_set(&why, -ENOENT, "its binary exports no EndCommand");
+	if (status && tap_target_alive(target))
+		note_unprobed(instances, target, status, &why);
 }
 
 static int watch_files(struct tap_instances *instances, struct tap_followed *followed, uint32_t index,
@@ -225,8 +241,8 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	if (!status)
 		status = adopt(&followed->target, (uint32_t)place, tracer, texts, err);
 	if (!status)
-		status = probe_calls(instances, &followed->target, tracer, err);
-	if (status)
+		probe_calls(instances, &followed->target, tracer);
+	else
 		followed->alive = false;
 	return status == -ESRCH ? 0 : status;
 }

@@ -30,6 +30,8 @@ struct tap_instances {
 	size_t count;
 	size_t n_refused; /* found, but not traceable, in the last search */
 	char *refused;	  /* why, of the first one; malloc'd */
+	struct tap_error
+		unprobed; /* why statements cannot be counted at statement depth; "": they can, or need not be */
 	struct tap_arrivals arrivals;
 	struct tap_disk_list disks; /* of all of them */
 };

@@ -49,7 +49,7 @@ struct tap_live {
 	int64_t searched_ms;
 	int64_t look_every_ms;
 	int64_t names_due_ms;
-	bool calls_shed;
+	enum tap_reason calls_off; /* why the probe of statement depth is off; NONE: it is not */
 };
 
 static void note(const struct tap_live *live, const char *text)
@@ -125,6 +125,8 @@ static int find(struct tap_live *live, struct tap_error *err)
 		return status;
 	if (!live->instances.count)
 		return none_found(live, err);
+	if (*live->instances.unprobed.text)
+		return tap_error_set(err, -ENOTSUP, "%s", live->instances.unprobed.text);
 	note(live, live->instances.refused);
 	note_dsns(live);
 	/* Texts and names of what was going on before. */
@@ -233,6 +235,12 @@ void tap_live_connect(struct tap_live *live)
 	}
 }
 
+static void calls_stop(struct tap_live *live, enum tap_reason why)
+{
+	tap_tracer_detach_calls(live->tracer);
+	live->calls_off = why;
+}
+
 /* Takes the uprobe off when its traps cost more than the budget. */
 static void budget_check(struct tap_live *live)
 {
@@ -243,8 +251,7 @@ static void budget_check(struct tap_live *live)
 	percent = tap_cost_trap_rate(&live->cost, live->tracer, &live->budget_hits, &live->budget_wall_ns);
 	if (percent <= live->options.budget_percent)
 		return;
-	tap_tracer_detach_calls(live->tracer);
-	live->calls_shed = true;
+	calls_stop(live, TAP_REASON_SHED);
 	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
 }
 
@@ -276,6 +283,11 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	live->searched_ms = tap_clock_ms();
 	if (tap_instances_check(&live->instances))
 		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
+	/* A part of the calls is no figure: without this server's there are none. */
+	if (*live->instances.unprobed.text && !live->calls_off) {
+		calls_stop(live, TAP_REASON_UNPROBED);
+		note(live, live->instances.unprobed.text);
+	}
 	if (!status)
 		status = keep_names(live, err);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
@@ -402,8 +414,8 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 	input.locks.inversions = inversions;
 	input.instances = rows;
 	input.roots = roots;
-	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_shed;
-	input.options.calls_shed = live->calls_shed;
+	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_off;
+	input.options.calls_off = live->calls_off;
 	tap_cost_end(&live->cost, live->tracer, &input.cost);
 	if (!status)
 		status = tap_window_view(&input, ret);

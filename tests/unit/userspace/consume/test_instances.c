@@ -582,14 +582,50 @@ START_TEST(test_probe)
 	ck_assert_int_eq(search(), 0);
 	ck_assert_str_eq(tracer.probed, "/proc/100/exe");
 	ck_assert_uint_eq(tracer.probed_offset, 0x1234);
-	instances.items[0].alive = false;
+	ck_assert_str_eq(instances.unprobed.text, "");
+}
+END_TEST
+
+/* Followed all the same, and said once with what to do. */
+START_TEST(test_no_probe)
+{
+	struct tap_target *target = target_add(1);
+
+	target->end_command_offset = 0x1234;
+	options.depth = TAP_DEPTH_STATEMENT;
 	tracer.probe_status = -EACCES;
-	ck_assert_int_eq(search(), -EACCES);
-	ck_assert(!instances.items[0].alive);
-	tracer.probe_status = 0;
-	target->end_command_offset = 0;
-	ck_assert_int_eq(search(), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(err.text, "--depth ambient"));
+	ck_assert_int_eq(search(), 0);
+	ck_assert(instances.items[0].alive);
+	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "postgres-1: cannot probe /proc/100/exe: "));
+	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "start dbtap again, or use --depth ambient"));
+	/* The first one's reason stays. */
+	tracer.probe_status = -E2BIG;
+	target_add(2)->end_command_offset = 1;
+	ck_assert_int_eq(search(), 0);
+	ck_assert_int_eq(tracer.probes, 2);
+	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "postgres-1"));
+}
+END_TEST
+
+START_TEST(test_no_symbol_to_probe)
+{
+	options.depth = TAP_DEPTH_STATEMENT;
+	target_add(1);
+	ck_assert_int_eq(search(), 0);
+	ck_assert_int_eq(tracer.probes, 0);
+	ck_assert_str_eq(instances.unprobed.text, "postgres-1: its binary exports no EndCommand: use --depth ambient");
+}
+END_TEST
+
+/* One that ended meanwhile cannot be probed, and need not be. */
+START_TEST(test_gone_before_its_probe)
+{
+	options.depth = TAP_DEPTH_STATEMENT;
+	target_add(1)->end_command_offset = 0x1234;
+	tracer.probe_status = -ENOENT;
+	host.dead[0] = true;
+	ck_assert_int_eq(search(), 0);
+	ck_assert_str_eq(instances.unprobed.text, "");
 }
 END_TEST
 
@@ -799,6 +835,9 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, test_own_ids, 0, sizeof(own_ids) / sizeof(own_ids[0]));
 	tcase_add_loop_test(tests, test_endless_text, 0, 4);
 	tcase_add_test(tests, test_probe);
+	tcase_add_test(tests, test_no_probe);
+	tcase_add_test(tests, test_no_symbol_to_probe);
+	tcase_add_test(tests, test_gone_before_its_probe);
 	tcase_add_test(tests, test_connections);
 	tcase_add_test(tests, test_no_connect);
 	tcase_add_test(tests, test_sessions);
