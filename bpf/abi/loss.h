@@ -14,6 +14,7 @@
 	X(CALLS_FULL, "calls_full", "the map of exact calls was full: calls of new queries were not counted") \
 	X(TEXT_FAILED, "text_failed", "a statement's text could not be read for its fingerprint") \
 	X(REQUESTS_FULL, "requests_full", "the map of block requests under way was full: a request has no owner") \
+	X(REQUESTS_MISSED, "requests_missed", "the kernel did not run a block program that was interrupted by itself") \
 	X(IO_TOTALS_FULL, "io_totals_full", \
 	  "the map of request totals was full: requests went to the row of kind rest") \
 	X(DIRTY_FULL, "dirty_full", "the map of dirtied pages was full: pages have no owner") \

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,14 @@ static void print_refused(const char *name, int err, const char *log)
 	fprintf(stderr, "%s: %s\n%s\n", name, strerror(-err), size > LOG_TAIL ? log + size - LOG_TAIL : log);
 }
 
+/* A program for a tracepoint that this kernel has not: it stands in for another on other kernels. */
+static bool is_for_another_kernel(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program), *slash = strchr(section, '/');
+
+	return strstr(section, "tp_btf") && slash && libbpf_find_vmlinux_btf_id(slash + 1, BPF_TRACE_RAW_TP) <= 0;
+}
+
 /* Load the object with `index` as its only program; 1 when there is no such program. */
 static int check_program(const char *path, int index, char *log)
 {
@@ -68,6 +77,11 @@ static int check_program(const char *path, int index, char *log)
 	log[0] = '\0';
 	bpf_program__set_log_buf(chosen, log, LOG_BYTES);
 	bpf_program__set_log_level(chosen, 0); /* libbpf asks again with a log when the kernel refuses */
+	if (is_for_another_kernel(chosen)) {
+		printf("%s is for another kernel: its tracepoint is not here\n", bpf_program__name(chosen));
+		bpf_object__close(object);
+		return 0;
+	}
 	err = bpf_object__load(object);
 	if (err)
 		print_refused(bpf_program__name(chosen), err, log);

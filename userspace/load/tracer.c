@@ -16,6 +16,7 @@
 #include "bpf/abi/fingerprint.h"
 #include "bpf/abi/io.h"
 #include "bpf/abi/kind.h"
+#include "bpf/abi/loss.h"
 #include "userspace/load/block.h"
 #include "userspace/load/features.h"
 #include "userspace/load/stats.h"
@@ -477,18 +478,6 @@ uint32_t tap_tracer_epoch(const struct tap_tracer *tracer)
 	return tracer->skeleton->bss->snapshot_epoch;
 }
 
-void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_counters *ret)
-{
-	const struct tracer_bpf__bss *bss = tracer->skeleton->bss;
-
-	*ret = (struct tap_tracer_counters){
-		.losses = (const uint64_t *)bss->losses,
-		.fingerprint_ns = __atomic_load_n(&bss->fingerprint_ns, __ATOMIC_RELAXED),
-		.fingerprints = __atomic_load_n(&bss->fingerprint_count, __ATOMIC_RELAXED),
-		.statement_hits = __atomic_load_n(&bss->statement_hits, __ATOMIC_RELAXED),
-	};
-}
-
 int tap_tracer_stats_on(struct tap_tracer *tracer)
 {
 	return tap_stats_switch_on(tracer->stats);
@@ -513,6 +502,33 @@ static int program_stats(const struct bpf_program *program, struct tap_tracer_pr
 		.misses = info.recursion_misses,
 	};
 	return 0;
+}
+
+/* What the kernel itself counts. */
+static uint64_t block_misses(const struct tap_tracer *tracer)
+{
+	const struct bpf_program *program;
+	struct tap_tracer_program stats;
+	uint64_t misses = 0;
+
+	for (size_t i = 0; (program = tap_block_program(&tracer->block, i)); i++) {
+		if (!program_stats(program, &stats))
+			misses += stats.misses;
+	}
+	return misses;
+}
+
+void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_counters *ret)
+{
+	struct tracer_bpf__bss *bss = tracer->skeleton->bss;
+
+	bss->losses[TAP_LOSS_REQUESTS_MISSED] = block_misses(tracer);
+	*ret = (struct tap_tracer_counters){
+		.losses = (const uint64_t *)bss->losses,
+		.fingerprint_ns = __atomic_load_n(&bss->fingerprint_ns, __ATOMIC_RELAXED),
+		.fingerprints = __atomic_load_n(&bss->fingerprint_count, __ATOMIC_RELAXED),
+		.statement_hits = __atomic_load_n(&bss->statement_hits, __ATOMIC_RELAXED),
+	};
 }
 
 int tap_tracer_program_stats(const struct tap_tracer *tracer, size_t index, struct tap_tracer_program *ret)
