@@ -46,11 +46,18 @@ void tap_lock_log_done(struct tap_lock_log *log)
 	tap_lock_log_init(log, 0);
 }
 
+void tap_lock_log_changes_taken(struct tap_lock_log *log)
+{
+	log->n_changes = 0;
+	log->changes_dropped = 0;
+}
+
 void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns)
 {
 	cycles_forget(log);
 	tap_hash_done(&log->losses_index);
 	tap_hash_init(&log->losses_index, sizeof(struct tap_lock_loss_key));
+	tap_lock_log_changes_taken(log);
 	log->n_past = 0;
 	log->past_dropped = 0;
 	log->n_losses = 0;
@@ -74,12 +81,6 @@ static int reserve(void **items, size_t *capacity, size_t count, size_t size)
 	*items = more;
 	*capacity = wanted;
 	return 0;
-}
-
-void tap_lock_log_changes_taken(struct tap_lock_log *log)
-{
-	log->n_changes = 0;
-	log->changes_dropped = 0;
 }
 
 /* Following live is a help: what finds no room is counted, not an error. */

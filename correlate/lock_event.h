@@ -159,7 +159,7 @@ struct tap_lock_log {
 
 void tap_lock_log_init(struct tap_lock_log *log, int64_t now_ns);
 void tap_lock_log_done(struct tap_lock_log *log);
-/* The next window begins: what has ended is forgotten, what is open stays. */
+/* The next window begins: what has ended and what has changed is forgotten, what is open stays. */
 void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns);
 
 /*

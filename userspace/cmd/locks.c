@@ -9,6 +9,8 @@
 #include "userspace/output/json.h"
 #include "userspace/output/text.h"
 
+static const double MIN_GAP_SECONDS = 0.05;
+
 /* A screen that follows, on a terminal; elsewhere one short block, or one JSON object in a line, after the other. */
 static void render(const struct tap_options *options, const struct tap_view *view, struct tap_strbuf *out)
 {
@@ -56,6 +58,15 @@ static int draw(struct tap_live *live, const struct tap_options *options, bool *
 	return status;
 }
 
+/* Until something has changed, or the interval is over; never so soon that output is all there is. */
+static int wait_for_news(struct tap_live *live, const struct tap_options *options, struct tap_error *err)
+{
+	bool changed;
+	int status = tap_live_wait(live, MIN_GAP_SECONDS, &tap_run_stop, err);
+
+	return status ? status : tap_live_wait_locks(live, options->interval, &tap_run_stop, &changed, err);
+}
+
 static int watch_loop(struct tap_live *live, const struct tap_options *options)
 {
 	int64_t until = tap_clock_ms() + (int64_t)(options->duration * 1000);
@@ -67,7 +78,7 @@ static int watch_loop(struct tap_live *live, const struct tap_options *options)
 		if (options->duration_given && tap_clock_ms() >= until)
 			break;
 		status = draw(live, options, &waited);
-		if (status == TAP_EXIT_OK && tap_live_wait(live, options->interval, &tap_run_stop, &err)) {
+		if (status == TAP_EXIT_OK && wait_for_news(live, options, &err)) {
 			tap_complain(err.text);
 			status = TAP_EXIT_FAILED;
 		}

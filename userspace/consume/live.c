@@ -29,6 +29,8 @@ enum {
 	/* For asking catalogs: while time passes anyway, and before a view. */
 	CATALOG_LOOK_MS = 300,
 	CATALOG_VIEW_MS = 2000,
+	LOCK_NAMES_MS = 50,
+	LOCK_NAMES_VIEW_MS = 500,
 	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */
 };
 
@@ -264,6 +266,11 @@ static int keep_names(struct tap_live *live, struct tap_error *err)
 
 	if (status || live->options.no_connect || begin_ms < live->names_due_ms)
 		return status;
+	/* Who follows locks wants the names of those, and soon. */
+	if (live->locks) {
+		tap_lock_events_learn_names(live->locks, LOCK_NAMES_MS);
+		return 0;
+	}
 	tap_io_set_init(&io);
 	status = tap_reader_take_files(live->reader, &io);
 	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ms() - begin_ms);
@@ -349,8 +356,6 @@ int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atom
 
 	while (!status && !*stop && (left = until - tap_clock_ms()) > 0) {
 		status = step(live, left, err);
-		if (live->locks)
-			tap_lock_log_changes_taken(tap_lock_events_log(live->locks));
 	}
 	return status;
 }
@@ -365,14 +370,13 @@ int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile si
 	if (!live->locks)
 		return tap_error_set(err, -EINVAL, "locks are not followed");
 	log = tap_lock_events_log(live->locks);
-	tap_lock_log_changes_taken(log);
 	while (!status && !*stop && !log->n_changes && (left = until - tap_clock_ms()) > 0)
 		status = step(live, left, err);
 	*ret_changed = log->n_changes > 0;
 	return status;
 }
 
-const struct tap_lock_log *tap_live_locks(const struct tap_live *live)
+struct tap_lock_log *tap_live_locks(struct tap_live *live)
 {
 	return live->locks ? tap_lock_events_log(live->locks) : NULL;
 }
@@ -383,8 +387,10 @@ static int locks_describe(const struct tap_live *live, struct tap_window_instanc
 {
 	if (!live->locks)
 		return 0;
-	for (size_t i = 0; i < live->instances.count; i++)
+	for (size_t i = 0; i < live->instances.count; i++) {
+		rows[i].relations = tap_lock_events_names(live->locks, i);
 		rows[i].locks = tap_lock_events_table(live->locks, i, &rows[i].locks_why_not);
+	}
 	input->locks.log = tap_lock_events_log(live->locks);
 	return tap_lock_order_inversions(tap_lock_events_order(live->locks), ret_inversions,
 					 &input->locks.n_inversions);
@@ -456,7 +462,9 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	if (!status)
 		learn(live, &rows, options->sessions || options->locks);
 	tap_row_set_done(&rows);
-	if (!status)
+	if (live->locks && options->locks)
+		tap_lock_events_learn_names(live->locks, LOCK_NAMES_VIEW_MS);
+	else if (!status)
 		status = tap_instances_read_catalogs(&live->instances, &live->end.io, CATALOG_VIEW_MS);
 	if (status)
 		return tap_error_set(err, status, "out of memory");

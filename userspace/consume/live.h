@@ -57,13 +57,14 @@ void tap_live_connect(struct tap_live *live);
 int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, struct tap_error *err);
 
 /*
- * The same until something about locks has changed (a wait began or ended, a cycle closed) since the last call, and
- * what changed has been looked into; `*ret_changed` tells whether it has. Needs options.locks.
+ * The same until something about locks has changed (a wait began or ended, a cycle closed) that is not taken yet
+ * (tap_live_next, or tap_lock_log_changes_taken), and has been looked into. `*ret_changed`: there is such a thing.
+ * Needs options.locks.
  */
 int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
 			struct tap_error *err);
-/* What has changed since tap_live_wait_locks was last called; borrowed, until the next call of anything here. */
-const struct tap_lock_log *tap_live_locks(const struct tap_live *live);
+/* What was seen of locks in this window; borrowed, until the next call of anything here. NULL: options.locks is off. */
+struct tap_lock_log *tap_live_locks(struct tap_live *live);
 
 /* The view from the last window's end (or the opening) to now. */
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,

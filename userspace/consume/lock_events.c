@@ -17,6 +17,7 @@
 #include "userspace/attach/pg_statement.h"
 #include "userspace/attach/pg_status.h"
 #include "userspace/base/clock.h"
+#include "userspace/consume/lock_names.h"
 
 enum {
 	WAITED_SHARE = 40,		/* a reading of what is waited for may take 1 / this of the time */
@@ -39,6 +40,7 @@ struct place {
 	bool begun;		    /* it was read once: what waited before we came is known */
 	struct tap_lock_table last; /* whole, when all were read last */
 	bool has_last;
+	struct tap_lock_names names;
 	struct tap_error why_not;
 	int64_t waited_due_ns; /* CLOCK_MONOTONIC */
 	int64_t whole_due_ns;
@@ -65,6 +67,8 @@ int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts
 	events->started_ns = tap_clock_ns(CLOCK_REALTIME);
 	tap_lock_log_init(&events->log, events->started_ns);
 	tap_lock_order_init(&events->order);
+	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++)
+		tap_lock_names_init(&events->places[i].names);
 	*ret = events;
 	return 0;
 }
@@ -73,8 +77,10 @@ void tap_lock_events_free(struct tap_lock_events *events)
 {
 	if (!events)
 		return;
-	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++)
+	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++) {
 		tap_lock_table_done(&events->places[i].last);
+		tap_lock_names_done(&events->places[i].names);
+	}
 	tap_lock_log_done(&events->log);
 	tap_lock_order_done(&events->order);
 	free(events);
@@ -316,6 +322,22 @@ static int adopt_waits(struct look *look)
 	return 0;
 }
 
+/* Whether a wait's statement names a relation, as far as both are known. */
+static bool mentions(void *context, const struct tap_lock_wait *wait, uint32_t relation)
+{
+	const struct look *look = context;
+	const struct tap_relation_names *names = &look->events->places[look->instance].names.names;
+	const struct tap_text_key key = { .instance = look->instance,
+					  .source = wait->row.source,
+					  .query_id = wait->row.query_id };
+	const char *name = tap_relation_names_find(names, wait->row.database, relation);
+	const struct tap_text *text = name ? tap_texts_find(look->events->texts, &key) : NULL;
+
+	if (!text)
+		return false;
+	return tap_lock_names_mentioned(text->raw ? text->raw : text->normalised, name);
+}
+
 /* Blockers and orders of the waits that have none yet. */
 static int settle_waits(struct look *look)
 {
@@ -328,11 +350,11 @@ static int settle_waits(struct look *look)
 		if (wait->instance != look->instance || !is_of_wait(waiting_entry(&look->table, wait->pid), wait))
 			continue;
 		wait->missing = 0;
-		tap_lock_object_settle(&look->table, wait, NULL, NULL, &wait->object);
+		tap_lock_object_settle(&look->table, wait, mentions, look, &wait->object);
 		if (!wait->blockers_known)
 			blockers_fill(look, wait);
 		if (look->table.complete)
-			status = tap_lock_order_observe(&look->events->order, &look->table, wait, NULL, NULL);
+			status = tap_lock_order_observe(&look->events->order, &look->table, wait, mentions, look);
 	}
 	return status;
 }
@@ -463,6 +485,8 @@ static int look_at_table(struct look *look, struct place *place)
 		return status;
 	status = adopt_waits(look);
 	if (!status)
+		status = tap_lock_names_want_table(&look->events->places[look->instance].names, &look->table);
+	if (!status)
 		status = settle_waits(look);
 	if (!status && look->graph.n_cycles)
 		status = look_for_cycles(look, place);
@@ -564,4 +588,29 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events)
 	if (due_ns == INT64_MAX)
 		return -1;
 	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
+}
+
+void tap_lock_events_learn_names(struct tap_lock_events *events, int64_t budget_ms)
+{
+	const struct tap_live_options *options = events->instances->options;
+	int64_t until_ms = tap_clock_ms() + budget_ms;
+
+	for (size_t i = 0; i < events->instances->count && i < TAP_INSTANCES_MAX; i++) {
+		const struct tap_followed *followed = &events->instances->items[i];
+		const struct tap_catalog catalog = {
+			.target = &followed->target,
+			.conninfo = tap_dsn_find(options->dsns, options->n_dsns, followed->target.id),
+			.conn = followed->conn,
+			.why_not = followed->why_not,
+		};
+		int64_t left_ms = until_ms - tap_clock_ms();
+
+		if (followed->alive && left_ms > 0)
+			tap_lock_names_learn(&events->places[i].names, &catalog, left_ms);
+	}
+}
+
+const struct tap_relation_names *tap_lock_events_names(const struct tap_lock_events *events, size_t instance)
+{
+	return instance < TAP_INSTANCES_MAX ? &events->places[instance].names.names : NULL;
 }

@@ -39,6 +39,10 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events);
 const struct tap_lock_table *tap_lock_events_table(const struct tap_lock_events *events, size_t instance,
 						   const char **ret_why_not);
 
+/* Asks connected servers for names of relations that locks are on, at most about `budget_ms`. */
+void tap_lock_events_learn_names(struct tap_lock_events *events, int64_t budget_ms);
+const struct tap_relation_names *tap_lock_events_names(const struct tap_lock_events *events, size_t instance);
+
 /* Everything of the window so far; borrowed, valid until the next call. */
 struct tap_lock_log *tap_lock_events_log(struct tap_lock_events *events);
 const struct tap_lock_order *tap_lock_events_order(const struct tap_lock_events *events);

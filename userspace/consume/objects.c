@@ -235,8 +235,7 @@ static size_t missing_of(const struct tap_objects *objects, uint32_t database, i
 	return count;
 }
 
-static int open_database(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret,
-			 struct tap_error *err)
+int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret, struct tap_error *err)
 {
 	struct tap_pg_database database = { 0 };
 	int status = tap_pg_query_database(catalog->conn, oid, &database, err);
@@ -264,7 +263,7 @@ static int ask(struct tap_objects *objects, const struct tap_catalog *catalog, u
 				     catalog->why_not && *catalog->why_not ? catalog->why_not : "not connected");
 	if (database == NO_SHARED)
 		return tap_pg_query_relations(catalog->conn, database, filenodes, count, objects, NULL, err);
-	status = open_database(catalog, database, &own, err);
+	status = tap_catalog_open(catalog, database, &own, err);
 	if (!status)
 		status = tap_pg_query_relations(own, database, filenodes, count, objects, NULL, err);
 	tap_pg_conn_close(own);

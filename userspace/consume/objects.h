@@ -57,6 +57,9 @@ struct tap_catalog {
 	const char *why_not;
 };
 
+/* A connection to one of its databases, for the caller to close. Never to a template. Negative errno and `err`. */
+int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret, struct tap_error *err);
+
 /*
  * Asks the catalogs for the relations that are missing and due. Stops before the next database once `budget_ms` have
  * passed.
