@@ -9,7 +9,9 @@
 #include "userspace/output/json.h"
 #include "userspace/output/text.h"
 
-static const double MIN_GAP_SECONDS = 0.05;
+enum {
+	LEAST_MS = 50, /* from one print to the next */
+};
 
 /* A screen that follows, on a terminal; elsewhere one short block, or one JSON object in a line, after the other. */
 static void render(const struct tap_options *options, const struct tap_view *view, struct tap_strbuf *out)
@@ -26,10 +28,10 @@ static void render(const struct tap_options *options, const struct tap_view *vie
 	}
 }
 
-/* Whether there is something to print: somebody waits, or just now nobody does any more. */
+/* Whether there is something to print: somebody waits or waited, or just now nobody does any more. */
 static bool is_news(const struct tap_view *view, bool *waited)
 {
-	bool waits = view->locks.n_waits || view->locks.n_cycles, before = *waited;
+	bool waits = view->locks.n_waits || view->locks.n_cycles || view->locks.n_past, before = *waited;
 
 	*waited = waits;
 	return waits || before;
@@ -58,19 +60,26 @@ static int draw(struct tap_live *live, const struct tap_options *options, bool *
 	return status;
 }
 
-/* Until something has changed, or the interval is over; never so soon that output is all there is. */
-static int wait_for_news(struct tap_live *live, const struct tap_options *options, struct tap_error *err)
+/* Until something has changed or the interval is over, but not so soon that printing would be all there is time for. */
+static int wait_for_news(struct tap_live *live, const struct tap_options *options)
 {
-	bool changed;
-	int status = tap_live_wait(live, MIN_GAP_SECONDS, &tap_run_stop, err);
+	int64_t begin_ms = tap_clock_ms(), left_ms;
+	struct tap_error err = { "" };
+	bool changed = false;
+	int status = tap_live_wait_locks(live, options->interval, &tap_run_stop, &changed, &err);
 
-	return status ? status : tap_live_wait_locks(live, options->interval, &tap_run_stop, &changed, err);
+	left_ms = begin_ms + LEAST_MS - tap_clock_ms();
+	if (!status && changed && left_ms > 0)
+		status = tap_live_wait(live, (double)left_ms / 1000, &tap_run_stop, &err);
+	if (!status)
+		return TAP_EXIT_OK;
+	tap_complain(err.text);
+	return TAP_EXIT_FAILED;
 }
 
 static int watch_loop(struct tap_live *live, const struct tap_options *options)
 {
 	int64_t until = tap_clock_ms() + (int64_t)(options->duration * 1000);
-	struct tap_error err = { "" };
 	int status = TAP_EXIT_OK;
 	bool waited = true; /* the first one is printed whatever it shows */
 
@@ -78,10 +87,8 @@ static int watch_loop(struct tap_live *live, const struct tap_options *options)
 		if (options->duration_given && tap_clock_ms() >= until)
 			break;
 		status = draw(live, options, &waited);
-		if (status == TAP_EXIT_OK && wait_for_news(live, options, &err)) {
-			tap_complain(err.text);
-			status = TAP_EXIT_FAILED;
-		}
+		if (status == TAP_EXIT_OK)
+			status = wait_for_news(live, options);
 	}
 	return status;
 }

@@ -278,7 +278,7 @@ static const struct option_info infos[] = {
 	{ "by", 0, "LIST", TAP_OPTIONS_IO, "text and csv: query, relation, device or stream (text all, csv query)",
 	  parse_by },
 	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
-	  "print who waits again and again, every --interval, until stopped or --duration is over", parse_watch },
+	  "print again at each change and each --interval, until stopped or --duration is over", parse_watch },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
 	{ "keep", 0, NULL, TAP_OPTIONS_DEMO, "leave the throwaway server running", parse_keep },
 	{ "load", 0, "LOAD", TAP_OPTIONS_BENCH, "select, tpcb or both (both)", parse_load },

@@ -14,7 +14,7 @@
 /* Append head, table and foot, `width` columns wide, 0 for no bound. Out of memory shows in out->failed. */
 void tap_text_render(const struct tap_view *view, enum tap_view_part part, unsigned width, struct tap_strbuf *out);
 
-/* Append the time and who waits for whose locks at the end of the window, without head and foot. */
+/* Append the time, who waits for whose locks at the end of the window and who did within it, without head and foot. */
 void tap_text_render_locks_now(const struct tap_view *view, unsigned width, struct tap_strbuf *out);
 
 /* Append the lines on attribution, loss and overhead alone: what the CSV output has no place for. */

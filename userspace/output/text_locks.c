@@ -456,11 +456,13 @@ void tap_text_locks_now(const struct tap_view *view, size_t width, struct tap_st
 {
 	add_waits(view, width, out);
 	add_cycles(view, width, out);
+	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", width, out);
 }
 
 void tap_text_locks_render(const struct tap_view *view, size_t width, struct tap_strbuf *out)
 {
-	tap_text_locks_now(view, width, out);
+	add_waits(view, width, out);
+	add_cycles(view, width, out);
 	add_convoys(view, width, out);
 	add_list(view, TAP_PART_LOCK_LOSSES, "LOST IN THIS WINDOW", width, out);
 	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", width, out);

@@ -19,7 +19,7 @@ void tap_text_io_render(const struct tap_view *view, enum tap_view_part part, si
 void tap_text_io_rates(const struct tap_view *view, size_t width, struct tap_strbuf *out);
 
 /* text_locks.c: the tree of who waits for whom, and what the window adds. */
-/* The tree and the cycles alone. */
+/* The tree, the cycles and the waits that ended alone. */
 void tap_text_locks_now(const struct tap_view *view, size_t width, struct tap_strbuf *out);
 void tap_text_locks_render(const struct tap_view *view, size_t width, struct tap_strbuf *out);
 

@@ -105,6 +105,7 @@ START_TEST(test_text_now)
 	tap_text_render_locks_now(&view, 80, &out);
 	ck_assert_int_eq(strncmp(out.data, "03:04:15.125 UTC 8 sessions wait", 32), 0);
 	check_holds(&out, "\nDEADLOCKS\n");
+	check_holds(&out, "\nWAITS THAT ENDED\n");
 	check_lacks(&out, "overhead");
 	check_lacks(&out, "RISKS");
 	tap_strbuf_clear(&out);
