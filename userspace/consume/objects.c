@@ -221,8 +221,9 @@ int tap_files_want(const struct tap_io_set *io, const struct tap_file_root *root
 
 /* ---- the catalogs ---- */
 
-/* File numbers of a database that are missing and due; at most TAP_OBJECTS_MISSING_MAX. */
-static size_t missing_of(const struct tap_objects *objects, uint32_t database, int64_t now_ms, uint32_t *filenodes)
+/* Files of a database that are missing and due; at most TAP_OBJECTS_MISSING_MAX. */
+static size_t missing_of(const struct tap_objects *objects, uint32_t database, int64_t now_ms,
+			 struct tap_object_key *wanted)
 {
 	size_t count = 0;
 
@@ -230,7 +231,7 @@ static size_t missing_of(const struct tap_objects *objects, uint32_t database, i
 		const struct tap_object_miss *miss = &objects->missing[i];
 
 		if (miss->key.database == database && miss->due_ms <= now_ms && !tap_objects_find(objects, &miss->key))
-			filenodes[count++] = miss->key.filenode;
+			wanted[count++] = miss->key;
 	}
 	return count;
 }
@@ -253,7 +254,7 @@ int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap
 }
 
 static int ask(struct tap_objects *objects, const struct tap_catalog *catalog, uint32_t database,
-	       const uint32_t *filenodes, size_t count, struct tap_error *err)
+	       const struct tap_object_key *wanted, size_t count, struct tap_error *err)
 {
 	struct tap_pg_conn *own = NULL;
 	int status;
@@ -262,10 +263,10 @@ static int ask(struct tap_objects *objects, const struct tap_catalog *catalog, u
 		return tap_error_set(err, -ENOTCONN, "%s",
 				     catalog->why_not && *catalog->why_not ? catalog->why_not : "not connected");
 	if (database == NO_SHARED)
-		return tap_pg_query_relations(catalog->conn, database, filenodes, count, objects, NULL, err);
+		return tap_pg_query_relations(catalog->conn, database, wanted, count, objects, NULL, err);
 	status = tap_catalog_open(catalog, database, &own, err);
 	if (!status)
-		status = tap_pg_query_relations(own, database, filenodes, count, objects, NULL, err);
+		status = tap_pg_query_relations(own, database, wanted, count, objects, NULL, err);
 	tap_pg_conn_close(own);
 	return status;
 }
@@ -286,18 +287,18 @@ static bool next_database(const struct tap_objects *objects, int64_t now_ms, uin
 
 void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog, int64_t budget_ms)
 {
-	uint32_t *filenodes = malloc(TAP_OBJECTS_MISSING_MAX * sizeof(*filenodes));
+	struct tap_object_key *wanted = malloc(TAP_OBJECTS_MISSING_MAX * sizeof(*wanted));
 	int64_t now_ms = tap_clock_ms();
 	int64_t until_ms = now_ms + budget_ms;
 	uint32_t database;
 
-	while (filenodes && tap_clock_ms() < until_ms && next_database(&files->objects, now_ms, &database)) {
-		size_t count = missing_of(&files->objects, database, now_ms, filenodes);
+	while (wanted && tap_clock_ms() < until_ms && next_database(&files->objects, now_ms, &database)) {
+		size_t count = missing_of(&files->objects, database, now_ms, wanted);
 
-		ask(&files->objects, catalog, database, filenodes, count, &files->names_why_not);
+		ask(&files->objects, catalog, database, wanted, count, &files->names_why_not);
 		tap_objects_asked(&files->objects, database, now_ms);
 	}
 	if (!next_database(&files->objects, INT64_MAX, &database))
 		files->names_why_not.text[0] = '\0';
-	free(filenodes);
+	free(wanted);
 }

@@ -79,28 +79,47 @@ enum {
 };
 
 /*
- * Mapped catalogs have no file number in pg_class. An index's parent is its table; that of a TOAST table, and of its
- * index, the table whose values it holds. Joined rather than compared with ANY: servers before 14 would go through the
- * array for each relation.
+ * Everything goes by an index, so that what it takes depends on what is wanted and not on how many relations there are:
+ * pg_class has the database's own tablespace as 0, and the file number of a mapped catalog as 0 too (those are few, and
+ * in no other tablespace). An index's parent is its table; that of a TOAST table, and of its index, the table whose
+ * values it holds, found by the TOAST table's name and believed when that table says so too.
  */
+#define WANTED \
+	"w AS (SELECT u.tablespace, u.filenode, " \
+	"CASE WHEN u.tablespace = d.dattablespace THEN 0 ELSE u.tablespace END AS stored " \
+	"FROM pg_catalog.pg_database d, " \
+	"ROWS FROM (pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::oid[])) u(tablespace, filenode) " \
+	"WHERE d.datname = pg_catalog.current_database() AND $1::oid IN (0, d.oid))"
+#define FOUND(condition) \
+	"SELECT k.oid, w.filenode, w.tablespace, k.relkind, k.relpersistence, k.relnamespace, k.relname " \
+	"FROM w JOIN pg_catalog.pg_class k ON k.reltablespace = w.stored AND k.relisshared = ($1::oid = 0) " \
+	"AND " condition
+#define TOAST_OWNER \
+	"CASE WHEN t.relkind = 't' AND t.relname ~ '^pg_toast_[1-9][0-9]{0,9}$' " \
+	"AND pg_catalog.substr(t.relname, 10)::bigint <= 4294967295 " \
+	"THEN pg_catalog.substr(t.relname, 10)::oid END"
+
+#define MAPPED \
+	"k.reltablespace IN (0, 1664) AND k.relfilenode = 0 AND k.relkind IN ('r', 'i', 't') " \
+	"AND pg_catalog.pg_relation_filenode(k.oid) = w.filenode"
+#define BY_FILE FOUND("k.relfilenode = w.filenode")
+#define BY_MAP FOUND(MAPPED)
+#define LIMITED TAP_PG_LIMIT(TAP_PG_RELATIONS_MAX)
+#define RELATIONS_SQL \
+	"WITH " WANTED ", c AS (" BY_FILE " UNION ALL " BY_MAP ") " \
+	"SELECT c.oid::text, c.filenode::text, c.tablespace::text, c.relkind::text, c.relpersistence::text, " \
+	"c.relnamespace::text, n.nspname::text, c.relname::text, bn.nspname::text, b.relname::text " \
+	"FROM c LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
+	"LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid " \
+	"LEFT JOIN pg_catalog.pg_class t ON t.oid = COALESCE(i.indrelid, c.oid) " \
+	"LEFT JOIN pg_catalog.pg_class m ON m.oid = " TOAST_OWNER " AND m.reltoastrelid = t.oid " \
+	"LEFT JOIN pg_catalog.pg_class b ON b.oid = COALESCE(m.oid, i.indrelid) " \
+	"LEFT JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace" LIMITED
+
 static const struct tap_pg_request relations_query = {
 	.name = "relations",
-	.sql = "SELECT c.oid::text, c.filenode::text, "
-	       "(CASE WHEN c.reltablespace <> 0 THEN c.reltablespace ELSE d.dattablespace END)::text, "
-	       "c.relkind::text, c.relpersistence::text, c.relnamespace::text, n.nspname::text, c.relname::text, "
-	       "bn.nspname::text, b.relname::text "
-	       "FROM (SELECT oid, relname, relnamespace, relkind, relpersistence, reltablespace, relisshared, "
-	       "CASE WHEN relfilenode <> 0 THEN relfilenode ELSE pg_catalog.pg_relation_filenode(oid) END AS filenode "
-	       "FROM pg_catalog.pg_class WHERE relkind IN ('r', 'i', 'S', 't', 'm')) c "
-	       "JOIN pg_catalog.unnest($2::oid[]) w(filenode) ON w.filenode = c.filenode "
-	       "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
-	       "AND $1::oid = CASE WHEN c.relisshared THEN 0 ELSE d.oid END "
-	       "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-	       "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "
-	       "LEFT JOIN pg_catalog.pg_class m ON m.reltoastrelid = COALESCE(i.indrelid, c.oid) "
-	       "LEFT JOIN pg_catalog.pg_class b ON b.oid = COALESCE(m.oid, i.indrelid) "
-	       "LEFT JOIN pg_catalog.pg_namespace bn ON bn.oid = b.relnamespace" TAP_PG_LIMIT(TAP_PG_RELATIONS_MAX),
-	.n_params = 2,
+	.sql = RELATIONS_SQL,
+	.n_params = 3,
 	.columns = COLUMNS,
 	.rows_max = TAP_PG_RELATIONS_MAX,
 	.field_max = 1024,
@@ -174,35 +193,40 @@ static int take_relation(const struct tap_pg_value *values, void *arg)
 	return r == -EINVAL || r == -ENOSPC ? 0 : r;
 }
 
-/* An array as PostgreSQL reads it: "{16384,16385}". */
-static char *format_oids(const uint32_t *oids, size_t count)
+/* An array as PostgreSQL reads it, "{16384,16385}", of one number of each key. */
+static char *format_numbers(const struct tap_object_key *keys, size_t count, bool tablespaces)
 {
 	struct tap_strbuf text;
 
 	tap_strbuf_init(&text);
 	tap_strbuf_add_char(&text, '{');
 	for (size_t i = 0; i < count && i < TAP_OBJECTS_MISSING_MAX; i++)
-		tap_strbuf_printf(&text, "%s%" PRIu32, i ? "," : "", oids[i]);
+		tap_strbuf_printf(&text, "%s%" PRIu32, i ? "," : "",
+				  tablespaces ? keys[i].tablespace : keys[i].filenode);
 	tap_strbuf_add_char(&text, '}');
 	return tap_strbuf_take(&text);
 }
 
-int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const uint32_t *filenodes, size_t n_filenodes,
-			   struct tap_objects *objects, struct tap_pg_rows *ret_rows, struct tap_error *err)
+int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const struct tap_object_key *wanted,
+			   size_t n_wanted, struct tap_objects *objects, struct tap_pg_rows *ret_rows,
+			   struct tap_error *err)
 {
 	struct relations_read read = { .objects = objects, .database = database };
 	struct tap_pg_request request = relations_query;
-	char *wanted = format_oids(filenodes, n_filenodes);
+	char *tablespaces = format_numbers(wanted, n_wanted, true);
+	char *filenodes = format_numbers(wanted, n_wanted, false);
 	char number[OID_TEXT_MAX];
-	const char *params[] = { number, wanted };
+	const char *params[] = { number, tablespaces, filenodes };
 	int r;
 
-	if (!wanted)
-		return tap_error_set(err, -ENOMEM, "%s: out of memory", tap_pg_conn_instance(conn));
 	snprintf(number, sizeof(number), "%" PRIu32, database);
 	request.params = params;
-	r = tap_pg_conn_run(conn, &request, take_relation, &read, err);
-	free(wanted);
+	if (tablespaces && filenodes)
+		r = tap_pg_conn_run(conn, &request, take_relation, &read, err);
+	else
+		r = tap_error_set(err, -ENOMEM, "%s: out of memory", tap_pg_conn_instance(conn));
+	free(tablespaces);
+	free(filenodes);
 	if (!r)
 		tap_pg_rows_finish(&read.rows, TAP_PG_RELATIONS_MAX, ret_rows);
 	return r;

@@ -11,8 +11,9 @@
 #include "correlate/engine/postgres/field.h"
 #include "correlate/objects.h"
 
-#define TAP_PG_RELATIONS_MAX 8192 /* rows of one answer: a file number may stand for one relation in each tablespace \
-				   */
+#define TAP_PG_RELATIONS_MAX \
+	8192 /* rows of one answer \
+	      */
 
 struct tap_pg_database {
 	char *name; /* malloc'd, raw bytes */
@@ -25,12 +26,13 @@ int tap_pg_query_database(struct tap_pg_conn *conn, uint32_t oid, struct tap_pg_
 void tap_pg_database_done(struct tap_pg_database *database);
 
 /*
- * The relations of `database`, which `conn` must be connected to, that have one of these files; of `database` 0 the
- * shared ones, over any connection. They are added to `objects` (also, in part, when it fails halfway). Connected to
- * another database than it says, the server answers with nothing. The first TAP_OBJECTS_MISSING_MAX file numbers count.
- * `ret_rows` may be NULL.
+ * The relations of `database`, which `conn` must be connected to, that have one of the files of `wanted` (whose
+ * databases do not count); of `database` 0 the shared ones, over any connection. They are added to `objects` (also, in
+ * part, when it fails halfway). Connected to another database than it says, the server answers with nothing. The first
+ * TAP_OBJECTS_MISSING_MAX count. `ret_rows` may be NULL.
  */
-int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const uint32_t *filenodes, size_t n_filenodes,
-			   struct tap_objects *objects, struct tap_pg_rows *ret_rows, struct tap_error *err);
+int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const struct tap_object_key *wanted,
+			   size_t n_wanted, struct tap_objects *objects, struct tap_pg_rows *ret_rows,
+			   struct tap_error *err);
 
 #endif
