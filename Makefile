@@ -235,9 +235,9 @@ check-abi:
 	@mkdir -p build
 	@$(PYTHON) tests/unit/bpf/abi/check_abi.py
 verifier: build/verifier build/dbtap.bpf.o
-	@$(PYTHON) tests/lib/verifier.py
+	@CLANG='$(CLANG)' $(PYTHON) tests/lib/verifier.py
 verifier-keep: build/verifier build/dbtap.bpf.o
-	@$(PYTHON) tests/lib/verifier.py --keep
+	@CLANG='$(CLANG)' $(PYTHON) tests/lib/verifier.py --keep
 fuzz-short:
 	@$(PYTHON) tests/lib/run_tests.py fuzz --fuzz-seconds 20
 

@@ -224,8 +224,8 @@ class TestVerifier:
     def test_keeps_and_reads(self, tmp_path):
         path = str(tmp_path / "kept")
         assert verifier.read_kept(path) == (None, {})
-        verifier.keep(path, "6.1", {"b": 2, "a": 1})
-        assert verifier.read_kept(path) == ("6.1", {"a": 1, "b": 2})
+        verifier.keep(path, "6.1, clang 14", {"b": 2, "a": 1})
+        assert verifier.read_kept(path) == ("6.1, clang 14", {"a": 1, "b": 2})
 
     @pytest.mark.parametrize("count, before, grew", ((100, None, False), (110, 100, False), (111, 100, True), (9, 100, False)))
     def test_growth(self, count, before, grew):

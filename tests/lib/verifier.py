@@ -3,11 +3,12 @@
 """verifier.py - verifier instruction counts of every BPF program beside the last kept ones (tests/bench/verifier.txt).
 
 Called by `make verifier`, with --keep by `make verifier-keep`, which keeps the new ones. Fails when a program is refused or,
-on the kernel the kept counts are from, when a count grew by more than GROWTH_PERCENT. Needs root; says so and exits 77
-without.
+on the kernel and with the compiler the kept counts are from, when a count grew by more than GROWTH_PERCENT: other kernels and
+compilers count otherwise. Needs root; says so and exits 77 without.
 """
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -17,14 +18,14 @@ SKIP = 77
 
 
 def read_kept(path):
-    """(kernel, {program: count}); nothing kept is not an error"""
+    """(kernel and compiler, {program: count}); nothing kept is not an error"""
     kernel, counts = None, {}
     try:
         with open(path, encoding="ascii") as file:
             for line in file:
                 words = line.split()
                 if words[:2] == ["#", "kernel"]:
-                    kernel = words[2]
+                    kernel = " ".join(words[2:])
                 elif len(words) == 2 and not line.startswith("#"):
                     counts[words[0]] = int(words[1])
     except FileNotFoundError:
@@ -37,6 +38,14 @@ def keep(path, kernel, counts):
         file.write("# Instructions the verifier processed for each program; `make verifier-keep` writes this file.\n")
         file.write(f"# kernel {kernel}\n")
         file.writelines(f"{name} {count}\n" for name, count in sorted(counts.items()))
+
+
+def compiler():
+    """The compiler and its major version, such as "clang 14"."""
+    command = os.environ.get("CLANG", "clang")
+    output = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+)", output)
+    return f"clang {found.group(1) if found else '?'}"
 
 
 def describe(count, before):
@@ -56,7 +65,7 @@ def main():
         print("verifier: loading BPF programs needs root")
         return SKIP
     result = subprocess.run(["build/verifier", "build/dbtap.bpf.o"], capture_output=True, text=True, check=False)
-    kernel = ".".join(os.uname().release.split(".")[:2])
+    kernel = f"{'.'.join(os.uname().release.split('.')[:2])}, {compiler()}"
     kept_kernel, kept = read_kept(KEPT)
     counts, failed = {}, result.returncode != 0
     for line in result.stdout.splitlines():
@@ -69,7 +78,7 @@ def main():
         grew = grew and kernel == kept_kernel
         failed = failed or grew
         print(f"{name:40} {counts[name]:8} instructions {int(words[1]):7} bytes  {note}"
-              f"{f' (more than {GROWTH_PERCENT} % on the same kernel)' if grew else ''}")
+              f"{f' (more than {GROWTH_PERCENT} % on the same kernel: `make verifier-keep` if it is worth it)' if grew else ''}")
     for name in sorted(set(kept) - set(counts)):
         print(f"{name:40} is kept but was not loaded")
     if result.stderr:
