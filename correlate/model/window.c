@@ -3,6 +3,8 @@
 #include "correlate/model/window.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -170,19 +172,54 @@ static void io_absent_fill(struct tap_view *view)
 	view->absent[view->n_absent++] = (struct tap_absence){ "relations", reason };
 }
 
+/* What instances lack in their own words, under one field: of the first one, and how many more there are. */
+static void why_not_fill(struct tap_build *build, const char *field, size_t offset)
+{
+	const struct tap_window_input *input = build->input;
+	const char *first = NULL, *id = NULL;
+	char text[640], more[48] = "";
+	size_t count = 0;
+
+	for (size_t i = 0; i < input->n_instances; i++) {
+		const struct tap_window_instance *instance = &input->instances[i];
+		const char *why = *(const char *const *)((const char *)instance + offset);
+
+		if (!instance->present || !why || !*why ||
+		    (input->options.instance && strcmp(input->options.instance, instance->id) != 0))
+			continue;
+		if (!count++) {
+			first = why;
+			id = instance->id;
+		}
+	}
+	if (!count)
+		return;
+	if (count > 1)
+		snprintf(more, sizeof(more), "; and %zu instances more", count - 1);
+	/* Some reasons name the instance themselves. */
+	if (!strncmp(first, id, strlen(id)))
+		id = NULL;
+	snprintf(text, sizeof(text), "%s%s%s%s", id ? id : "", id ? ": " : "", first, more);
+	build->view->absent[build->view->n_absent++] =
+		(struct tap_absence){ field, tap_arena_string(build->arena, text) };
+}
+
 /* What no row has in this run. */
 static void absent_fill(struct tap_build *build)
 {
 	struct tap_view *view = build->view;
 	size_t fixed = sizeof(not_traced) / sizeof(not_traced[0]);
 
-	view->absent = tap_arena_new(build->arena, fixed + TAP_FIGURE_COUNT + 4, sizeof(*view->absent));
+	view->absent = tap_arena_new(build->arena, fixed + TAP_FIGURE_COUNT + 8, sizeof(*view->absent));
 	if (!view->absent)
 		return;
 	memcpy(view->absent, not_traced, sizeof(not_traced));
 	view->n_absent = fixed;
 	if (!build->input->begin->io.traced || !build->input->end->io.traced)
 		io_absent_fill(view);
+	else
+		why_not_fill(build, "device", offsetof(struct tap_window_instance, io_why_not));
+	why_not_fill(build, "relation", offsetof(struct tap_window_instance, names_why_not));
 	if (view->bpf_cpu_percent < 0)
 		view->absent[view->n_absent++] =
 			(struct tap_absence){ "bpf_cpu_percent",

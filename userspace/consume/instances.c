@@ -534,6 +534,8 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.sessions = &followed->sessions,
 			.objects = &followed->files.objects,
 			.io_absent = tap_instance_files_absence(&followed->files),
+			.io_why_not = followed->files.io_why_not.text,
+			.names_why_not = followed->files.names_why_not.text,
 		};
 	}
 	*ret = rows;
