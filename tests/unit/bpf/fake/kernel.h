@@ -66,7 +66,6 @@ enum {
 #define bpf_core_field_offset(type, member) __builtin_offsetof(type, member)
 #define bpf_core_type_id_kernel(type) 0
 #define __ksym
-#define bpf_rdonly_cast(address, type) ((void)(type), (address))
 #define bpf_core_type_size(type) sizeof(type)
 #define bpf_core_enum_value_exists(type, value) ((void)(value), true)
 #define bpf_core_enum_value(type, value) (value)
@@ -440,6 +439,13 @@ static inline long bpf_probe_read_kernel_str(char *to, __u32 size, const void *f
 	memcpy(to, from, length);
 	to[length] = '\0';
 	return (long)length + 1;
+}
+
+/* Types mean nothing here; the programs declare it once more, which leaves it as it is. */
+static inline void *bpf_rdonly_cast(const void *address, __u32 type)
+{
+	(void)type;
+	return (void *)address;
 }
 
 static inline __u64 bpf_ktime_get_ns(void)
