@@ -10,7 +10,11 @@ COMMANDS = ("doctor", "instances", "queries", "sessions", "waits", "top", "bench
 @pytest.mark.rootless
 def test_version(dbtap):
     outcome = dbtap("--version").ok()
-    assert re.fullmatch(r"dbtap \d+\.\d+\S*", outcome.stdout.splitlines()[0])
+    name, engines, features, libraries = outcome.stdout.splitlines()
+    assert re.fullmatch(r"dbtap \d+\.\d+\S*", name)
+    assert engines == "engines: postgres"
+    assert {"text", "json", "csv"} <= set(features.removeprefix("features: ").split())
+    assert re.fullmatch(r"libraries: libbpf \d+\.\d+ libpq \d+\.\d+", libraries)
     assert outcome.stderr == ""
 
 

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bpf/libbpf.h>
+#include <libpq-fe.h>
+
 #include "userspace/base/strbuf.h"
 #include "userspace/cmd/command.h"
 
@@ -34,7 +37,11 @@ static int print_help(void)
 
 static int print_version(void)
 {
-	printf("dbtap %s\nengines: postgres\nfeatures: text json csv dot svg\n", TAP_VERSION);
+	int pq = PQlibVersion();
+
+	/* Those it runs with, which need not be those it was built with. */
+	printf("dbtap %s\nengines: postgres\nfeatures: text json csv dot svg\nlibraries: libbpf %u.%u libpq %d.%d\n",
+	       TAP_VERSION, libbpf_major_version(), libbpf_minor_version(), pq / 10000, pq % 10000);
 	return fflush(stdout) ? TAP_EXIT_FAILED : TAP_EXIT_OK;
 }
 
