@@ -170,6 +170,8 @@ static int window_begin(struct tap_live *live, struct tap_error *err)
 	live->budget_wall_ns = live->cost.wall_begin_ns;
 	status = snapshot_take(live, false, &live->begin, err);
 	forget_unsettled(&live->begin.rows);
+	if (live->locks)
+		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 	return status;
 }
 

@@ -20,7 +20,7 @@
 #include "userspace/consume/lock_names.h"
 
 enum {
-	WAITED_SHARE = 40,		/* a reading of what is waited for may take 1 / this of the time */
+	WAITED_SHARE = 80,		/* a reading of what is waited for may take 1 / this of the time */
 	WHOLE_SHARE = 100,		/* ... of everything */
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
@@ -384,10 +384,11 @@ static int sweep_waits(struct look *look)
 /* --- cycles ---------------------------------------------------------------------------------------------------------
  */
 
+/* `look` is a whole reading: it has the row locks that tell which relation a wait for a transaction is about. */
 static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap_lock_cycle_member *ret)
 {
 	const struct tap_lock_entry *entry = waiting_entry(&look->table, pid);
-	const struct tap_lock_wait *wait = tap_lock_log_find(&look->events->log, look->instance, pid);
+	struct tap_lock_wait *wait = tap_lock_log_find(&look->events->log, look->instance, pid);
 	struct tap_pg_statement statement;
 
 	*ret = (struct tap_lock_cycle_member){ .pid = pid, .waits_for = next };
@@ -398,6 +399,7 @@ static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap
 		tap_lock_object_of(look->instance, &entry->tag, &ret->object);
 	}
 	if (wait && is_of_wait(entry, wait)) {
+		tap_lock_object_settle(&look->table, wait, mentions, look, &wait->object);
 		ret->row = wait->row;
 		ret->object = wait->object;
 	}
@@ -431,9 +433,9 @@ static bool is_confirmed(const struct look *look, const int32_t *pids, size_t co
 	return true;
 }
 
-static int cycle_report(struct look *look, const int32_t *pids, size_t count)
+static int cycle_report(struct look *look, int64_t at_ns, const int32_t *pids, size_t count)
 {
-	struct tap_lock_cycle cycle = { .instance = look->instance, .at_ns = look->table.realtime_ns };
+	struct tap_lock_cycle cycle = { .instance = look->instance, .at_ns = at_ns };
 	int status;
 
 	cycle.members = calloc(count, sizeof(*cycle.members));
@@ -453,7 +455,7 @@ static int cycle_report(struct look *look, const int32_t *pids, size_t count)
 static int look_for_cycles(struct look *look, struct place *place)
 {
 	struct look second = *look;
-	int status = table_read(place, look->target, false, &second.table);
+	int status = table_read(place, look->target, true, &second.table);
 	size_t begin = 0;
 
 	if (status)
@@ -466,7 +468,7 @@ static int look_for_cycles(struct look *look, struct place *place)
 		begin = look->graph.cycle_ends[i];
 		if (count <= TAP_LOCK_MEMBERS_MAX && !look->graph.cycle_soft[i] &&
 		    is_confirmed(look, pids, count, &second))
-			status = cycle_report(look, pids, count);
+			status = cycle_report(&second, look->table.realtime_ns, pids, count);
 	}
 	if (status != -ENOMEM)
 		tap_lock_graph_done(&second.graph);

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_locks_deadlock.py - cycles are told as they close, before the server has noticed; orders that will close some day.
+
+DBTAP_DEADLOCKS=300 in the environment makes it as many deadlocks.
+"""
+import os
+import random
+import threading
+import time
+
+import psycopg2
+import pytest
+import trace
+from locking import epoch
+
+DEADLOCKS = int(os.environ.get("DBTAP_DEADLOCKS", 20))
+AT_ONCE = 5
+ROWS = 60
+
+
+@pytest.fixture(scope="module")
+def order_server(server_folder):
+    server = server_folder.server(settings={"autovacuum": "off", "deadlock_timeout": "1s"})
+    for table in ("a", "b"):
+        server.query(f"create table {table} (id int primary key, v int)")
+        server.query(f"insert into {table} select i, 0 from generate_series(1, {ROWS}) i")
+    yield server
+    server.stop()
+
+
+class Ring:
+    """Sessions that each hold a row and then ask for the next one's: the last one closes the cycle."""
+
+    def __init__(self, server, number, members):
+        self.connections = [server.connect(autocommit=False) for _ in range(members)]
+        self.pids = [connection.get_backend_pid() for connection in self.connections]
+        self.rows = [number * 3 + i + 1 for i in range(members)]
+        self.closed = self.aborted = None
+        self.victim = None
+
+    def member(self, index):
+        connection = self.connections[index]
+        try:
+            connection.cursor().execute(f"update a set v = v + 1 where id = {self.rows[(index + 1) % len(self.rows)]}")
+        except psycopg2.errors.DeadlockDetected:
+            self.aborted, self.victim = time.time(), self.pids[index]
+        connection.rollback()
+
+    def run(self):
+        for connection, row in zip(self.connections, self.rows):
+            connection.cursor().execute(f"update a set v = v + 1 where id = {row}")
+        threads = [threading.Thread(target=self.member, args=(index,)) for index in range(len(self.pids))]
+        for thread in threads:
+            self.closed = time.time()
+            thread.start()
+            time.sleep(0.02)
+        for thread in threads:
+            thread.join()
+        for connection in self.connections:
+            connection.close()
+
+
+def test_deadlocks_are_seen_before_the_server_ends_them(dbtap, order_server):
+    rings = []
+    with trace.window(dbtap, order_server, command="locks") as traced:
+        for _ in range(DEADLOCKS // AT_ONCE):
+            batch = [Ring(order_server, number, 2 + number % 2) for number in range(AT_ONCE)]
+            threads = [threading.Thread(target=ring.run) for ring in batch]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            rings += batch
+    cycles = {frozenset(member["pid"] for member in cycle["members"]): cycle
+              for cycle in traced.document["locks"]["cycles"]}
+    assert len(rings) == DEADLOCKS and all(ring.victim for ring in rings)
+    assert len(traced.document["locks"]["cycles"]) == DEADLOCKS, traced.document["locks"]["cycles"]
+    for ring in rings:
+        cycle = cycles[frozenset(ring.pids)]
+        assert epoch(cycle["at"]) < ring.aborted, (cycle, ring.aborted)
+        for member in cycle["members"]:
+            index = ring.pids.index(member["pid"])
+            assert member["waits_for"] == ring.pids[(index + 1) % len(ring.pids)], cycle
+            assert "update a set v" in member["query"] and member["lock"]["type"] == "transactionid", cycle
+            assert member["lock"]["relation"] == "public.a", cycle
+
+
+def test_no_cycle_without_a_deadlock(dbtap, order_server):
+    """Contention on the same rows in one order."""
+    with trace.window(dbtap, order_server, command="locks") as traced:
+        work(order_server, [("a", "b")] * 6, 3)
+    assert traced.document["locks"]["past"]
+    assert not traced.document["locks"]["cycles"]
+
+
+def work(server, orders, seconds, rows=ROWS):
+    """Transactions that update two tables, each session in its order. How many there were and when the first deadlock."""
+    until = time.monotonic() + seconds
+    done, deadlocks = [], []
+
+    def session(seed, tables):
+        chance = random.Random(seed)
+        connection = server.connect(autocommit=False)
+        cursor = connection.cursor()
+        while time.monotonic() < until:
+            try:
+                for table in tables:
+                    cursor.execute(f"update {table} set v = v + 1 where id = {chance.randint(1, rows)}")
+                    time.sleep(0.01)
+                connection.commit()
+                done.append(1)
+            except psycopg2.errors.DeadlockDetected:
+                deadlocks.append(time.time())
+                connection.rollback()
+        connection.close()
+
+    threads = [threading.Thread(target=session, args=(seed, tables)) for seed, tables in enumerate(orders)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(done), min(deadlocks, default=None)
+
+
+def inversions(document):
+    return [risk for risk in document["locks"]["risks"] if risk["risk"] == "order_inversion"]
+
+
+@pytest.mark.parametrize("connect", [[], ["--no-connect"]], ids=["connected", "no-connect"])
+def test_opposite_orders_are_told(dbtap, order_server, connect):
+    with trace.window(dbtap, order_server, *connect, command="locks") as traced:
+        work(order_server, [("a", "b"), ("b", "a")] * 4, 4)
+    found = inversions(traced.document)
+    assert len(found) == 1, found
+    sides = sorted((side["query"], side["order"]) for side in (found[0]["first"], found[0]["second"]))
+    assert "update a" in sides[0][0] and "update b" in sides[1][0], sides
+    if not connect:
+        assert sides[0][1] == "public.b before public.a" and sides[1][1] == "public.a before public.b", sides
+
+
+def test_one_order_gives_no_alarm(dbtap, order_server):
+    with trace.window(dbtap, order_server, command="locks") as traced:
+        done, deadlock = work(order_server, [("a", "b")] * 8, 4, rows=20)
+    assert len(traced.document["locks"]["past"]) >= 50, (done, len(traced.document["locks"]["past"]))
+    assert deadlock is None and not inversions(traced.document)
+
+
+def test_one_statement_over_both_tables_gives_no_alarm(dbtap, order_server):
+    """It locks both tables at once: that tells no order, whichever row it waits for."""
+    statement = ("with first as (update a set v = v + 1 where id = {0} returning v) "
+                 "update b set v = v + 1 where id = {0} and (select count(*) from first) = 1")
+    with trace.window(dbtap, order_server, command="locks") as traced:
+        until = time.monotonic() + 3
+
+        def session(seed):
+            chance = random.Random(seed)
+            connection = order_server.connect(autocommit=False)
+            cursor = connection.cursor()
+            while time.monotonic() < until:
+                cursor.execute(statement.format(chance.randint(1, 3)))
+                time.sleep(0.01)
+                connection.commit()
+            connection.close()
+
+        threads = [threading.Thread(target=session, args=(seed,)) for seed in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert traced.document["locks"]["past"] and not inversions(traced.document)
