@@ -15,6 +15,9 @@
  */
 #define TAP_GLOBAL __weak __noinline
 
+/* A function with a frame of its own that takes pointers to kernel types: walked at each call. */
+#define TAP_LOCAL static __attribute__((noinline, unused))
+
 static __always_inline void key_make(struct tap_row_key *key, const struct tap_task *task, __u8 kind, __u8 source,
 				     __u64 query_id)
 {

@@ -48,12 +48,12 @@ static __always_inline void request_end(struct io_request *request, __u64 addres
 }
 
 /* Each in a frame of its own: the owner's takes most of the stack. */
-static __noinline int io_begin_cast(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+TAP_LOCAL int io_begin_cast(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
 {
 	return io_begin(request, bio, disk, owner, true);
 }
 
-static __noinline int io_begin_copy(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+TAP_LOCAL int io_begin_copy(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
 {
 	return io_begin(request, bio, disk, owner, false);
 }
@@ -115,7 +115,7 @@ int BPF_PROG(on_block_bio_frontmerge, struct bio *bio)
 }
 
 /* Where there is no block_io_start a request is met first when it is issued or done: as what its bio was. */
-static __noinline struct io_request *request_adopt(__u64 address, __u64 bio)
+TAP_LOCAL struct io_request *request_adopt(__u64 address, __u64 bio)
 {
 	struct io_request *submitted, *request;
 
@@ -186,7 +186,7 @@ int BPF_PROG(on_block_rq_merge, struct request *rq)
 }
 
 /* Charges what a bio that joined the request has got to its own row; false: it is not known as one. */
-static __noinline bool bio_charge(__u64 address, __u32 bytes, bool is_done)
+TAP_LOCAL bool bio_charge(__u64 address, __u32 bytes, bool is_done)
 {
 	struct io_request *merged = bpf_map_lookup_elem(&bio_to_io, &address);
 	struct tap_io *total;
@@ -204,7 +204,7 @@ static __noinline bool bio_charge(__u64 address, __u32 bytes, bool is_done)
 }
 
 /* The same for all of the request's bios that this completion reaches; the bytes that are left for its own row. */
-static __noinline __u32 bios_charge(struct request *rq, __u32 bytes)
+TAP_LOCAL __u32 bios_charge(struct request *rq, __u32 bytes)
 {
 	struct bio *bio = rq->bio;
 	__u32 own = bytes, left = bytes, size;

@@ -56,7 +56,7 @@ static __always_inline __u64 overlap_bytes(__u64 begin, __u64 bytes, __u64 other
 	return from < to ? to - from : 0;
 }
 
-static __noinline __u64 pieces_bytes(__u64 address, __u64 count)
+TAP_LOCAL __u64 pieces_bytes(__u64 address, __u64 count)
 {
 	struct io_scratch *space;
 	__u64 bytes = 0;
@@ -77,7 +77,7 @@ static __noinline __u64 pieces_bytes(__u64 address, __u64 count)
 }
 
 /* How much of [begin, begin + bytes) the system call that the thread is in has asked for. */
-static __noinline __u32 asked_bytes(__u64 begin, __u32 bytes)
+TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscall_arguments arguments;
@@ -173,7 +173,7 @@ struct io_done {
 };
 
 /* The row into which full totals spill, one per disk and operation; userspace has put it in. */
-static __noinline struct tap_io *io_totals_rest(const struct tap_io_key *key)
+TAP_LOCAL struct tap_io *io_totals_rest(const struct tap_io_key *key)
 {
 	struct tap_io_key rest = { .disk = key->disk, .op = key->op };
 

@@ -199,22 +199,28 @@ struct address_space {
 	struct inode *host;
 };
 
-struct page {
-	unsigned long flags;
-	unsigned long compound_head;
-	unsigned long compound_info; /* not used here */
-	struct address_space *mapping;
-	unsigned long index;
-	unsigned int _nr_pages;
-	unsigned int _folio_nr_pages;
+#define FAKE_PAGE_MEMBERS \
+	unsigned long flags; \
+	unsigned long compound_head; \
+	unsigned long compound_info; /* not used here */ \
+	struct address_space *mapping; \
+	unsigned long index; \
+	unsigned int _nr_pages; \
+	unsigned int _folio_nr_pages; \
 	unsigned long pad[2];
+
+struct page {
+	FAKE_PAGE_MEMBERS
 };
-#define folio page
+
+struct folio {
+	FAKE_PAGE_MEMBERS
+};
 #define page___head page
 #define page___info page
 #define page___index page
-#define folio___nr page
-#define folio___pages page
+#define folio___nr folio
+#define folio___pages folio
 
 struct gendisk {
 	int major;
@@ -427,6 +433,12 @@ static inline long bpf_core_read(void *to, __u32 size, const void *from)
 		return -EFAULT;
 	memcpy(to, from, size);
 	return 0;
+}
+
+static inline void *bpf_rdonly_cast(const void *address, __u32 type)
+{
+	(void)type;
+	return (void *)address;
 }
 
 static inline long bpf_probe_read_kernel_str(char *to, __u32 size, const void *from)

@@ -100,6 +100,7 @@ static inline void pg_process_init(struct pg_process *process, int pid)
 	memset(process, 0, sizeof(*process));
 	process->pid.numbers[0].nr = pid;
 	process->task.thread_pid = &process->pid;
+	process->task.group_leader = &process->task;
 	process->task.pid = process->task.tgid = pid;
 	process->task.regs.orig_ax = PG_SYSCALL_EPOLL;
 	pg_put_u64(process, PG_MY_WAIT, FAKE_MEMORY_START + PG_WAIT_WORD);

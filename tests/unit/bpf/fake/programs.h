@@ -16,8 +16,16 @@
 static bool fake_has_bpf_loop;
 #define has_bpf_loop fake_has_bpf_loop
 
+#include "bpf/io_maps.bpf.h"
+static bool fake_has_block_io_start __attribute__((unused)) = true;
+static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __attribute__((unused));
+#define has_block_io_start fake_has_block_io_start
+#define direct_end_io fake_direct_end_io
+#define chain_end_io fake_chain_end_io
+
 #include "bpf/account.bpf.h"
 #include "bpf/compat.bpf.h"
+#include "bpf/io.bpf.h"
 #include "bpf/lock.bpf.h"
 #include "bpf/pg.bpf.h"
 #include "bpf/statement.bpf.h"

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* test_stream.c - sequential, near, random: the rule of bpf/abi/io.h on positions that are known. */
+#include "tests/unit/bpf/fake/programs.h"
+
+#include "bpf/stream.bpf.h"
+#include "tests/lib/check_main.h"
+
+enum {
+	BLOCK = 8192,
+};
+
+static struct tap_stream_set set;
+static const __u64 MIB = 1024 * 1024;
+
+static void set_up(void)
+{
+	memset(&set, 0, sizeof(set));
+	srand(1);
+}
+
+static enum tap_pattern at(__u64 begin, __u64 bytes)
+{
+	return stream_follow(&set, begin, begin + bytes);
+}
+
+START_TEST(test_first_request)
+{
+	ck_assert_int_eq(at(5 * MIB, BLOCK), TAP_PATTERN_RANDOM);
+	set_up();
+	ck_assert_int_eq(at(0, BLOCK), TAP_PATTERN_SEQUENTIAL);
+}
+END_TEST
+
+START_TEST(test_forwards_and_backwards)
+{
+	at(100 * MIB, BLOCK);
+	for (__u64 i = 1; i < 100; i++)
+		ck_assert_int_eq(at(100 * MIB + i * BLOCK, BLOCK), TAP_PATTERN_SEQUENTIAL);
+	at(50 * MIB, BLOCK);
+	for (__u64 i = 1; i < 100; i++)
+		ck_assert_int_eq(at(50 * MIB - i * BLOCK, BLOCK), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_uint_eq(set.requests, 200);
+}
+END_TEST
+
+/* Pages that were cached leave gaps. */
+START_TEST(test_gap)
+{
+	at(10 * MIB, BLOCK);
+	ck_assert_int_eq(at(10 * MIB + BLOCK + TAP_STREAM_GAP, BLOCK), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_int_eq(at(10 * MIB + 2 * BLOCK + 2 * TAP_STREAM_GAP + 1, BLOCK), TAP_PATTERN_NEAR);
+}
+END_TEST
+
+/* A log's last block is written again and again, with more in it. */
+START_TEST(test_last_block_again)
+{
+	at(16 * MIB, BLOCK);
+	ck_assert_int_eq(at(16 * MIB, BLOCK), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_int_eq(at(16 * MIB, 2 * BLOCK), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_int_eq(at(16 * MIB + BLOCK, 4 * BLOCK), TAP_PATTERN_SEQUENTIAL);
+}
+END_TEST
+
+START_TEST(test_near)
+{
+	at(10 * MIB, BLOCK);
+	ck_assert_int_eq(at(10 * MIB + BLOCK + TAP_STREAM_NEAR, BLOCK), TAP_PATTERN_NEAR);
+	ck_assert_int_eq(at(10 * MIB - TAP_STREAM_NEAR + BLOCK, BLOCK), TAP_PATTERN_RANDOM); /* near the one before */
+	set_up();
+	at(10 * MIB, BLOCK);
+	ck_assert_int_eq(at(10 * MIB + BLOCK + TAP_STREAM_NEAR + 1, BLOCK), TAP_PATTERN_RANDOM);
+	/* A position that was continued counts when it is not the last one, too. */
+	set_up();
+	at(10 * MIB, BLOCK);
+	at(10 * MIB + BLOCK, BLOCK);
+	at(500 * MIB, BLOCK);
+	ck_assert_int_eq(at(10 * MIB - TAP_STREAM_NEAR, BLOCK), TAP_PATTERN_NEAR);
+}
+END_TEST
+
+/* As many scans as there are positions take turns. */
+START_TEST(test_interleaved_scans)
+{
+	for (__u64 turn = 0; turn < 50; turn++) {
+		for (__u64 scan = 0; scan < TAP_STREAMS; scan++) {
+			enum tap_pattern pattern = at((scan + 1) * 100 * MIB + turn * BLOCK, BLOCK);
+
+			ck_assert_int_eq(pattern, turn ? TAP_PATTERN_SEQUENTIAL : TAP_PATTERN_RANDOM);
+		}
+	}
+}
+END_TEST
+
+/* A scan beside nine random requests for each of its own is not pushed out. */
+START_TEST(test_scan_among_random)
+{
+	at(0, BLOCK);
+	at(BLOCK, BLOCK);
+	for (__u64 i = 2; i < 300; i++) {
+		ck_assert_int_eq(at(i * BLOCK, BLOCK), TAP_PATTERN_SEQUENTIAL);
+		for (int other = 0; other < 9; other++)
+			at(1000 * MIB + (__u64)rand() * BLOCK, BLOCK);
+	}
+}
+END_TEST
+
+/* Scans that ended make room in the end. */
+START_TEST(test_dead_scans_go)
+{
+	for (__u64 scan = 0; scan < TAP_STREAMS; scan++) {
+		at((scan + 1) * 100 * MIB, BLOCK);
+		at((scan + 1) * 100 * MIB + BLOCK, BLOCK);
+	}
+	for (int i = 0; i < 2 * STREAM_GRACE; i++)
+		at(100000 * MIB + (__u64)rand() * BLOCK, BLOCK);
+	for (__u64 scan = 0; scan < TAP_STREAMS; scan++)
+		ck_assert_int_eq(at((scan + 1) * 100 * MIB + 2 * BLOCK, BLOCK), TAP_PATTERN_RANDOM);
+}
+END_TEST
+
+START_TEST(test_random_reads)
+{
+	unsigned counts[TAP_PATTERNS] = { 0 };
+
+	for (int i = 0; i < 10000; i++)
+		counts[at((__u64)(rand() % 131072) * BLOCK, BLOCK)]++; /* of 1 GiB */
+	ck_assert_uint_gt(counts[TAP_PATTERN_RANDOM], 9800);
+}
+END_TEST
+
+/* The tags pass over only what the rule says is far: a search without them finds the same. */
+START_TEST(test_tags)
+{
+	for (int i = 0; i < 20000; i++) {
+		__u64 bytes = (__u64)(rand() % 8 ? rand() % 64 + 1 : rand() % 4096 + 1) * 512;
+		__u64 begin = (__u64)(rand() % 65536) * 512, end = begin + bytes;
+		__u32 expected = STREAM_NONE;
+
+		for (__u32 j = TAP_STREAMS; j-- > 0;) {
+			if (stream_continues(&set.streams[j], begin, end))
+				expected = j;
+		}
+		if (expected < TAP_STREAMS)
+			ck_assert_uint_eq(stream_search(&set, begin, end), expected);
+		else
+			ck_assert_uint_ge(stream_search(&set, begin, end), STREAM_NONE);
+		at(begin, bytes);
+	}
+}
+END_TEST
+
+/* Whatever another CPU left half written, and whatever a file says, stays within the set. */
+START_TEST(test_garbage)
+{
+	for (int i = 0; i < 20000; i++) {
+		unsigned char *byte = (unsigned char *)&set + rand() % (int)sizeof(set);
+		__u64 begin = (__u64)rand() << 33 ^ (__u64)rand() << 11;
+
+		*byte = (unsigned char)rand();
+		ck_assert_int_lt(stream_follow(&set, begin, begin + (__u32)rand()), TAP_PATTERNS);
+	}
+	ck_assert_int_eq(stream_search(NULL, 0, 1), STREAM_NONE);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("bpf/stream");
+	TCase *tests = tcase_create("pattern");
+
+	tcase_add_checked_fixture(tests, set_up, NULL);
+	tcase_add_test(tests, test_first_request);
+	tcase_add_test(tests, test_forwards_and_backwards);
+	tcase_add_test(tests, test_gap);
+	tcase_add_test(tests, test_last_block_again);
+	tcase_add_test(tests, test_near);
+	tcase_add_test(tests, test_interleaved_scans);
+	tcase_add_test(tests, test_scan_among_random);
+	tcase_add_test(tests, test_dead_scans_go);
+	tcase_add_test(tests, test_random_reads);
+	tcase_add_test(tests, test_tags);
+	tcase_add_test(tests, test_garbage);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
+
+int main(void)
+{
+	return tap_test_run(make_suite());
+}
