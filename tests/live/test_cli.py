@@ -357,8 +357,8 @@ def test_top_once(dbtap, server, load):
 
 
 def test_top_refreshes_until_told(dbtap, server):
-    run = dbtap.start("top", "--interval", 0.2, "--instance", server.instance)
-    time.sleep(2)
+    run = trace.wait_until_open(dbtap.start("top", "--interval", 0.2, "--instance", server.instance))
+    time.sleep(3)
     run.signal(signal.SIGINT)
     outcome = run.wait().ok()
     assert outcome.stdout.count("depth ambient") >= 3
