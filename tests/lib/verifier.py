@@ -34,6 +34,7 @@ def read_kept(path):
 
 
 def keep(path, kernel, counts):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="ascii") as file:
         file.write("# Instructions the verifier processed for each program; `make verifier-keep` writes this file.\n")
         file.write(f"# kernel {kernel}\n")
