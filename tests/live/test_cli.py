@@ -14,7 +14,7 @@ import dbtap_process
 import pytest
 import trace
 
-VIEWS = ("queries", "sessions", "waits", "instances")
+VIEWS = ("queries", "sessions", "waits", "io", "locks", "instances")
 OK, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
 
 

@@ -29,6 +29,7 @@ static const struct tap_row_shape wait_shape = SHAPE(tap_view_wait, wait_fields)
 static const struct tap_field relation_fields[] = {
 	FIELD(tap_view_relation, NULL, "name", STRING, name),
 	FIELD(tap_view_relation, NULL, "kind", STRING, kind),
+	FIELD(tap_view_relation, NULL, "parent", STRING, parent),
 	FIELD(tap_view_relation, NULL, "read_bytes", COUNT, read_bytes),
 	FIELD(tap_view_relation, NULL, "read_requests", COUNT, read_requests),
 	FIELD(tap_view_relation, NULL, "read_seq_bytes", COUNT, read_pattern_bytes[TAP_PATTERN_SEQUENTIAL]),

@@ -50,6 +50,7 @@ static const struct tap_field relation_fields[] = {
 	IO("database", STRING, database),
 	IO("relation", STRING, relation),
 	IO("relation_kind", STRING, relation_kind),
+	IO("relation_parent", STRING, relation_parent),
 	READS,
 	WRITES,
 };
@@ -79,6 +80,7 @@ static const struct tap_field stream_fields[] = {
 	IO("query", STRING, query),
 	IO("relation", STRING, relation),
 	IO("relation_kind", STRING, relation_kind),
+	IO("relation_parent", STRING, relation_parent),
 	IO("device", STRING, device),
 	IO("pattern", STRING, pattern),
 	IO("read_requests", COUNT, read.requests),

@@ -62,6 +62,8 @@ static const struct tap_field cycle_fields[] = {
 	FIELD(tap_view_lock_cycle, NULL, "instance", STRING, instance),
 	FIELD(tap_view_lock_cycle, NULL, "engine", ENGINE, instance),
 	FIELD(tap_view_lock_cycle, NULL, "at", TIME, at_realtime_ns),
+	FIELD(tap_view_lock_cycle, NULL, "victim_pid", POSITIVE, victim_pid),
+	FIELD(tap_view_lock_cycle, NULL, "verdict", TIME, verdict_realtime_ns),
 	LIST(tap_view_lock_cycle, "members", ROWS, members, &member_shape),
 };
 

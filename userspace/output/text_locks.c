@@ -14,7 +14,7 @@
 enum {
 	DEPTH_SHOWN = 8,  /* levels of the tree that have branches drawn */
 	CONVOY_LEAST = 4, /* waiters on one that make a convoy */
-	ALSO_SHOWN = 3,	  /* further blockers of one waiter that are named */
+	ALSO_SHOWN = 3,	  /* blockers of one waiter that are named, where there are several */
 	LIST_LIMIT = 20,  /* rows of what stands below the tree */
 };
 
@@ -107,24 +107,24 @@ static void node_victims(const struct tap_text_context *context, const void *row
 		tap_table_cell(context->table, NULL);
 }
 
-/* Whom it waits for beside the line above and those before it in the same queue. */
+/* Whom it waits for beside the one it stands below and those before it in the same queue. */
 static void add_also(const struct tap_text_context *context, const struct tap_lock_node *node, struct tap_strbuf *text)
 {
 	const struct tap_lock_tree *tree = tree_of(context);
-	const struct tap_lock_link *link = tree->links + node->first_link;
+	const struct tap_lock_link *link = tree->links + node->first_link, *first = NULL;
 	size_t n = 0;
 
 	for (; link < tree->links + tree->n_links && &tree->nodes[link->waiter] == node; link++) {
 		if (tap_lock_link_in_tree(tree, link) || tap_lock_link_in_queue(tree, link))
 			continue;
-		if (n < ALSO_SHOWN) {
-			tap_strbuf_add_string(text, n ? ", " : ", also behind ");
-			tap_lock_node_name(&tree->nodes[link->blocker], text);
-		}
-		n++;
+		first = n++ ? first : link;
 	}
-	if (n > ALSO_SHOWN)
-		tap_strbuf_printf(text, " and %zu more", n - ALSO_SHOWN);
+	if (n == 1) {
+		tap_strbuf_add_string(text, ", also behind ");
+		tap_lock_node_name(&tree->nodes[first->blocker], text);
+	} else if (n) {
+		tap_strbuf_printf(text, ", also behind %zu others", n);
+	}
 }
 
 static void node_what(const struct tap_text_context *context, const void *row)
@@ -350,6 +350,10 @@ static void add_cycles(const struct tap_view *view, size_t width, struct tap_str
 				  cycle->instance ? ": " : "", cycle->n_members);
 		if (cycle->at_realtime_ns >= 0)
 			tap_strbuf_printf(&line, ", closed at %s UTC", tap_moment_clock(clock, cycle->at_realtime_ns));
+		if (cycle->victim_pid > 0)
+			tap_strbuf_printf(&line, ", ended by the server's error for %" PRId64, cycle->victim_pid);
+		if (cycle->victim_pid > 0 && cycle->verdict_realtime_ns >= 0)
+			tap_strbuf_printf(&line, " at %s", tap_moment_clock(clock, cycle->verdict_realtime_ns));
 		tap_text_flush_line(out, &line, width);
 		for (size_t j = 0; j < cycle->n_members; j++)
 			add_member(&cycle->members[j], width, out);
@@ -378,10 +382,21 @@ static void add_convoy(const struct tap_view_lock_holder *holder, size_t width, 
 	tap_text_flush_line(out, &line, width);
 }
 
+/* Where the risks name them there is more to say: then they stand there. */
+static bool tells_convoys(const struct tap_lock_view *locks)
+{
+	for (size_t i = 0; i < locks->n_risks; i++)
+		if (locks->risks[i].risk && strcmp(locks->risks[i].risk, "convoy") == 0)
+			return true;
+	return false;
+}
+
 static void add_convoys(const struct tap_view *view, size_t width, struct tap_strbuf *out)
 {
 	bool any = false;
 
+	if (tells_convoys(&view->locks))
+		return;
 	for (size_t i = 0; i < view->locks.n_holders; i++) {
 		const struct tap_view_lock_holder *holder = &view->locks.holders[i];
 
@@ -410,6 +425,7 @@ static void add_list(const struct tap_view *view, enum tap_view_part part, const
 		out->failed = true;
 }
 
+/* A statement of a risk; the order in which it takes what it takes, and how often that was seen, where that is it. */
 static void add_order(const char *query, const char *order, uint64_t seen, size_t width, struct tap_strbuf *out)
 {
 	struct tap_strbuf line;
@@ -417,11 +433,10 @@ static void add_order(const char *query, const char *order, uint64_t seen, size_
 	if (!query && !order)
 		return;
 	tap_strbuf_init(&line);
-	tap_strbuf_printf(&line, "- %s", order ? order : "");
-	if (seen)
-		tap_strbuf_printf(&line, "%s%" PRIu64 " times", order ? ", " : "", seen);
-	if (query)
-		tap_strbuf_printf(&line, "%s%s", order || seen ? ": " : "", query);
+	tap_strbuf_add_string(&line, "- ");
+	if (order)
+		tap_strbuf_printf(&line, "%s, %" PRIu64 " times%s", order, seen, query ? ": " : "");
+	tap_strbuf_add_string(&line, query ? query : "");
 	tap_text_flush_line(out, &line, width);
 }
 
@@ -433,15 +448,18 @@ static void add_risk(const struct tap_view_lock_risk *risk, size_t width, struct
 	tap_strbuf_init(&line);
 	tap_strbuf_printf(&line, "%s%s%s", risk->instance ? risk->instance : "", risk->instance ? ": " : "",
 			  risk->risk ? risk->risk : "risk");
-	if (risk->evidence)
-		tap_strbuf_printf(&line, ": %s", risk->evidence);
 	if (risk->cost_ns > 0)
 		tap_strbuf_printf(&line, ", %s lost", tap_number_ns(number, risk->cost_ns));
-	if (risk->advice)
-		tap_strbuf_printf(&line, ". %s", risk->advice);
+	if (risk->evidence)
+		tap_strbuf_printf(&line, ": %s", risk->evidence);
 	tap_text_flush_line(out, &line, width);
 	add_order(risk->first_query, risk->first_order, risk->first_seen, width, out);
 	add_order(risk->second_query, risk->second_order, risk->second_seen, width, out);
+	if (!risk->advice)
+		return;
+	tap_strbuf_init(&line);
+	tap_strbuf_printf(&line, "- to do: %s", risk->advice);
+	tap_text_flush_line(out, &line, width);
 }
 
 static void add_risks(const struct tap_view *view, size_t width, struct tap_strbuf *out)

@@ -130,8 +130,15 @@ static struct tap_view_hint sample_hints[] = { {
 } };
 
 static struct tap_view_relation sample_query_relations[] = {
-	{ "public.accounts", "table", 8192 * 1000, 1000, { 8192 * 150, 8192 * 50, 8192 * 800 }, 512 * KIB, 1024 * KIB },
-	{ "public.accounts_pkey", "index", 4096, 1, { 0, 0, 4096 }, 0, 0 },
+	{ "public.accounts",
+	  "table",
+	  NULL,
+	  8192 * 1000,
+	  1000,
+	  { 8192 * 150, 8192 * 50, 8192 * 800 },
+	  512 * KIB,
+	  1024 * KIB },
+	{ "public.accounts_pkey", "index", "public.accounts", 4096, 1, { 0, 0, 4096 }, 0, 0 },
 };
 
 static inline struct tap_view sample_io_view(void)

@@ -108,9 +108,14 @@ static struct tap_view_lock_member sample_lock_members[] = {
 	{ 5002, "2", "UPDATE b SET x = $1", { .mode = "ShareLock", .name = "transaction 800" }, 5001 },
 };
 
-static struct tap_view_lock_cycle sample_lock_cycles[] = {
-	{ "postgres-5432", 1767323054LL * 1000000000 + 250 * MS, sample_lock_members, 2 },
-};
+static struct tap_view_lock_cycle sample_lock_cycles[] = { {
+	.instance = "postgres-5432",
+	.at_realtime_ns = 1767323054LL * 1000000000 + 250 * MS,
+	.victim_pid = 5002,
+	.verdict_realtime_ns = 1767323055LL * 1000000000 + 1 * MS,
+	.members = sample_lock_members,
+	.n_members = 2,
+} };
 
 static struct tap_view_lock_wait sample_lock_past[] = {
 	SAMPLE_WAIT(4720, 120, "ShareLock", "transaction 700", "UPDATE accounts SET z = $1", 2, 4711, 0),

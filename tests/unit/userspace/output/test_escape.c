@@ -194,6 +194,9 @@ START_TEST(test_to_ascii)
 	tap_strbuf_init(&out);
 	tap_escape_to_ascii(&out, "caf\xc3\xa9 \xe4\xb8\xad" TAP_ELLIPSIS "\nx\xff\x1b\xcc\x81\xe2\x80\xae.");
 	ck_assert_str_eq(out.data, "caf? ??~\nx???.");
+	tap_strbuf_clear(&out);
+	tap_escape_to_ascii(&out, "│ ├ └ ─ ▁▂▃▄▅▆▇█ ▀");
+	ck_assert_str_eq(out.data, "| | ` - _,-=+*%# ?");
 	tap_strbuf_done(&out);
 }
 END_TEST

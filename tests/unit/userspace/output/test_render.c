@@ -442,8 +442,8 @@ START_TEST(test_csv)
 	query.waits = (struct tap_view_wait[]){ { "Ext:a", "b;c=1/2", 3, -4 }, { NULL, "x", 1, 2 } };
 	query.n_waits = 2;
 	query.io_latency_ns = (struct tap_view_latency){ 1, 2, 3, -1 };
-	query.relations = (struct tap_view_relation[]){ { "public.a;b", "table", 1, 2, { 3, 4, 5 }, 6, 7 },
-							{ NULL, "index", 8, 0, { 0, 0, 0 }, 0, 9 } };
+	query.relations = (struct tap_view_relation[]){ { "public.a;b", "table", NULL, 1, 2, { 3, 4, 5 }, 6, 7 },
+							{ NULL, "index", "a:b", 8, 0, { 0, 0, 0 }, 0, 9 } };
 	query.n_relations = 2;
 	view.queries = &query;
 	view.n_queries = 1;
@@ -460,7 +460,7 @@ START_TEST(test_csv)
 		   "\"SELECT region, sum(total) FROM orders GROUP BY "
 		   "region\",,0,0,2000000000,1650000000,30000000,310000000,"
 		   "10000000,0,0,0,0,0,0,268435456,0,0,0,0,0,0,0,0,0,0,0,0,0,\"Ext_a:b_c_1_2=3/-4;:x=1/2\",1,2,3,,"
-		   "\"public.a_b:table=1/2/3/4/5/6/7;:index=8/0/0/0/0/0/9\","
+		   "\"public.a_b:table:=1/2/3/4/5/6/7;:index:a_b=8/0/0/0/0/0/9\","
 		   "\"calls=needs --depth statement;user=needs a connection to the server\"\r\n");
 }
 END_TEST

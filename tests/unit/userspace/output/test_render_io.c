@@ -338,6 +338,9 @@ START_TEST(test_json_of_a_query)
 	ck_assert_str_eq(json_string_value(json_object_get(row, "kind")), "table");
 	ck_assert_int_eq(int_at(row, "read_seq_bytes"), 8192 * 150);
 	ck_assert_int_eq(int_at(row, "write_bytes"), 512 * KIB);
+	ck_assert_ptr_null(json_object_get(row, "parent"));
+	row = json_array_get(json_object_get(json_array_get(json_object_get(root, "queries"), 0), "relations"), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(row, "parent")), "public.accounts");
 	row = json_array_get(json_object_get(root, "queries"), 1);
 	ck_assert_ptr_null(json_object_get(row, "io_latency_ns"));
 	ck_assert_uint_eq(json_array_size(json_object_get(row, "relations")), 0);
@@ -353,7 +356,7 @@ static void spoil(struct tap_view *view, struct tap_view_io *row, struct tap_vie
 		  struct tap_view_hint *hint, const char *text)
 {
 	row->instance = row->database = row->user = row->kind = row->query_id = row->query_id_source = text;
-	row->query = row->relation = row->relation_kind = row->device = row->pattern = text;
+	row->query = row->relation = row->relation_kind = row->relation_parent = row->device = row->pattern = text;
 	*blame = (struct tap_view_blame){ text, text, text, text, text, text, text, 1 };
 	*hint = (struct tap_view_hint){ text, text, text, text, text, text, 0.5, text, text };
 	view->io_devices = view->io_queries = view->io_relations = view->io_streams = row;

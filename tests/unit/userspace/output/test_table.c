@@ -213,6 +213,26 @@ START_TEST(test_paragraph)
 }
 END_TEST
 
+/* What stands before a cell's text is shown as it is and counts as one column a character. */
+START_TEST(test_branches)
+{
+	struct tap_table *table = tap_table_new(columns, 2, 20);
+	struct tap_strbuf out;
+
+	ck_assert_ptr_nonnull(table);
+	tap_table_cell_after(table, "│ └ ", "a \x1b b");
+	tap_table_cell(table, "1");
+	tap_table_cell_after(table, "  ", NULL);
+	tap_table_cell(table, "2");
+	tap_strbuf_init(&out);
+	ck_assert_int_eq(tap_table_render(table, &out), 0);
+	/* The bound of 6 columns is the text's. */
+	ck_assert_str_eq(out.data, "NAME     N\n│ └ a " TAP_ELLIPSIS "  1\n  -      2\n");
+	tap_strbuf_done(&out);
+	tap_table_free(table);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("userspace/output/table");
@@ -220,6 +240,7 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_unbounded);
+	tcase_add_test(tcase, test_branches);
 	tcase_add_test(tcase, test_last_column_gives_way_first);
 	tcase_add_test(tcase, test_columns_are_left_out_by_rank);
 	tcase_add_test(tcase, test_a_column_narrows_before_it_goes);
