@@ -50,7 +50,8 @@ static struct tap_instance_files *files_of(void *context, uint32_t instance)
 	return instance < instances->count ? &instances->items[instance].files : NULL;
 }
 
-static void read_catalogs_of(const struct tap_instances *instances, struct tap_followed *followed, int64_t budget_ms)
+static void read_catalogs_of(const struct tap_instances *instances, struct tap_followed *followed,
+			     const struct tap_asking *asking)
 {
 	const struct tap_live_options *options = instances->options;
 	const struct tap_catalog catalog = {
@@ -60,12 +61,13 @@ static void read_catalogs_of(const struct tap_instances *instances, struct tap_f
 		.why_not = followed->why_not,
 	};
 
-	tap_instance_files_learn(&followed->files, &catalog, budget_ms);
+	tap_instance_files_learn(&followed->files, &catalog, asking);
 }
 
-int tap_instances_read_catalogs(struct tap_instances *instances, const struct tap_io_set *io, int64_t budget_ms)
+int tap_instances_read_catalogs(struct tap_instances *instances, const struct tap_io_set *io,
+				const struct tap_asking *asking)
 {
-	int64_t until_ms = tap_clock_ms() + budget_ms;
+	int64_t until_ms = tap_clock_ms() + asking->budget_ms;
 	struct tap_file_root *roots = NULL;
 	size_t n_roots = 0;
 	int status = tap_instances_roots(instances, &roots, &n_roots);
@@ -74,10 +76,10 @@ int tap_instances_read_catalogs(struct tap_instances *instances, const struct ta
 		status = tap_files_want(io, roots, n_roots, files_of, instances);
 	free(roots);
 	for (size_t i = 0; i < instances->count && !status; i++) {
-		int64_t left_ms = until_ms - tap_clock_ms();
+		const struct tap_asking rest = { until_ms - tap_clock_ms(), asking->ahead_ms };
 
-		if (instances->items[i].alive && left_ms > 0)
-			read_catalogs_of(instances, &instances->items[i], left_ms);
+		if (instances->items[i].alive && rest.budget_ms > 0)
+			read_catalogs_of(instances, &instances->items[i], &rest);
 	}
 	return status;
 }

@@ -14,9 +14,10 @@ int tap_instances_roots(const struct tap_instances *instances, struct tap_file_r
 int tap_instances_refresh_files(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_error *err);
 
 /*
- * Asks connected servers' catalogs for the relations that files of `io` belong to and that are not known, at most about
- * `budget_ms`. Why some have no name is kept with the instance. 0 or -ENOMEM.
+ * Asks connected servers' catalogs for the relations that files of `io` belong to and that are not known; the budget is
+ * for all of them. Why some have no name is kept with the instance. 0 or -ENOMEM.
  */
-int tap_instances_read_catalogs(struct tap_instances *instances, const struct tap_io_set *io, int64_t budget_ms);
+int tap_instances_read_catalogs(struct tap_instances *instances, const struct tap_io_set *io,
+				const struct tap_asking *asking);
 
 #endif

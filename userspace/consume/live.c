@@ -11,6 +11,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/consume/catalogs.h"
 #include "userspace/consume/cost.h"
+#include "userspace/consume/diskstats.h"
 #include "userspace/consume/instances.h"
 #include "userspace/consume/lock_events.h"
 #include "userspace/consume/reader.h"
@@ -26,13 +27,14 @@ enum {
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
 	LOCK_STEP_MS = 20, /* a wait that began shortly after another wakes nobody */
-	/* For asking catalogs: while time passes anyway, and before a view. */
-	CATALOG_LOOK_MS = 300,
-	CATALOG_VIEW_MS = 2000,
 	LOCK_NAMES_MS = 50,
 	LOCK_NAMES_VIEW_MS = 500,
 	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */
 };
+
+/* While time passes anyway; and before a view, where what was just committed is worth another question. */
+static const struct tap_asking asking_meanwhile = { .budget_ms = 300 };
+static const struct tap_asking asking_for_view = { .budget_ms = 2000, .ahead_ms = 4 * TAP_OBJECT_RETRY_MS };
 
 struct tap_live {
 	struct tap_live_options options;
@@ -277,9 +279,18 @@ static int keep_names(struct tap_live *live, struct tap_error *err)
 	status = tap_reader_take_files(live->reader, &io);
 	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ms() - begin_ms);
 	if (!status)
-		status = tap_instances_read_catalogs(&live->instances, &io, CATALOG_LOOK_MS);
+		status = tap_instances_read_catalogs(&live->instances, &io, &asking_meanwhile);
 	tap_io_set_done(&io);
 	return status ? tap_error_set(err, status, "cannot keep up with the files: %s", strerror(-status)) : 0;
+}
+
+/* A disk that is watched from the middle of a window on: its counters begin there as its requests do. */
+static void begin_disks(struct tap_live *live)
+{
+	const struct tap_disk_list *disks = &live->instances.disks;
+
+	if (disks->count > live->begin.io.n_disks)
+		tap_diskstats_read("/proc", disks->items, disks->count, &live->begin.io);
 }
 
 /* New and ended instances, and what all this costs. */
@@ -299,6 +310,7 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	}
 	if (!status)
 		status = keep_names(live, err);
+	begin_disks(live);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
 	budget_check(live);
 	return status;
@@ -467,7 +479,7 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	if (live->locks && options->locks)
 		tap_lock_events_learn_names(live->locks, LOCK_NAMES_VIEW_MS);
 	else if (!status)
-		status = tap_instances_read_catalogs(&live->instances, &live->end.io, CATALOG_VIEW_MS);
+		status = tap_instances_read_catalogs(&live->instances, &live->end.io, &asking_for_view);
 	if (status)
 		return tap_error_set(err, status, "out of memory");
 	return view_make(live, options, ret, err);

@@ -285,11 +285,12 @@ static bool next_database(const struct tap_objects *objects, int64_t now_ms, uin
 	return false;
 }
 
-void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog, int64_t budget_ms)
+void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog,
+			      const struct tap_asking *asking)
 {
 	struct tap_object_key *wanted = malloc(TAP_OBJECTS_MISSING_MAX * sizeof(*wanted));
-	int64_t now_ms = tap_clock_ms();
-	int64_t until_ms = now_ms + budget_ms;
+	int64_t until_ms = tap_clock_ms() + asking->budget_ms;
+	int64_t now_ms = tap_clock_ms() + asking->ahead_ms;
 	uint32_t database;
 
 	while (wanted && tap_clock_ms() < until_ms && next_database(&files->objects, now_ms, &database)) {

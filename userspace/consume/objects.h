@@ -60,11 +60,14 @@ struct tap_catalog {
 /* A connection to one of its databases, for the caller to close. Never to a template. Negative errno and `err`. */
 int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret, struct tap_error *err);
 
-/*
- * Asks the catalogs for the relations that are missing and due. Stops before the next database once `budget_ms` have
- * passed.
- */
-void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog, int64_t budget_ms);
+struct tap_asking {
+	int64_t budget_ms; /* no further database once these have passed */
+	int64_t ahead_ms;  /* what becomes due within these is due */
+};
+
+/* Asks the catalogs for the relations that are missing and due. */
+void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog,
+			      const struct tap_asking *asking);
 
 /*
  * Writes down what is missing: `files_of(context, index)` has an instance's files, NULL: none. `roots` are those of all
