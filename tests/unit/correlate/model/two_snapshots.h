@@ -30,6 +30,7 @@ static struct {
 	struct tap_session_list sessions, other_sessions;
 	struct tap_texts texts;
 	struct tap_window_instance instances[3];
+	struct tap_file_root roots[4];
 	struct tap_window_input input;
 	struct tap_view *view;
 } two;
