@@ -132,32 +132,59 @@ static bool is_control(const char *name)
 }
 
 /* The part of a relation's file name that its segments and forks share. */
-static int stem_length(const char *name)
+static size_t stem_length(const char *name)
 {
 	size_t skip = name[0] == 't' ? strcspn(name, "_") + 1 : 0;
 
-	return (int)(skip + strspn(name + skip, "0123456789"));
+	return skip + strspn(name + skip, "0123456789");
 }
 
-/* A file in the folder of a database (or in `global`), which is called `folder` in the path. */
-static void decode_database(const char *folder, const char *name, struct tap_file_object *ret)
+/* Appends to the path of an object, as far as there is room. snprintf would be most of what decoding costs. */
+static void path_add(struct tap_file_object *object, const char *text, size_t size)
+{
+	size_t used = strlen(object->path), room = sizeof(object->path) - 1 - used;
+
+	size = size < room ? size : room;
+	memcpy(object->path + used, text, size);
+	object->path[used + size] = '\0';
+}
+
+static void path_add_string(struct tap_file_object *object, const char *text)
+{
+	path_add(object, text, strlen(text));
+}
+
+static void path_add_number(struct tap_file_object *object, uint32_t number)
+{
+	char digits[10];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while (number /= 10);
+	path_add(object, digits + at, sizeof(digits) - at);
+}
+
+/* A file in the folder of a database (or in `global`), which is the path so far. */
+static void decode_database(const char *name, struct tap_file_object *ret)
 {
 	bool temporary = false;
 
+	path_add_string(ret, "/");
 	if (relation_name(name, ret, &temporary)) {
 		ret->kind = temporary ? TAP_FILE_TEMP_RELATION : TAP_FILE_RELATION;
-		snprintf(ret->path, sizeof(ret->path), "%s/%.*s", folder, stem_length(name), name);
+		path_add(ret, name, stem_length(name));
 		return;
 	}
 	ret->kind = is_control(name) ? TAP_FILE_CONTROL : TAP_FILE_SERVER;
 	ret->tablespace = 0;
 	ret->database = 0;
-	snprintf(ret->path, sizeof(ret->path), "%s/%s", folder, name);
+	path_add_string(ret, name);
 }
 
 /* Spills: pgsql_tmp<pid>.<n>, or files of any name in a folder that is called so. `from` is the first below pgsql_tmp.
  */
-static void decode_temp(const char *folder, const struct place *place, int from, struct tap_file_object *ret)
+static void decode_temp(const struct place *place, int from, struct tap_file_object *ret)
 {
 	const char *at = from < place->count ? place->names[from] : "";
 	uint32_t pid = text_take(&at, "pgsql_tmp") ? number_take(&at) : 0;
@@ -166,48 +193,48 @@ static void decode_temp(const char *folder, const struct place *place, int from,
 	ret->tablespace = 0;
 	if (pid <= INT32_MAX && *at == '.')
 		ret->pid = (int32_t)pid;
-	snprintf(ret->path, sizeof(ret->path), "%s/pgsql_tmp", folder);
+	path_add_string(ret, "/pgsql_tmp");
 }
 
 static void decode_server(const struct place *place, enum tap_file_kind kind, struct tap_file_object *ret)
 {
 	ret->kind = kind;
 	ret->tablespace = 0;
-	snprintf(ret->path, sizeof(ret->path), "%s", place->names[0]);
+	path_add_string(ret, place->names[0]);
 }
 
 /* Below the folder of a tablespace: PG_15_202209061/5/16384. Its number may be unknown (0). */
 static void decode_tablespace(const struct place *place, struct tap_file_object *ret)
 {
-	char folder[48], tablespace[32];
 	uint32_t database = place->count > 2 ? number_whole(place->names[1]) : 0;
 
+	path_add_string(ret, "pg_tblspc/");
 	if (ret->tablespace)
-		snprintf(tablespace, sizeof(tablespace), "pg_tblspc/%u", ret->tablespace);
+		path_add_number(ret, ret->tablespace);
 	else
-		snprintf(tablespace, sizeof(tablespace), "pg_tblspc/?");
+		path_add_string(ret, "?");
 	if (place->count > 1 && !strcmp(place->names[1], "pgsql_tmp")) {
-		decode_temp(tablespace, place, 2, ret);
+		decode_temp(place, 2, ret);
 		return;
 	}
 	if (place->count != 3 || !database) {
 		ret->kind = TAP_FILE_SERVER;
 		ret->tablespace = 0;
-		snprintf(ret->path, sizeof(ret->path), "%s", tablespace);
 		return;
 	}
 	ret->database = database;
-	snprintf(folder, sizeof(folder), "%s/%u", tablespace, database);
-	decode_database(folder, place->names[2], ret);
+	path_add_string(ret, "/");
+	path_add_number(ret, database);
+	decode_database(place->names[2], ret);
 }
 
 static void decode_base(const struct place *place, struct tap_file_object *ret)
 {
-	char folder[32];
 	uint32_t database = place->count > 2 ? number_whole(place->names[1]) : 0;
 
 	if (place->count > 1 && !strcmp(place->names[1], "pgsql_tmp")) {
-		decode_temp("base", place, 2, ret);
+		path_add_string(ret, "base");
+		decode_temp(place, 2, ret);
 		return;
 	}
 	if (place->count != 3 || !database) {
@@ -216,8 +243,9 @@ static void decode_base(const struct place *place, struct tap_file_object *ret)
 	}
 	ret->tablespace = TABLESPACE_DEFAULT;
 	ret->database = database;
-	snprintf(folder, sizeof(folder), "base/%u", database);
-	decode_database(folder, place->names[2], ret);
+	path_add_string(ret, "base/");
+	path_add_number(ret, database);
+	decode_database(place->names[2], ret);
 }
 
 static void decode_global(const struct place *place, struct tap_file_object *ret)
@@ -227,7 +255,8 @@ static void decode_global(const struct place *place, struct tap_file_object *ret
 		return;
 	}
 	ret->tablespace = TABLESPACE_GLOBAL;
-	decode_database("global", place->names[1], ret);
+	path_add_string(ret, "global");
+	decode_database(place->names[1], ret);
 }
 
 /* Folders of the data folder whose files are all of one kind. */
@@ -380,7 +409,7 @@ void tap_file_decode(const struct tap_file_key *key, const struct tap_file *file
 	*ret = (struct tap_file_object){ .instance = TAP_INSTANCE_NONE };
 	if (!key->inode) {
 		ret->kind = TAP_FILE_METADATA;
-		snprintf(ret->path, sizeof(ret->path), "metadata");
+		path_add_string(ret, "metadata");
 		return;
 	}
 	memcpy(names, file->names, sizeof(names));
@@ -393,7 +422,7 @@ void tap_file_decode(const struct tap_file_key *key, const struct tap_file *file
 		ret->tablespace = root->tablespace;
 		if (root->wal) {
 			ret->kind = TAP_FILE_WAL;
-			snprintf(ret->path, sizeof(ret->path), "pg_wal");
+			path_add_string(ret, "pg_wal");
 		} else if (root->tablespace) {
 			decode_tablespace(&place, ret);
 		} else {

@@ -323,8 +323,6 @@ int tap_io_set_subtract(const struct tap_io_set *end, const struct tap_io_set *b
 
 	if (!status)
 		status = subtract_dirty(end, begin, ret);
-	for (size_t i = 0; i < end->n_files && !status; i++)
-		status = tap_io_set_add_file(ret, &end->files[i].key, &end->files[i].file);
 	if (!status)
 		status = subtract_streams(end, begin, ret);
 	if (!status)

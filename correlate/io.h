@@ -73,8 +73,9 @@ int tap_io_set_add_stream(struct tap_io_set *set, const struct tap_stream_key *k
 int tap_io_set_add_disk(struct tap_io_set *set, const struct tap_disk_entry *disk);
 
 /*
- * end - begin into the empty set *ret: requests, dirty and disks as differences, without those that did not change;
- * files and streams of the end, streams less their bytes and requests at the beginning. 0 or -ENOMEM.
+ * end - begin into the empty set *ret: requests, dirty, streams (their bytes and requests; positions are those of the
+ * end) and disks, without those that did not change; disks stay, and one that `begin` does not know has no difference.
+ * Files have none: they are the end's, and there may be many. 0 or -ENOMEM.
  */
 int tap_io_set_subtract(const struct tap_io_set *end, const struct tap_io_set *begin, struct tap_io_set *ret);
 

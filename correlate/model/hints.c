@@ -625,6 +625,16 @@ static int hints_publish(struct hints *hints)
 	return hints->build->arena->failed ? -ENOMEM : 0;
 }
 
+/* Whether there may be a full scan at all: the sizes of all files are not to be had for nothing. */
+static bool reads_much(const struct hints *hints)
+{
+	for (size_t i = 0; i < hints->pairs.count; i++) {
+		if (pair_at(hints, i)->read_bytes >= LARGE_BYTES / 10)
+			return true;
+	}
+	return false;
+}
+
 int tap_build_hints(struct tap_build *build)
 {
 	struct hints hints = { .build = build };
@@ -633,9 +643,9 @@ int tap_build_hints(struct tap_build *build)
 	tap_io_table_init(&hints.statements, sizeof(struct statement), sizeof(struct statement_key));
 	tap_io_table_init(&hints.pairs, sizeof(struct pair), sizeof(struct pair_key));
 	tap_io_table_init(&hints.found, sizeof(struct found), sizeof(uint32_t));
-	status = tap_io_sizes(build->io);
-	if (!status)
-		status = statements_fill(&hints);
+	status = statements_fill(&hints);
+	if (!status && reads_much(&hints))
+		status = tap_io_sizes(build->io);
 	if (!status) {
 		pairs_judge(&hints);
 		for (size_t i = 0; i < hints.statements.count; i++)

@@ -28,7 +28,7 @@ struct tap_io_sum {
 /* A file of the window: which object it is, decoded when it is first asked for. */
 struct tap_io_file {
 	struct tap_file_key key; /* first, for the index */
-	uint32_t entry;		 /* in the window's files; NONE: its place was not recorded */
+	uint32_t entry;		 /* in the files of the end; NONE: its place was not recorded */
 	uint32_t hint;		 /* an instance that used it, TAP_INSTANCE_NONE */
 	uint32_t object;	 /* NONE: not decoded yet */
 };
@@ -167,7 +167,7 @@ uint32_t tap_io_table_get(struct tap_io_table *table, const void *key);
 int tap_io_files_fill(struct tap_io_model *model);
 /* The object that a file is of; NONE: out of memory. */
 uint32_t tap_io_file_object(struct tap_io_model *model, const struct tap_file_key *key);
-/* Decodes all files and sums up the objects' sizes. 0 or -ENOMEM. */
+/* Decodes all files and sums up the objects' sizes: once, and only where they are needed. 0 or -ENOMEM. */
 int tap_io_sizes(struct tap_io_model *model);
 
 /* sums (io.c) */

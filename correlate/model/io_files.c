@@ -91,8 +91,8 @@ int tap_io_files_fill(struct tap_io_model *model)
 	const struct tap_io_set *end = &model->build->input->end->io;
 	int status = 0;
 
-	for (size_t i = 0; i < model->window.n_files && !status; i++) {
-		struct tap_io_file *file = file_get(model, &model->window.files[i].key);
+	for (size_t i = 0; i < end->n_files && !status; i++) {
+		struct tap_io_file *file = file_get(model, &end->files[i].key);
 
 		if (file)
 			file->entry = (uint32_t)i;
@@ -113,7 +113,7 @@ static void decode(const struct tap_io_model *model, const struct tap_io_file *f
 
 	if (file->entry != TAP_IO_NONE || !file->key.inode) {
 		tap_file_decode(&file->key,
-				file->entry == TAP_IO_NONE ? &nameless : &model->window.files[file->entry].file,
+				file->entry == TAP_IO_NONE ? &nameless : &input->end->io.files[file->entry].file,
 				input->roots, input->n_roots, file->hint, ret);
 		return;
 	}
@@ -159,7 +159,7 @@ static uint32_t object_get(struct tap_io_model *model, const struct tap_file_obj
 	if (known && known->oid)
 		key.oid = known->oid;
 	else
-		snprintf(key.path, sizeof(key.path), "%s", path->path);
+		memcpy(key.path, path->path, sizeof(key.path));
 	place = tap_io_table_get(&model->objects, &key);
 	if (place == TAP_IO_NONE || model->objects.count == before)
 		return place;
@@ -186,19 +186,23 @@ uint32_t tap_io_file_object(struct tap_io_model *model, const struct tap_file_ke
 
 int tap_io_sizes(struct tap_io_model *model)
 {
-	for (size_t i = 0; i < model->window.n_files; i++) {
-		struct tap_io_file *file = file_get(model, &model->window.files[i].key);
+	const struct tap_file_entry *entries = model->build->input->end->io.files;
+
+	for (size_t i = 0; i < model->files.count; i++) {
+		struct tap_io_file *file = file_at(model, i);
 		struct tap_file_object path;
 
-		if (!file || file->entry != i)
+		if (file->entry == TAP_IO_NONE)
 			continue;
 		decode(model, file, &path);
-		file->object = object_get(model, &path);
+		if (!path.filenode || path.fork != TAP_FORK_MAIN)
+			continue;
+		if (file->object == TAP_IO_NONE)
+			file->object = object_get(model, &path);
 		if (file->object == TAP_IO_NONE)
 			return -ENOMEM;
-		if (path.filenode && path.fork == TAP_FORK_MAIN)
-			tap_io_sum_u64(&tap_io_object_at(model, file->object)->size_bytes,
-				       model->window.files[i].file.size_bytes);
+		tap_io_sum_u64(&tap_io_object_at(model, file->object)->size_bytes,
+			       entries[file->entry].file.size_bytes);
 	}
 	return 0;
 }

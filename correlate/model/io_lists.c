@@ -24,6 +24,8 @@ static struct tap_view_latency latency_of(const uint32_t histogram[TAP_LATENCY_B
 
 static void requests_fill(struct tap_view_requests *ret, const struct tap_io *io)
 {
+	if (!io->requests)
+		return; /* as row_init left it */
 	ret->requests = io->requests;
 	ret->bytes = io->bytes;
 	memcpy(ret->pattern_bytes, io->pattern_bytes, sizeof(ret->pattern_bytes));

@@ -168,8 +168,8 @@ START_TEST(test_difference_of_the_rest)
 	ck_assert_uint_eq(window.streams[0].set.bytes[0], 10);
 	ck_assert_uint_eq(window.streams[0].set.bytes[1], 0);
 	ck_assert_uint_eq(window.streams[0].set.last, 3);
-	ck_assert_uint_eq(window.n_files, 1);
-	ck_assert_uint_eq(window.files[0].file.size_bytes, 5);
+	ck_assert_uint_eq(window.n_files, 0);
+	ck_assert_uint_eq(end.files[0].file.size_bytes, 5);
 }
 END_TEST
 
