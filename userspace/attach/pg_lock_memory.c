@@ -18,7 +18,7 @@
 enum {
 	ROUNDS = 12,		 /* of reading again what was torn */
 	LOCK_SHARES_MAX = 65536, /* of one lock */
-	READS_MAX = 4 << 20,	 /* of single records, all rounds together */
+	READS_MAX = 1 << 19,	 /* of single records, all rounds together */
 };
 
 /* A lock that is read by itself: what is known of it are addresses of its PROCLOCKs. */
