@@ -435,12 +435,6 @@ static inline long bpf_core_read(void *to, __u32 size, const void *from)
 	return 0;
 }
 
-static inline void *bpf_rdonly_cast(const void *address, __u32 type)
-{
-	(void)type;
-	return (void *)address;
-}
-
 static inline long bpf_probe_read_kernel_str(char *to, __u32 size, const void *from)
 {
 	size_t length;
