@@ -176,6 +176,20 @@ static int64_t retry_ms(uint32_t tries)
 	return ms < TAP_OBJECT_RETRY_MAX_MS ? ms : TAP_OBJECT_RETRY_MAX_MS;
 }
 
+void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_key *keys, size_t count, int64_t now_ms)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t place =
+			tap_hash_find(&objects->missing_index, objects->missing, sizeof(*objects->missing), &keys[i]);
+
+		if (place == TAP_HASH_NONE)
+			continue;
+		objects->missing[place].tries++;
+		objects->missing[place].due_ms = now_ms + retry_ms(objects->missing[place].tries);
+	}
+	missing_pack(objects);
+}
+
 void tap_objects_asked(struct tap_objects *objects, uint32_t database, int64_t now_ms)
 {
 	missing_pack(objects);

@@ -17,10 +17,11 @@
 #include "userspace/base/hash.h"
 
 enum {
-	TAP_OBJECTS_MAX = 1 << 20,	/* kept of one instance */
-	TAP_OBJECTS_MISSING_MAX = 4096, /* written down at once */
-	TAP_OBJECT_NAME_MAX = 255,	/* bytes kept of a schema, a relation */
-	TAP_OBJECT_RETRY_MS = 1000,	/* before a catalog is asked again for the same file; doubles each time */
+	TAP_OBJECTS_MAX = 1 << 20,	 /* kept of one instance */
+	TAP_OBJECTS_MISSING_MAX = 65536, /* written down: as many as the kernel side keeps files */
+	TAP_OBJECTS_ASKED_MAX = 4096,	 /* asked for at once */
+	TAP_OBJECT_NAME_MAX = 255,	 /* bytes kept of a schema, a relation */
+	TAP_OBJECT_RETRY_MS = 1000,	 /* before a catalog is asked again for the same file; doubles each time */
 	TAP_OBJECT_RETRY_MAX_MS = 60000,
 };
 
@@ -95,6 +96,10 @@ bool tap_objects_want(struct tap_objects *objects, const struct tap_object_key *
  */
 #define TAP_OBJECTS_ANY UINT32_MAX
 size_t tap_objects_missing(const struct tap_objects *objects, uint32_t database, int64_t now_ms);
+
+/* Some files' catalog was asked for them (or could not be): those still missing are due again only after a while. */
+void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_key *keys, size_t count,
+			   int64_t now_ms);
 
 /* The catalog of `database` was asked (or could not be): what is still missing of it is due again only after a while.
  */

@@ -124,7 +124,7 @@ void tap_instance_files_watch(struct tap_instance_files *files, struct tap_trace
 {
 	struct tap_error err = { "" };
 
-	if (!tap_tracer_has_io(tracer))
+	if (!tap_tracer_has_io(tracer) || !files->places.count)
 		return;
 	for (size_t i = 0; i < files->places.count; i++) {
 		struct tap_place *place = &files->places.items[i];
@@ -221,13 +221,13 @@ int tap_files_want(const struct tap_io_set *io, const struct tap_file_root *root
 
 /* ---- the catalogs ---- */
 
-/* Files of a database that are missing and due; at most TAP_OBJECTS_MISSING_MAX. */
+/* Files of a database that are missing and due; at most TAP_OBJECTS_ASKED_MAX. */
 static size_t missing_of(const struct tap_objects *objects, uint32_t database, int64_t now_ms,
 			 struct tap_object_key *wanted)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < objects->n_missing && count < TAP_OBJECTS_MISSING_MAX; i++) {
+	for (size_t i = 0; i < objects->n_missing && count < TAP_OBJECTS_ASKED_MAX; i++) {
 		const struct tap_object_miss *miss = &objects->missing[i];
 
 		if (miss->key.database == database && miss->due_ms <= now_ms && !tap_objects_find(objects, &miss->key))
@@ -288,7 +288,7 @@ static bool next_database(const struct tap_objects *objects, int64_t now_ms, uin
 void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog,
 			      const struct tap_asking *asking)
 {
-	struct tap_object_key *wanted = malloc(TAP_OBJECTS_MISSING_MAX * sizeof(*wanted));
+	struct tap_object_key *wanted = malloc(TAP_OBJECTS_ASKED_MAX * sizeof(*wanted));
 	int64_t until_ms = tap_clock_ms() + asking->budget_ms;
 	int64_t now_ms = tap_clock_ms() + asking->ahead_ms;
 	uint32_t database;
@@ -297,7 +297,7 @@ void tap_instance_files_learn(struct tap_instance_files *files, const struct tap
 		size_t count = missing_of(&files->objects, database, now_ms, wanted);
 
 		ask(&files->objects, catalog, database, wanted, count, &files->names_why_not);
-		tap_objects_asked(&files->objects, database, now_ms);
+		tap_objects_asked_for(&files->objects, wanted, count, now_ms);
 	}
 	if (!next_database(&files->objects, INT64_MAX, &database))
 		files->names_why_not.text[0] = '\0';

@@ -200,7 +200,7 @@ static char *format_numbers(const struct tap_object_key *keys, size_t count, boo
 
 	tap_strbuf_init(&text);
 	tap_strbuf_add_char(&text, '{');
-	for (size_t i = 0; i < count && i < TAP_OBJECTS_MISSING_MAX; i++)
+	for (size_t i = 0; i < count && i < TAP_OBJECTS_ASKED_MAX; i++)
 		tap_strbuf_printf(&text, "%s%" PRIu32, i ? "," : "",
 				  tablespaces ? keys[i].tablespace : keys[i].filenode);
 	tap_strbuf_add_char(&text, '}');

@@ -29,7 +29,7 @@ void tap_pg_database_done(struct tap_pg_database *database);
  * The relations of `database`, which `conn` must be connected to, that have one of the files of `wanted` (whose
  * databases do not count); of `database` 0 the shared ones, over any connection. They are added to `objects` (also, in
  * part, when it fails halfway). Connected to another database than it says, the server answers with nothing. The first
- * TAP_OBJECTS_MISSING_MAX count. `ret_rows` may be NULL.
+ * TAP_OBJECTS_ASKED_MAX count. `ret_rows` may be NULL.
  */
 int tap_pg_query_relations(struct tap_pg_conn *conn, uint32_t database, const struct tap_object_key *wanted,
 			   size_t n_wanted, struct tap_objects *objects, struct tap_pg_rows *ret_rows,

@@ -309,7 +309,7 @@ END_TEST
 
 START_TEST(test_more_wanted_than_there_is_room_for)
 {
-	static struct tap_object_key many[TAP_OBJECTS_MISSING_MAX + 9];
+	static struct tap_object_key many[TAP_OBJECTS_ASKED_MAX + 9];
 	const struct tap_scripted_step step = { .outcome = TAP_SCRIPTED_ROWS, .columns = COLUMNS };
 
 	play(&step);
