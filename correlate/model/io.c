@@ -458,6 +458,8 @@ static int model_fill(struct tap_io_model *model)
 	if (!status)
 		status = blame(model);
 	if (!status)
+		status = tap_io_groups_fill(model);
+	if (!status)
 		cells_sort(model);
 	return model->memory.failed ? -ENOMEM : status;
 }
@@ -481,6 +483,7 @@ int tap_io_model_new(struct tap_build *build, struct tap_io_model **ret)
 	tap_io_table_init(&model->owners, sizeof(struct tap_io_owner), sizeof(struct tap_row_key));
 	tap_io_table_init(&model->cells, sizeof(struct tap_io_cell), sizeof(struct tap_io_cell_key));
 	tap_io_table_init(&model->charges, sizeof(struct tap_io_charge), sizeof(struct tap_io_charge_key));
+	tap_io_table_init(&model->groups, sizeof(struct tap_io_group), sizeof(struct tap_io_group_key));
 	status = model_fill(model);
 	if (status) {
 		tap_io_model_free(model);
@@ -499,6 +502,7 @@ void tap_io_model_free(struct tap_io_model *model)
 	tap_io_table_done(&model->owners);
 	tap_io_table_done(&model->cells);
 	tap_io_table_done(&model->charges);
+	tap_io_table_done(&model->groups);
 	tap_io_set_done(&model->window);
 	tap_arena_done(&model->memory);
 	free(model);

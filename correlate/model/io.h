@@ -91,6 +91,22 @@ struct tap_io_charge {
 	uint64_t bytes;
 };
 
+/* The rows of a statement: its sessions' and those of their parallel workers. */
+struct tap_io_group_key {
+	uint32_t instance;
+	uint32_t database;
+	uint32_t user;
+	uint32_t source;
+	uint64_t query_id;
+};
+
+/* What they asked of read system calls together, and what was read from a device for them. */
+struct tap_io_group {
+	struct tap_io_group_key key; /* first, for the index */
+	uint64_t rchar_bytes;
+	uint64_t brought_in_bytes;
+};
+
 struct tap_io_disk {
 	uint32_t disk;
 	struct tap_io_sum *sum;
@@ -114,6 +130,7 @@ struct tap_io_model {
 	struct tap_io_table owners;
 	struct tap_io_table cells;
 	struct tap_io_table charges;
+	struct tap_io_table groups;
 	struct tap_io_disk disks[TAP_DISKS_MAX];
 	size_t n_disks;
 };
@@ -179,7 +196,10 @@ struct tap_view_latency tap_io_latency(const struct tap_io *io);
 /* Orders cells by their bytes, most first. */
 uint64_t tap_io_cell_bytes(const struct tap_io_cell *cell);
 
-/* figures of query rows (io_queries.c); `model` NULL: not traced */
+/* figures of query rows (io_queries.c) */
+
+/* Sums up the statements' rows. 0 or -ENOMEM. */
+int tap_io_groups_fill(struct tap_io_model *model);
 
 void tap_io_figures_fill(const struct tap_build *build, const struct tap_row *row, const char *text,
 			 struct tap_figures *figures);

@@ -7,10 +7,12 @@
  *   - read-ahead beyond the end of what was wanted makes the difference a little negative: nothing came from the cache;
  *   - much more read than asked for (read-ahead that others used, or nobody) leaves the figure absent;
  *   - a process that reads pipes or files of other programs has no such figure: the kernel counts those bytes alike.
- *     Sessions talk to their clients with socket calls, which it does not count.
+ *     Sessions talk to their clients with socket calls, which it does not count;
+ *   - of a parallel scan one process reads ahead what another asks for: the share is that of all rows of the statement.
  */
 #include "correlate/model/io.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,16 +58,69 @@ static bool reads_files_only(const struct tap_row *row, const char *text)
 	}
 }
 
-static void cache_fill(struct tap_figures *figures, const struct tap_row *row, uint64_t brought_in, const char *text)
+static bool is_of_group(const struct tap_row_key *row)
 {
-	uint64_t asked = row->account.rchar_bytes;
+	return row->source != TAP_QUERY_ID_NONE && (row->kind == TAP_KIND_CLIENT || row->kind == TAP_KIND_PARALLEL);
+}
+
+static struct tap_io_group_key group_key(const struct tap_row_key *row)
+{
+	return (struct tap_io_group_key){ .instance = row->instance,
+					  .database = row->database,
+					  .user = row->user,
+					  .source = row->source,
+					  .query_id = row->query_id };
+}
+
+int tap_io_groups_fill(struct tap_io_model *model)
+{
+	const struct tap_row_set *rows = &model->build->rows;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct tap_row_key *key = &rows->rows[i].key;
+		const struct tap_io_owner *owner = tap_io_owner_find(model, key);
+		struct tap_io_group_key group = group_key(key);
+		struct tap_io_group *to;
+		uint32_t place;
+
+		if (!is_of_group(key))
+			continue;
+		place = tap_io_table_get(&model->groups, &group);
+		if (place == TAP_IO_NONE)
+			return -ENOMEM;
+		to = &((struct tap_io_group *)model->groups.items)[place];
+		tap_io_sum_u64(&to->rchar_bytes, rows->rows[i].account.rchar_bytes);
+		tap_io_sum_u64(&to->brought_in_bytes, owner ? owner->brought_in_bytes : 0);
+	}
+	return 0;
+}
+
+/* Of the row's statement where it is one's, else its own. */
+static struct tap_io_group group_of(const struct tap_io_model *model, const struct tap_row *row)
+{
+	const struct tap_io_owner *owner = tap_io_owner_find(model, &row->key);
+	struct tap_io_group_key key = group_key(&row->key);
+	uint32_t place = is_of_group(&row->key) ? tap_io_table_find(&model->groups, &key) : TAP_IO_NONE;
+
+	if (place != TAP_IO_NONE)
+		return ((struct tap_io_group *)model->groups.items)[place];
+	return (struct tap_io_group){ .rchar_bytes = row->account.rchar_bytes,
+				      .brought_in_bytes = owner ? owner->brought_in_bytes : 0 };
+}
+
+static void cache_fill(struct tap_figures *figures, const struct tap_io_model *model, const struct tap_row *row,
+		       const char *text)
+{
+	struct tap_io_group group = group_of(model, row);
+	uint64_t asked = group.rchar_bytes, brought_in = group.brought_in_bytes;
 
 	if (!reads_files_only(row, text))
 		tap_build_absent(figures, TAP_FIGURE_CACHE_READ, TAP_REASON_NO_FILES);
-	else if (asked >= brought_in)
-		figures->value[TAP_FIGURE_CACHE_READ] = tap_io_signed(asked - brought_in);
-	else if (brought_in - asked > asked / READ_AHEAD_SHARE + READ_AHEAD_SPARE)
+	else if (asked < brought_in && brought_in - asked > asked / READ_AHEAD_SHARE + READ_AHEAD_SPARE)
 		tap_build_absent(figures, TAP_FIGURE_CACHE_READ, TAP_REASON_READ_AHEAD);
+	else if (asked > brought_in)
+		figures->value[TAP_FIGURE_CACHE_READ] = tap_io_signed(
+			(uint64_t)((unsigned __int128)row->account.rchar_bytes * (asked - brought_in) / asked));
 	else
 		figures->value[TAP_FIGURE_CACHE_READ] = 0;
 }
@@ -94,7 +149,7 @@ void tap_io_figures_fill(const struct tap_build *build, const struct tap_row *ro
 	value[TAP_FIGURE_WRITE_NEAR] = tap_io_signed(sum->write.pattern_bytes[TAP_PATTERN_NEAR]);
 	value[TAP_FIGURE_WRITE_RAND] = tap_io_signed(sum->write.pattern_bytes[TAP_PATTERN_RANDOM]);
 	value[TAP_FIGURE_TEMP] = owner ? tap_io_signed(owner->temp_bytes) : 0;
-	cache_fill(figures, row, owner ? owner->brought_in_bytes : 0, text);
+	cache_fill(figures, build->io, row, text);
 }
 
 static void relation_fill(const struct tap_io_model *model, const struct tap_io_cell *cell,

@@ -218,6 +218,29 @@ START_TEST(test_page_cache)
 }
 END_TEST
 
+/* The leader reads ahead what its worker asks for: a cold scan in parallel had nothing from the cache. */
+START_TEST(test_page_cache_of_a_parallel_scan)
+{
+	struct tap_row_key worker = client;
+	struct tap_file_key table = two_file(10, "16384", "5", "base");
+
+	worker.kind = TAP_KIND_PARALLEL;
+	two_add(client, 10, 1, 0, 0)->account.rchar_bytes = 30 << 20;
+	two_add(worker, 10, 0, 0, 0)->account.rchar_bytes = 70 << 20;
+	two_request(&two.end, client, table, TAP_IO_READ, 1, 50 << 20, 0);
+	two_request(&two.end, worker, table, TAP_IO_READ, 1, 50 << 20, 0);
+	two_view();
+	ck_assert_uint_eq(two.view->totals.absent[TAP_FIGURE_CACHE_READ], TAP_REASON_NONE);
+	ck_assert_int_eq(two.view->totals.value[TAP_FIGURE_CACHE_READ], 0);
+	/* Half of it was cached: of both. */
+	two.end.io.requests[0].io.bytes = two.end.io.requests[1].io.bytes = 25 << 20;
+	two_view();
+	for (size_t i = 0; i < two.view->n_queries; i++)
+		ck_assert_int_eq(two.view->queries[i].figures.value[TAP_FIGURE_CACHE_READ],
+				 two.view->queries[i].figures.value[TAP_FIGURE_RCHAR] / 2);
+}
+END_TEST
+
 /* Dirtied by a statement that was over before the window, written in it: the statement's row is there. */
 START_TEST(test_charged_to_a_statement_of_before)
 {
@@ -575,6 +598,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, test_nothing_traced, 0, 3);
 	tcase_add_test(tests, test_instance_without_a_disk);
 	tcase_add_loop_test(tests, test_page_cache, 0, (int)(sizeof(caches) / sizeof(caches[0])));
+	tcase_add_test(tests, test_page_cache_of_a_parallel_scan);
 	tcase_add_test(tests, test_charged_to_a_statement_of_before);
 	tcase_add_test(tests, test_sums_of_all_lists_agree);
 	tcase_add_test(tests, test_device_counters);
