@@ -11,6 +11,7 @@
 #include "userspace/output/text_tables.h"
 
 enum {
+	LEVELS = 8,	   /* heights of a block */
 	SHORT = 5,	   /* rows of each list where all lists are shown */
 	LEAST_PERCENT = 1, /* of the requests: smaller shares of a size are not named */
 };
@@ -67,15 +68,15 @@ static void put_latency(const struct tap_text_context *context, const struct tap
 /* A block for each power of two from 1 us on, as high as its share of the largest; a point where there was nothing. */
 static void make_histogram(struct tap_strbuf *out, const uint64_t octaves[TAP_LATENCY_OCTAVES])
 {
-	static const char *const blocks[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+	static const char *const blocks[LEVELS] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
 	uint64_t most = 0;
 
 	for (int i = 0; i < TAP_LATENCY_OCTAVES; i++)
 		most = octaves[i] > most ? octaves[i] : most;
 	for (int i = 0; i < TAP_LATENCY_OCTAVES; i++) {
-		size_t level = most ? (size_t)((double)octaves[i] / (double)most * (COUNT_OF(blocks) - 0.5)) : 0;
+		size_t level = most ? (size_t)((double)octaves[i] / (double)most * (LEVELS - 0.5)) : 0;
 
-		tap_strbuf_add_string(out, octaves[i] ? blocks[level < COUNT_OF(blocks) ? level : 7] : ".");
+		tap_strbuf_add_string(out, octaves[i] ? blocks[level < LEVELS ? level : LEVELS - 1] : ".");
 	}
 }
 
