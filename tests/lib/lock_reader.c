@@ -2,7 +2,7 @@
 /*
  * lock_reader.c - prints an instance's locks and who waits for whom, as JSON; for the live tests.
  *
- * lock_reader PORT CONNINFO: for each line of standard input one line of output. "memory" and "waited" read shared
+ * lock_reader PORT [CONNINFO]: for each line of standard input one line of output. "memory" and "waited" read shared
  * memory (all locks, or only those waited for), "connection" asks pg_locks.
  */
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static void instance_open(struct instance *instance, int port, const char *conni
 		die(instance->target->refused);
 	if (tap_pg_locks_open(instance->target, &instance->locks, &err))
 		die(err.text);
-	if (tap_pg_conn_open(&where, &instance->conn, &err))
+	if (conninfo && tap_pg_conn_open(&where, &instance->conn, &err))
 		die(err.text);
 }
 
@@ -82,6 +82,8 @@ static void graph_print(const struct tap_lock_graph *graph)
 static int table_read(const struct instance *instance, const char *how, struct tap_lock_table *table,
 		      struct tap_error *err)
 {
+	if (!strcmp(how, "connection") && !instance->conn)
+		die("no CONNINFO");
 	if (!strcmp(how, "connection"))
 		return tap_pg_query_locks(instance->conn, table, NULL, err);
 	return tap_pg_locks_read(&instance->locks, instance->target,
@@ -117,9 +119,9 @@ int main(int argc, char **argv)
 	struct instance instance = { 0 };
 	char line[64];
 
-	if (argc != 3)
-		die("usage: lock_reader PORT CONNINFO");
-	instance_open(&instance, atoi(argv[1]), argv[2]);
+	if (argc != 2 && argc != 3)
+		die("usage: lock_reader PORT [CONNINFO]");
+	instance_open(&instance, atoi(argv[1]), argc == 3 ? argv[2] : NULL);
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
 		answer(&instance, line);

@@ -12,6 +12,7 @@
 #include "bpf/abi/kind.h"
 #include "tests/lib/check_main.h"
 #include "userspace/attach/pg_layout.h"
+#include "userspace/attach/pg_lock_record.h"
 
 START_TEST(test_find)
 {
@@ -82,6 +83,7 @@ END_TEST
 static long table_value(const struct tap_pg_layout_row *row, const char *name)
 {
 	const struct tap_pg_layout *layout = &row->layout;
+	const struct tap_pg_lock_layout *locks = tap_pg_lock_layout_find(row->major * 10000, row->machine);
 	const struct {
 		const char *name;
 		long value;
@@ -112,6 +114,41 @@ static long table_value(const struct tap_pg_layout_row *row, const char *name)
 		{ "wait_start", layout->proc_wait_start },
 		{ "wait_status", layout->proc_wait_status },
 		{ "lock_tag", layout->lock_tag },
+		{ "header_procs", locks->header_procs },
+		{ "header_count", locks->header_count },
+		{ "proc_links", locks->proc_links },
+		{ "proc_xid", locks->proc_xid },
+		{ "proc_backend_id", locks->proc_backend_id },
+		{ "proc_database", locks->proc_database },
+		{ "proc_wait_share", locks->proc_wait_share },
+		{ "proc_lists", locks->proc_lists },
+		{ "proc_fast_bits", locks->proc_fast_bits },
+		{ "proc_fast_relations", locks->proc_fast_relations },
+		{ "proc_fast_vxid", locks->proc_fast_vxid },
+		{ "proc_fast_lxid", locks->proc_fast_lxid },
+		{ "lock_grant_mask", locks->lock_grant_mask },
+		{ "lock_wait_mask", locks->lock_wait_mask },
+		{ "lock_shares", locks->lock_shares },
+		{ "lock_queue", locks->lock_queue },
+		{ "lock_queue_size", locks->lock_queue_size },
+		{ "lock_requested", locks->lock_requested },
+		{ "lock_granted", locks->lock_granted },
+		{ "share_lock", locks->share_lock },
+		{ "share_proc", locks->share_proc },
+		{ "share_leader", locks->share_leader },
+		{ "share_held", locks->share_held },
+		{ "share_lock_link", locks->share_lock_link },
+		{ "share_proc_link", locks->share_proc_link },
+		{ "lock_size", locks->lock_size },
+		{ "share_size", locks->share_size },
+		{ "proc_n_lists", locks->proc_n_lists },
+		{ "proc_fast_slots", locks->proc_fast_slots },
+		{ "lock_n_requested", locks->lock_requested + TAP_PG_LOCK_MODES * 4 },
+		{ "lock_n_granted", locks->lock_granted + TAP_PG_LOCK_MODES * 4 },
+		{ "link_prev", offsetof(struct tap_pg_link, prev) },
+		{ "link_next", offsetof(struct tap_pg_link, next) },
+		{ "lock_modes", TAP_PG_LOCK_MODES },
+		{ "lock_types", TAP_LOCK_TYPE_COUNT },
 		{ "state_undefined", TAP_PG_STATE_UNDEFINED },
 		{ "state_idle", TAP_PG_STATE_IDLE },
 		{ "state_running", TAP_PG_STATE_RUNNING },
@@ -136,6 +173,22 @@ static long table_value(const struct tap_pg_layout_row *row, const char *name)
 			return type;
 	}
 	return -1;
+}
+
+/* Userspace's table repeats what BPF's has: the same server, the same numbers. */
+static void check_what_both_tables_say(const struct tap_pg_layout_row *row)
+{
+	const struct tap_pg_lock_layout *locks = tap_pg_lock_layout_find(row->major * 10000, row->machine);
+
+	ck_assert_uint_eq(locks->proc_size, row->proc_size);
+	ck_assert_uint_eq(locks->proc_pid, row->layout.proc_pid);
+	ck_assert_uint_eq(locks->proc_wait_lock, row->layout.proc_wait_lock);
+	ck_assert_uint_eq(locks->proc_wait_mode, row->layout.proc_wait_lock_mode);
+	ck_assert_uint_eq(locks->proc_wait_start, row->layout.proc_wait_start);
+	ck_assert_uint_eq(locks->lock_tag, row->layout.lock_tag);
+	ck_assert_ptr_null(tap_pg_lock_layout_find(140000, EM_X86_64));
+	ck_assert_ptr_null(tap_pg_lock_layout_find(150000, EM_PPC64));
+	ck_assert_ptr_nonnull(tap_pg_lock_layout_find(150000, EM_AARCH64));
 }
 
 START_TEST(test_against_the_servers_headers)
@@ -163,8 +216,9 @@ START_TEST(test_against_the_servers_headers)
 		compared++;
 	}
 	ck_assert_int_eq(pclose(out), 0);
-	ck_assert_uint_eq(compared, 46);
+	ck_assert_uint_eq(compared, 81);
 	ck_assert_mem_eq(&tap_pg_layout_find(150000, EM_AARCH64)->layout, &row->layout, sizeof(row->layout));
+	check_what_both_tables_say(row);
 }
 END_TEST
 
