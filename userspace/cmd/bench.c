@@ -21,6 +21,7 @@
 #include "userspace/bench/throwaway.h"
 #include "userspace/cmd/command.h"
 #include "userspace/cmd/run.h"
+#include "userspace/output/csv_writer.h"
 #include "userspace/output/json_writer.h"
 
 enum {
@@ -298,10 +299,44 @@ static void interval_json(struct tap_json *json, const char *name, struct tap_in
 	tap_json_object_end(json);
 }
 
-static void number_json(struct tap_json *json, const char *name, double value)
+enum {
+	N_NUMBERS = 7,
+};
+
+/* The numbers of a load beside its two intervals, by name in JSON and CSV. */
+static const char *const number_names[N_NUMBERS] = {
+	"pairs",	   "off_per_second",	"on_per_second",
+	"empty_switch_ns", "tracked_switch_ns", "untracked_switch_ns",
+	"tracked_share",
+};
+
+static void numbers_of(const struct bench_load *load, double ret[N_NUMBERS])
 {
-	tap_json_key(json, name);
-	tap_json_double(json, value);
+	const double all[N_NUMBERS] = {
+		load->result.real_pairs,	 load->result.real.off_per_second,
+		load->result.real.on_per_second, load->cost.empty_ns,
+		load->cost.tracked_ns,		 load->cost.untracked_ns,
+		load->cost.tracked_share,
+	};
+
+	memcpy(ret, all, sizeof(all));
+}
+
+static void load_json(struct tap_json *json, const struct bench_load *load)
+{
+	double numbers[N_NUMBERS];
+
+	numbers_of(load, numbers);
+	tap_json_object_begin(json);
+	tap_json_key(json, "load");
+	tap_json_string(json, load->name);
+	interval_json(json, "overhead_percent", tap_estimate_overhead_percent(load->result.real.ratio));
+	interval_json(json, "null_percent", tap_estimate_overhead_percent(load->result.null_run.ratio));
+	for (int i = 0; i < N_NUMBERS; i++) {
+		tap_json_key(json, number_names[i]);
+		tap_json_double(json, numbers[i]);
+	}
+	tap_json_object_end(json);
 }
 
 static void print_json(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
@@ -316,25 +351,46 @@ static void print_json(const struct bench_load *loads, size_t count, bool floor,
 	tap_json_string(&json, floor ? "empty" : "tracer");
 	tap_json_key(&json, "loads");
 	tap_json_array_begin(&json);
-	for (size_t i = 0; i < count; i++) {
-		tap_json_object_begin(&json);
-		tap_json_key(&json, "load");
-		tap_json_string(&json, loads[i].name);
-		interval_json(&json, "overhead_percent", tap_estimate_overhead_percent(loads[i].result.real.ratio));
-		interval_json(&json, "null_percent", tap_estimate_overhead_percent(loads[i].result.null_run.ratio));
-		number_json(&json, "pairs", loads[i].result.real_pairs);
-		number_json(&json, "off_per_second", loads[i].result.real.off_per_second);
-		number_json(&json, "on_per_second", loads[i].result.real.on_per_second);
-		number_json(&json, "empty_switch_ns", loads[i].cost.empty_ns);
-		number_json(&json, "tracked_switch_ns", loads[i].cost.tracked_ns);
-		number_json(&json, "untracked_switch_ns", loads[i].cost.untracked_ns);
-		number_json(&json, "tracked_share", loads[i].cost.tracked_share);
-		tap_json_object_end(&json);
-	}
+	for (size_t i = 0; i < count; i++)
+		load_json(&json, &loads[i]);
 	tap_json_array_end(&json);
 	tap_json_object_end(&json);
 	tap_json_end(&json);
 	tap_strbuf_add_char(out, '\n');
+}
+
+static void interval_csv(struct tap_csv *csv, struct tap_interval interval)
+{
+	tap_csv_double(csv, interval.value);
+	tap_csv_double(csv, interval.low);
+	tap_csv_double(csv, interval.high);
+}
+
+static void print_csv(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
+{
+	static const char *const names[] = {
+		"load",		"program",	    "overhead_percent", "overhead_percent_low", "overhead_percent_high",
+		"null_percent", "null_percent_low", "null_percent_high"
+	};
+	double numbers[N_NUMBERS];
+	struct tap_csv csv;
+
+	tap_csv_begin(&csv, out);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		tap_csv_string(&csv, names[i]);
+	for (int i = 0; i < N_NUMBERS; i++)
+		tap_csv_string(&csv, number_names[i]);
+	tap_csv_row_end(&csv);
+	for (size_t i = 0; i < count; i++) {
+		tap_csv_string(&csv, loads[i].name);
+		tap_csv_string(&csv, floor ? "empty" : "tracer");
+		interval_csv(&csv, tap_estimate_overhead_percent(loads[i].result.real.ratio));
+		interval_csv(&csv, tap_estimate_overhead_percent(loads[i].result.null_run.ratio));
+		numbers_of(&loads[i], numbers);
+		for (int j = 0; j < N_NUMBERS; j++)
+			tap_csv_double(&csv, numbers[j]);
+		tap_csv_row_end(&csv);
+	}
 }
 
 /* A branch for each worker: on fewer, a TPC-B run measures the wait for one row. */
@@ -371,6 +427,8 @@ static int report(const struct tap_options *options, const struct bench_load *lo
 	tap_strbuf_init(&text);
 	if (options->format == TAP_FORMAT_JSON)
 		print_json(loads, count, options->floor, &text);
+	else if (options->format == TAP_FORMAT_CSV)
+		print_csv(loads, count, options->floor, &text);
 	else
 		print_text(loads, count, options->floor, &text);
 	status = tap_run_write(options, &text);
@@ -396,6 +454,8 @@ static int run(const struct tap_options *options)
 	tap_throwaway_stop(bench.server, NULL);
 	if (status && *err.text)
 		tap_complain(err.text);
+	if (!status && !count)
+		tap_complain("interrupted before anything was measured");
 	if (!count)
 		return TAP_EXIT_FAILED;
 	return report(options, loads, count) == TAP_EXIT_OK && !status ? TAP_EXIT_OK : TAP_EXIT_FAILED;
