@@ -329,6 +329,26 @@ START_TEST(test_service_says_everything)
 }
 END_TEST
 
+/* For catalogs: each database has its own, whatever the user's string says. */
+START_TEST(test_this_database_and_no_other)
+{
+	static const char *const conninfos[] = { "user=mon dbname=app", "service=mon", NULL };
+
+	for (size_t i = 0; i < 3; i++) {
+		static const struct tap_scripted_step steps[] = { { .expect = "dbname='o\\'ther=x'" }, SETTINGS };
+
+		PLAY(steps);
+		where.conninfo = conninfos[i];
+		where.database = "o'ther=x";
+		where.this_database = true;
+		ck_assert_int_eq(open_conn(), 0);
+		ck_assert_str_eq(tap_scripted_conninfo("dbname"), "o'ther=x");
+		tap_pg_conn_close(conn);
+		tap_scripted_finish();
+	}
+}
+END_TEST
+
 START_TEST(test_database_alone_keeps_the_login_automatic)
 {
 	static const struct tap_scripted_step steps[] = { ACCEPTED, SETTINGS };
@@ -767,6 +787,7 @@ static void add_login_tests(TCase *tests)
 	tcase_add_test(tests, test_no_place);
 	tcase_add_test(tests, test_given_connection_string);
 	tcase_add_test(tests, test_service_says_everything);
+	tcase_add_test(tests, test_this_database_and_no_other);
 	tcase_add_test(tests, test_database_alone_keeps_the_login_automatic);
 	tcase_add_loop_test(tests, test_refused_connection_string, 0, COUNT(bad_conninfo));
 	tcase_add_test(tests, test_acts_as_the_owner_and_back);
