@@ -366,5 +366,5 @@ def test_random_workload(make_server, reader):
     assert not workload.errors, workload.errors[0]
     print(f"{samples} samples, waits compared {compared}, other order {reordered}, torn {torn}, read again {retries}")
     assert compared["blocking_pids"] > 20 * SECONDS and compared["connection"] > 20 * SECONDS
-    assert reordered <= compared["connection"] * 0.01
+    assert reordered <= compared["connection"] * 0.05
     assert torn <= samples * 0.01
