@@ -26,7 +26,7 @@ enum {
 	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
-	LOCK_STEP_MS = 20, /* a wait that began shortly after another wakes nobody */
+	LOCK_STEP_MS = 5, /* while somebody waits: a wait that begins shortly after another wakes nobody */
 	LOCK_NAMES_MS = 50,
 	LOCK_NAMES_VIEW_MS = 500,
 	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */

@@ -24,6 +24,7 @@ enum {
 	WHOLE_SHARE = 100,		/* ... of everything */
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
+	BURST_NS = 2000000000,
 	RETRY_NS = 1000000000,	     /* after a table could not be read */
 	VANISHED_AFTER = 2,	     /* readings without it */
 	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
@@ -232,11 +233,13 @@ static const struct tap_lock_entry *waiting_entry(const struct tap_lock_table *t
 	return NULL;
 }
 
+/* A session may wait for the same lock again and again: the engine's start tells, where both have it. */
 static bool is_of_wait(const struct tap_lock_entry *entry, const struct tap_lock_wait *wait)
 {
 	return entry && entry->tag.type == wait->tag.type && entry->tag.field1 == wait->tag.field1 &&
 	       entry->tag.field2 == wait->tag.field2 && entry->tag.field3 == wait->tag.field3 &&
-	       entry->tag.field4 == wait->tag.field4;
+	       entry->tag.field4 == wait->tag.field4 &&
+	       (!entry->wait_start_us || !wait->wait_start_us || entry->wait_start_us == wait->wait_start_us);
 }
 
 /* The row of what a process works on, and its text where it is new. */
@@ -498,19 +501,25 @@ static int look_at_table(struct look *look, struct place *place)
 	return status;
 }
 
-static int64_t at_most(int64_t a, int64_t b)
+/*
+ * When it may be read again that was due at `due_ns`, now that it took `took_ns`: that long times `share` later. What
+ * was not used of it before may be made up for, up to BURST_NS: contention comes in bursts, too.
+ */
+static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64_t share, int64_t rest_max_ns)
 {
-	return a < b ? a : b;
+	int64_t from_ns = due_ns > began_ns - BURST_NS ? due_ns : began_ns - BURST_NS;
+	int64_t next_ns = from_ns + took_ns * share;
+
+	return next_ns < began_ns + rest_max_ns ? next_ns : began_ns + rest_max_ns;
 }
 
-/* When its turn is again, after what this time took. */
 static void place_rest(struct place *place, int64_t began_ns, bool whole)
 {
 	int64_t took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 
-	place->waited_due_ns = began_ns + at_most(took_ns * WAITED_SHARE, WAITED_REST_MAX_NS);
+	place->waited_due_ns = due_next(place->waited_due_ns, began_ns, took_ns, WAITED_SHARE, WAITED_REST_MAX_NS);
 	if (whole)
-		place->whole_due_ns = began_ns + at_most(took_ns * WHOLE_SHARE, WHOLE_REST_MAX_NS);
+		place->whole_due_ns = due_next(place->whole_due_ns, began_ns, took_ns, WHOLE_SHARE, WHOLE_REST_MAX_NS);
 }
 
 static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
