@@ -60,7 +60,7 @@ def missing(filesystem="ext4"):
 class Volume:
     """`path` where it is mounted, `name` of the device ("loop3"), `number` as st_dev has it."""
 
-    def __init__(self, filesystem="ext4", size_mib=768, options=""):
+    def __init__(self, filesystem="ext4", size_mib=768, options="noatime"):
         self.filesystem = filesystem
         self.name = self.guard = None
         self.home = tempfile.mkdtemp(prefix="dbtap-test-volume-", dir="/tmp")

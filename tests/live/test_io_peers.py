@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+test_io_peers.py - beside biosnoop and biopattern (Debian's libbpf-tools) on the same load in the same window.
+
+biosnoop needs fentry or kprobes; where the kernel has neither, its list is taken from the kernel's own tracing instead. Bytes and requests agree. Labels do not have to: biopattern knows one last position per disk, so several streams that each go
+forward look random to it, and an owner's two requests with another's between them too. fio, which was told what to do, says who is
+right.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import block_events
+import fio
+import page_cache
+import pytest
+import trace
+import trace_io
+
+MIB = 1 << 20
+WARM_SECONDS = 20
+WITH_TRACEFS = 'mount -t tracefs none /sys/kernel/tracing; exec stdbuf -oL "$0" "$@"'
+
+
+@pytest.fixture(scope="module")
+def disk(module_disk):
+    if fio.missing():
+        pytest.skip(fio.missing())
+    volume, server = module_disk("ext4", settings=trace_io.SETTINGS)
+    path = fio.make_file(os.path.join(server.data, "fio"), 128 * MIB)
+    server.query("create table t as select i, repeat('x', 200) as filler from generate_series(1, 200000) i")
+    server.query("vacuum freeze")
+    return volume, server, path
+
+
+class Peer:
+    """One of the tools, running; text() ends it and gives what it printed."""
+
+    def __init__(self, name, *arguments):
+        path = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+        if not path:
+            pytest.skip(f"{name} of libbpf-tools is not installed")
+        self.name = name
+        # Line by line, or what it printed last would be lost with its buffer.
+        # tracefs, which they need, is mounted for them alone.
+        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", WITH_TRACEFS, path, *arguments], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def wait_until_warm(self):
+        """It prints its header once its programs are attached."""
+        deadline = time.monotonic() + WARM_SECONDS
+        self.head = self.process.stdout.readline()
+        while "TIME" not in self.head and "Tracing" not in self.head:
+            if self.process.poll() is not None:
+                pytest.skip(f"{self.name} does not run on this kernel: {self.head.strip()}")
+            assert time.monotonic() < deadline
+            self.head = self.process.stdout.readline()
+        time.sleep(0.2)
+        return self
+
+    def text(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=20)[0]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def peer():
+    started = []
+
+    def start(name, *arguments):
+        started.append(Peer(name, *arguments))
+        return started[-1].wait_until_warm()
+
+    yield start
+    for one in started:
+        if not one.process.stdout.closed:
+            one.close()
+
+
+# TIME(s) COMM PID DISK T SECTOR BYTES LAT(ms)
+SNOOP = re.compile(r"^\s*[\d.]+\s+(.{1,16}?)\s+(\d+)\s+(\S+)\s+(\S+)\s+(\d+)\s+(\d+)\s+([\d.]+)\s*$", re.MULTILINE)
+
+
+class Snoop:
+    """biosnoop, seen as block_events.Recorder."""
+
+    def __init__(self, peer, volume):
+        self.tool = peer("biosnoop", "-d", volume.name)
+
+    def requests(self):
+        return [block_events.Request("".join(letter for letter in row[3] if letter in "RWDF")[:1], int(row[4]) * 512, int(row[5]),
+                                     round(float(row[6]) * 1e6)) for row in SNOOP.findall(self.tool.text())]
+
+
+@pytest.fixture(params=("biosnoop", "kernel-events"))
+def recorder(request, disk, peer):
+    """Starts one when it is called: the disk is at rest then."""
+    started = []
+
+    def start():
+        if request.param == "biosnoop":
+            return Snoop(peer, disk[0])
+        try:
+            started.append(block_events.Recorder(disk[0]))
+        except block_events.Unavailable as reason:
+            pytest.skip(str(reason))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+def percentile(values, percent):
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+def test_request_by_request(dbtap, disk, recorder):
+    """The same requests, bytes and device times, by direction."""
+    volume, server, path = disk
+    trace_io.make_cold(server, "t")
+    with trace_io.window(dbtap, server, volume, "--no-connect") as traced:
+        recorded = recorder()
+        trace_io.run_all(server, "select count(*) from t")
+        fio.run(path, rw="randrw", bs="8k", io_size="16m", direct=1)
+        fio.run(path, rw="write", bs="64k", size="16m", end_fsync=1)
+        server.query("checkpoint")
+    seen = [request for request in recorded.requests() if request.bytes]
+    device = trace_io.one(traced.io["devices"], device=volume.name)
+    for letter, direction in (("R", "read"), ("W", "write")):
+        theirs = [request for request in seen if request.operation == letter]
+        text = f"{direction}: {len(theirs)} requests, disk {traced.counted}" + trace_io.describe(traced)
+        trace.assert_near(sum(request.bytes for request in theirs), device[f"{direction}_bytes"], 0.01, what=text)
+        trace.assert_near(len(theirs), device[f"{direction}_requests"], 0.01, slack=3, what=text)
+        times = [request.device_ns for request in theirs if request.device_ns >= 0]
+        for percent in (50, 95):
+            trace.assert_near(device[f"{direction}_device_latency_ns"][f"p{percent}"], percentile(times, percent), 0.10,
+                              slack=2000, what=f"{direction} p{percent}")
+
+
+# DISK %RND %SEQ COUNT KBYTES
+PATTERN = re.compile(r"^(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$", re.MULTILINE)
+
+
+def test_biosnoop(dbtap, disk, peer):
+    """The same requests and bytes, by direction."""
+    volume, server, path = disk
+    trace_io.make_cold(server, "t")
+    snoop = peer("biosnoop", "-d", volume.name)
+    with trace_io.window(dbtap, server, volume, "--no-connect") as traced:
+        trace_io.run_all(server, "select count(*) from t")
+        fio.run(path, rw="randrw", bs="8k", io_size="16m", direct=1)
+        fio.run(path, rw="write", bs="64k", size="16m", end_fsync=1)
+        server.query("checkpoint")
+    seen = {"R": [0, 0], "W": [0, 0]}
+    for _, _, _, operation, _, size, _ in SNOOP.findall(snoop.text()):
+        kind = next((letter for letter in operation if letter in "RW"), None)
+        if kind and int(size):
+            seen[kind][0] += 1
+            seen[kind][1] += int(size)
+    device = trace_io.one(traced.io["devices"], device=volume.name)
+    text = f"biosnoop {seen}, disk {traced.counted}" + trace_io.describe(traced)
+    for kind, direction in (("R", "read"), ("W", "write")):
+        own = getattr(traced.counted, f"{direction}_bytes")
+        trace.assert_near(device[f"{direction}_bytes"], own, 0.01, what=text)
+        trace.assert_near(seen[kind][1], device[f"{direction}_bytes"], 0.01, what=text)
+        trace.assert_near(seen[kind][0], device[f"{direction}_requests"], 0.01, slack=3, what=text)
+
+
+def patterns(text, name):
+    """(random percent, sequential percent, requests, KiB) over all lines of a run."""
+    found = [row for row in PATTERN.findall(text) if row[0] == name and int(row[3])]
+    count = sum(int(row[3]) for row in found)
+    assert count, text
+    return (sum(int(row[1]) * int(row[3]) for row in found) / count, sum(int(row[2]) * int(row[3]) for row in found) / count,
+            count, sum(int(row[4]) for row in found))
+
+
+@pytest.mark.parametrize("name,options,label,agrees", (
+    ("sequential", {"rw": "read", "bs": "64k", "size": "64m"}, "seq", True),
+    ("random", {"rw": "randread", "bs": "8k", "io_size": "16m"}, "rand", True),
+    # fio: sequential, all of them. biopattern has one position for the whole disk.
+    ("eight-streams", {"rw": "read", "bs": "64k", "numjobs": 8, "offset_increment": "16m", "size": "16m", "io_size": "8m"},
+     "seq", False)), ids=lambda value: value if isinstance(value, str) else "")
+def test_biopattern(dbtap, disk, peer, name, options, label, agrees):
+    volume, server, path = disk
+    page_cache.drop(path)
+    pattern = peer("biopattern", "-d", volume.name)
+    with trace_io.window(dbtap, server, volume, "--no-connect") as traced:
+        result = fio.run(path, direct=1, **options)
+    text = pattern.text()
+    random, sequential, count, kib = patterns(text, volume.name)
+    rows = trace_io.select(traced.io["queries"], kind="other")
+    assert trace_io.share(rows, label) >= 0.95, trace_io.describe(traced)
+    trace.assert_near(kib * 1024, result.read_bytes, 0.02, slack=MIB // 4, what=text)
+    trace.assert_near(kib * 1024, traced.counted.read_bytes + traced.counted.write_bytes, 0.02, slack=MIB // 4, what=text)
+    theirs = {"rand": random, "seq": sequential}[label]
+    if agrees:
+        assert theirs >= 90, text
+    else:
+        assert theirs < 50, text
