@@ -58,7 +58,9 @@ def test_a_tablespace_on_a_disk_of_its_own(dbtap, volume, make_server):
     row = relation(traced.document, "public.t")
     assert row["relation_kind"] == "table" and row["read_bytes"] == size and row["read_seq_bytes"] > 0.95 * size
     disk = device(traced.document, volume.name)
-    assert disk["counted_read_bytes"] == read and abs(disk["residual_read_bytes"]) <= read / 100
+    # Looking for the folder, before the window opens, may itself read a block or two.
+    assert 0 <= read - disk["counted_read_bytes"] <= 65536, disk
+    assert abs(disk["residual_read_bytes"]) <= read / 100, disk
 
 
 def test_a_tablespace_that_is_made_meanwhile(dbtap, volume, make_server):
