@@ -103,6 +103,8 @@ def test_memory_and_connection_give_the_same_rows(dbtap, busy_server):
     for pid, one in connected.items():
         other = memory[pid]
         for field in fields:
+            if field.startswith("wait_") and one["kind"] != "client":  # those go from wait to wait by themselves
+                continue
             assert one.get(field) == other.get(field) or field in other.get("absent", {}), (field, one, other)
 
 

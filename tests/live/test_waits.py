@@ -58,7 +58,7 @@ def test_sleep(dbtap, waits_server):
 
 
 def test_sleep_that_began_before(dbtap, waits_server, load):
-    session = load.session(waits_server, "select pg_sleep(2.5)")
+    session = load.session(waits_server, "select pg_sleep(5)")
     trace.wait_for_state(waits_server, session.pid, "wait_event = 'PgSleep'")
     began = time.time()
     run = trace.start(dbtap, waits_server)
