@@ -91,3 +91,41 @@ int tap_lock_table_add(struct tap_lock_table *table, const struct tap_lock_entry
 	table->entries[table->count++] = *entry;
 	return 0;
 }
+
+struct tap_lock_prepared *tap_lock_prepared_add(struct tap_lock_prepared_list *list)
+{
+	size_t wanted = list->capacity ? list->capacity * 2 : 8;
+	struct tap_lock_prepared *items;
+
+	if (list->count == list->capacity) {
+		items = realloc(list->items, wanted * sizeof(*items));
+		if (!items)
+			return NULL;
+		list->items = items;
+		list->capacity = wanted;
+	}
+	memset(&list->items[list->count], 0, sizeof(*list->items));
+	return &list->items[list->count++];
+}
+
+void tap_lock_prepared_done(struct tap_lock_prepared_list *list)
+{
+	if (!list)
+		return;
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].gid);
+		free(list->items[i].database);
+		free(list->items[i].user);
+	}
+	free(list->items);
+	memset(list, 0, sizeof(*list));
+}
+
+const struct tap_lock_prepared *tap_lock_prepared_find(const struct tap_lock_prepared_list *list, uint32_t xid)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		if (list->items[i].xid == xid)
+			return &list->items[i];
+	}
+	return NULL;
+}

@@ -88,6 +88,26 @@ struct tap_lock_table {
 	int64_t realtime_ns; /* when it was read */
 };
 
+/* What the server knows of a prepared transaction beside its locks. Strings are malloc'd, raw; NULL is not known. */
+struct tap_lock_prepared {
+	uint32_t xid;
+	char *gid;
+	char *database;
+	char *user;
+	int64_t prepared_us; /* since the Unix epoch; 0: not known */
+};
+
+struct tap_lock_prepared_list {
+	struct tap_lock_prepared *items;
+	size_t count;
+	size_t capacity;
+};
+
+/* A zeroed one at the end, owned by the list; NULL when out of memory. NULL lists are fine for _done and _find. */
+struct tap_lock_prepared *tap_lock_prepared_add(struct tap_lock_prepared_list *list);
+void tap_lock_prepared_done(struct tap_lock_prepared_list *list);
+const struct tap_lock_prepared *tap_lock_prepared_find(const struct tap_lock_prepared_list *list, uint32_t xid);
+
 void tap_lock_table_init(struct tap_lock_table *table);
 void tap_lock_table_done(struct tap_lock_table *table);
 /* 0 or -ENOMEM. */

@@ -3,10 +3,12 @@
 #include "correlate/model/locks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bpf/abi/kind.h"
+#include "userspace/base/number.h"
 #include "userspace/base/strbuf.h"
 
 /* ---- lists ---- */
@@ -339,6 +341,26 @@ static void holder_session(struct tap_build *build, const struct tap_lock_part *
 		view->statement_ns = tap_lock_age_ns(part, session->query_start_us);
 }
 
+/* When it began is not kept: it had what it has at the latest when it was prepared, and has had it for no less. */
+static void holder_prepared(struct tap_build *build, const struct tap_lock_part *part, const struct tap_lock_node *node,
+			    struct tap_view_lock_holder *view)
+{
+	const struct tap_lock_prepared *prepared = tap_lock_prepared_find(part->info->prepared, node->xid);
+	int64_t age_ns = prepared ? tap_lock_age_ns(part, prepared->prepared_us) : -1;
+	char age[TAP_NUMBER_MAX], doing[64];
+
+	view->state = "prepared transaction";
+	if (!prepared)
+		return;
+	view->gid = tap_arena_string(build->arena, prepared->gid);
+	view->database = tap_arena_string(build->arena, prepared->database);
+	view->user = tap_arena_string(build->arena, prepared->user);
+	if (age_ns < 0)
+		return;
+	snprintf(doing, sizeof(doing), "prepared %s ago", tap_number_ns(age, age_ns));
+	view->doing = tap_arena_string(build->arena, doing);
+}
+
 static void holder_blocks(struct tap_build *build, const struct tap_lock_part *part, const struct tap_lock_node *node,
 			  struct tap_view_lock_holder *view)
 {
@@ -364,7 +386,7 @@ static void holder_fill(struct tap_build *build, const struct tap_lock_part *par
 	if (session)
 		holder_session(build, part, session, view);
 	else if (!node->pid)
-		view->state = "prepared transaction";
+		holder_prepared(build, part, node, view);
 	holder_lock(build, part, node, view);
 	holder_blocks(build, part, node, view);
 }

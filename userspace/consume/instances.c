@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "bpf/abi/kind.h"
+#include "correlate/engine/postgres/locks.h"
 #include "correlate/engine/postgres/queries.h"
 #include "correlate/engine/postgres/statements.h"
 #include "correlate/fingerprint.h"
@@ -33,6 +34,7 @@ static void followed_done(struct tap_followed *followed)
 	tap_names_done(&followed->names);
 	tap_session_list_done(&followed->sessions);
 	tap_instance_files_done(&followed->files);
+	tap_lock_prepared_done(&followed->prepared);
 	tap_target_done(&followed->target);
 }
 
@@ -507,6 +509,16 @@ void tap_instances_read_texts(struct tap_instances *instances, const struct tap_
 	}
 }
 
+void tap_instances_read_prepared(struct tap_instances *instances, size_t place)
+{
+	struct tap_followed *followed = &instances->items[place];
+	struct tap_error err = { "" };
+
+	tap_lock_prepared_done(&followed->prepared);
+	if (followed->alive && followed->conn)
+		tap_pg_query_prepared(followed->conn, &followed->prepared, NULL, &err);
+}
+
 int tap_instances_describe(const struct tap_instances *instances, struct tap_window_instance **ret)
 {
 	struct tap_window_instance *rows = calloc(instances->count + 1, sizeof(*rows));
@@ -532,6 +544,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.not_connected_why = followed->why_not,
 			.names = &followed->names,
 			.sessions = &followed->sessions,
+			.prepared = &followed->prepared,
 			.objects = &followed->files.objects,
 			.io_absent = tap_instance_files_absence(&followed->files),
 			.io_why_not = followed->files.io_why_not.text,

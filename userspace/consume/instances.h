@@ -22,6 +22,7 @@ struct tap_followed {
 	struct tap_names names;
 	struct tap_session_list sessions; /* as of the last read */
 	struct tap_instance_files files;
+	struct tap_lock_prepared_list prepared; /* as of the last read */
 };
 
 struct tap_instances {
@@ -67,6 +68,9 @@ void tap_instances_read_sessions(struct tap_instances *instances, struct tap_tex
 bool tap_instances_lack_names(const struct tap_instances *instances, const struct tap_row_set *rows);
 /* Asks connected servers for the texts of the ids in `rows` that are still unknown. */
 void tap_instances_read_texts(struct tap_instances *instances, const struct tap_row_set *rows, struct tap_texts *texts);
+
+/* Asks an instance that is connected what its prepared transactions are called. */
+void tap_instances_read_prepared(struct tap_instances *instances, size_t place);
 
 /* Fills one row per place. *ret is malloc'd; its strings are borrowed. */
 int tap_instances_describe(const struct tap_instances *instances, struct tap_window_instance **ret);

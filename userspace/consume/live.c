@@ -454,6 +454,23 @@ static void learn(struct tap_live *live, const struct tap_row_set *rows, bool se
 	tap_instances_read_texts(&live->instances, rows, &live->texts);
 }
 
+/* Names of prepared transactions, only where somebody waits and there are some. */
+static void learn_prepared(struct tap_live *live)
+{
+	for (size_t i = 0; i < live->instances.count; i++) {
+		const char *why_not;
+		const struct tap_lock_table *table = tap_lock_events_table(live->locks, i, &why_not);
+		bool waited = false, prepared = false;
+
+		for (size_t j = 0; table && j < table->count; j++) {
+			waited |= table->entries[j].wanted != 0;
+			prepared |= table->entries[j].xid != 0;
+		}
+		if (waited && prepared)
+			tap_instances_read_prepared(&live->instances, i);
+	}
+}
+
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
 		  struct tap_error *err)
 {
@@ -476,9 +493,10 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	if (!status)
 		learn(live, &rows, options->sessions || options->locks);
 	tap_row_set_done(&rows);
-	if (live->locks && options->locks)
+	if (live->locks && options->locks) {
 		tap_lock_events_learn_names(live->locks, LOCK_NAMES_VIEW_MS);
-	else if (!status)
+		learn_prepared(live);
+	} else if (!status)
 		status = tap_instances_read_catalogs(&live->instances, &live->end.io, &asking_for_view);
 	if (status)
 		return tap_error_set(err, status, "out of memory");

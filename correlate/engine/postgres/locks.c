@@ -362,3 +362,58 @@ int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, s
 	free(read.items);
 	return r;
 }
+
+/* ---- prepared transactions ---- */
+
+static const struct tap_pg_request prepared_request = {
+	.name = "prepared transactions",
+	.sql = "SELECT transaction::text, " TAP_PG_BYTES(
+		"gid",
+		200) ", database::text, owner::text, " TAP_PG_MICROSECONDS("prepared") " FROM "
+										       "pg_catalog.pg_prepared_"
+										       "xacts" TAP_PG_LIMIT(TAP_PG_PREPARED_MAX),
+	.columns = 5,
+	.rows_max = TAP_PG_PREPARED_MAX,
+	.field_max = 256,
+	.timeout_ms = TAP_PG_QUERY_TIMEOUT_MS,
+};
+
+struct prepared_read {
+	struct tap_lock_prepared_list *list;
+	struct tap_pg_rows rows;
+};
+
+static int take_prepared(const struct tap_pg_value *values, void *arg)
+{
+	struct prepared_read *read = arg;
+	struct tap_lock_prepared *one;
+	int64_t prepared_us;
+	uint32_t xid;
+	int r;
+
+	read->rows.seen++;
+	if (!tap_pg_field_oid(&values[0], &xid) || !xid ||
+	    !tap_pg_field_number(&values[4], 0, INT64_MAX, &prepared_us)) {
+		read->rows.skipped++;
+		return 0;
+	}
+	one = tap_lock_prepared_add(read->list);
+	if (!one)
+		return -ENOMEM;
+	one->xid = xid;
+	one->prepared_us = prepared_us;
+	r = tap_pg_field_string(&values[1], &one->gid);
+	r = r ? r : tap_pg_field_string(&values[2], &one->database);
+	return r ? r : tap_pg_field_string(&values[3], &one->user);
+}
+
+int tap_pg_query_prepared(struct tap_pg_conn *conn, struct tap_lock_prepared_list *list, struct tap_pg_rows *ret_rows,
+			  struct tap_error *err)
+{
+	struct prepared_read read = { .list = list };
+	int r = tap_pg_conn_run(conn, &prepared_request, take_prepared, &read, err);
+
+	if (!r)
+		tap_pg_rows_finish(&read.rows, TAP_PG_PREPARED_MAX, ret_rows);
+	return r;
+}

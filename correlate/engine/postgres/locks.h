@@ -21,6 +21,11 @@
 int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, struct tap_pg_rows *ret_rows,
 		       struct tap_error *err);
 
+/* All prepared transactions, added to `list` (also, in part, when it fails halfway). `ret_rows` may be NULL. */
+#define TAP_PG_PREPARED_MAX 10000
+int tap_pg_query_prepared(struct tap_pg_conn *conn, struct tap_lock_prepared_list *list, struct tap_pg_rows *ret_rows,
+			  struct tap_error *err);
+
 /* The places in the queues, from the waits' beginnings and the modes held: the rule by which the server queues. */
 void tap_pg_locks_queue(struct tap_lock_entry *entries, size_t count);
 

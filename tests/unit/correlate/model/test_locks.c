@@ -249,8 +249,10 @@ END_TEST
 
 START_TEST(test_prepared)
 {
-	const struct tap_view *view;
+	struct tap_lock_prepared_list list = { 0 };
 	const struct tap_view_lock_risk *risk;
+	struct tap_lock_prepared *prepared;
+	const struct tap_view *view;
 
 	add(TRANSACTION(742), 0, HELD(EXCLUSIVE), 0, 0, 0)->xid = 742;
 	add(TRANSACTION(742), 11, 0, TAP_LOCK_MODE_SHARE, 1, 3000);
@@ -267,6 +269,22 @@ START_TEST(test_prepared)
 	risk = risk_of(view, "idle_blocker");
 	ck_assert_ptr_nonnull(strstr(risk->evidence, "742"));
 	ck_assert_ptr_null(risk->first_query);
+	ck_assert_ptr_null(view->locks.holders[0].gid);
+	ck_assert_ptr_null(view->locks.holders[0].doing);
+	prepared = tap_lock_prepared_add(&list);
+	*prepared = (struct tap_lock_prepared){
+		.xid = 742, .gid = strdup("kept"), .database = strdup("app"), .prepared_us = NOW_US - 5000000
+	};
+	two.instances[0].prepared = &list;
+	view = two_view();
+	ck_assert_str_eq(view->locks.holders[0].gid, "kept");
+	ck_assert_str_eq(view->locks.holders[0].database, "app");
+	ck_assert_ptr_null(view->locks.holders[0].user);
+	ck_assert_str_eq(view->locks.holders[0].doing, "prepared 5.00 s ago");
+	prepared->xid = 743;
+	ck_assert_ptr_null(two_view()->locks.holders[0].gid);
+	two.instances[0].prepared = NULL;
+	tap_lock_prepared_done(&list);
 }
 END_TEST
 

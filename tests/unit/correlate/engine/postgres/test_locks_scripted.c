@@ -147,7 +147,8 @@ START_TEST(test_nonsense)
 	play(&step, 150018);
 	ck_assert_msg(tap_pg_query_locks(conn, &table, &rows, &err) == 0, "%s", err.text);
 	ck_assert_ptr_nonnull(find(100, TAP_LOCK_TUPLE, 16384));
-	/* -1 is a backend of recovered transactions, 2^32 a time; whether a lock is on the fast path is a yes or not. */
+	/* -1 is a backend of recovered transactions, 2^32 a time; whether a lock is on the fast path is a yes or not.
+	 */
 	if (column != COLUMNS - 2 && !(column == 5 && _i % 8 == 1) && !(column == COLUMNS - 1 && _i % 8 == 2))
 		ck_assert_uint_eq(rows.skipped, 1);
 	finish();
@@ -205,6 +206,36 @@ START_TEST(test_without_memory)
 }
 END_TEST
 
+START_TEST(test_prepared)
+{
+	static const char *const cells[][5] = {
+		{ "742", "kept", "app", "me", "1000" },
+		{ "0", "none", "app", "me", "1000" },
+		{ "x", "none", "app", "me", "1000" },
+		{ "743", NULL, NULL, NULL, NULL },
+	};
+	const struct tap_scripted_step step = { .expect = "pg_prepared_xacts",
+						.outcome = TAP_SCRIPTED_ROWS,
+						.columns = 5,
+						.rows = 4,
+						.cells = &cells[0][0] };
+	struct tap_lock_prepared_list list = { 0 };
+
+	play(&step, 150018);
+	ck_assert_msg(tap_pg_query_prepared(conn, &list, &rows, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(list.count, 2);
+	ck_assert_uint_eq(rows.skipped, 2);
+	ck_assert_str_eq(tap_lock_prepared_find(&list, 742)->gid, "kept");
+	ck_assert_str_eq(tap_lock_prepared_find(&list, 742)->user, "me");
+	ck_assert_int_eq(tap_lock_prepared_find(&list, 742)->prepared_us, 1000);
+	ck_assert_ptr_null(tap_lock_prepared_find(&list, 743)->gid);
+	ck_assert_ptr_null(tap_lock_prepared_find(&list, 1));
+	ck_assert_ptr_null(tap_lock_prepared_find(NULL, 1));
+	tap_lock_prepared_done(&list);
+	finish();
+}
+END_TEST
+
 /* Who holds what a waiter wants excluded goes before that waiter, or both would wait for each other. */
 START_TEST(test_queue_order)
 {
@@ -239,6 +270,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, test_nonsense, 0, 8 * COLUMNS);
 	tcase_add_loop_test(tcase, test_outcomes, 0, sizeof(outcomes) / sizeof(*outcomes));
 	tcase_add_test(tcase, test_without_memory);
+	tcase_add_test(tcase, test_prepared);
 	tcase_add_test(tcase, test_queue_order);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
