@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/io.bpf.h"
+#include "bpf/slot.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -23,28 +24,6 @@ static __always_inline __u32 disk_watched(const struct gendisk *disk)
 	__u32 number = device_number(disk);
 
 	return tap_number_has(&watched_disks, number) ? number : 0;
-}
-
-/* The request's entry, new when it was never seen before. */
-static __always_inline struct io_request *request_entry(__u64 address)
-{
-	struct io_request *request = bpf_map_lookup_elem(&request_to_io, &address);
-
-	if (request)
-		return request;
-	if (bpf_map_update_elem(&request_to_io, &address, io_nothing, BPF_NOEXIST)) {
-		count_loss(TAP_LOSS_REQUESTS_FULL);
-		return NULL;
-	}
-	__sync_fetch_and_add(&io_requests, 1);
-	return bpf_map_lookup_elem(&request_to_io, &address);
-}
-
-static __always_inline void request_end(struct io_request *request, __u64 address)
-{
-	request->epoch = 0;
-	if (io_requests > IO_REQUESTS_CROWDED && !bpf_map_delete_elem(&request_to_io, &address))
-		__sync_fetch_and_add(&io_requests, -1);
 }
 
 /* Each in a frame of its own: the owner's takes most of the stack. */
@@ -88,7 +67,7 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 	bio = rq->bio;
 	if (!disk || !bio || io_op(bio->bi_opf, bio->bi_iter.bi_size) == TAP_IO_OPS)
 		return 0;
-	request = request_entry((__u64)rq);
+	request = slot_take(pointer_number(rq));
 	if (request)
 		io_begin_cast(request, bio, disk, owner_of_current(&request->key.row));
 	return 0;
@@ -115,30 +94,31 @@ int BPF_PROG(on_block_bio_frontmerge, struct bio *bio)
 }
 
 /* Where there is no block_io_start a request is met first when it is issued or done: as what its bio was. */
-TAP_LOCAL struct io_request *request_adopt(__u64 address, __u64 bio)
+TAP_LOCAL struct io_request *request_adopt(__u64 number, __u64 bio)
 {
 	struct io_request *submitted, *request;
 
 	submitted = bpf_map_lookup_elem(&bio_to_io, &bio);
 	if (!submitted || submitted->epoch != io_epoch)
 		return NULL;
-	request = request_entry(address);
+	request = slot_take(number);
 	if (!request)
 		return NULL;
 	*request = *submitted;
+	request->number = number;
 	bpf_map_delete_elem(&bio_to_io, &bio);
 	return request;
 }
 
-/* The entry of a request whose submission was seen. */
+/* What is kept of a request whose submission was seen. */
 static __always_inline struct io_request *request_known(struct request *rq)
 {
-	__u64 address = (__u64)rq;
-	struct io_request *request = bpf_map_lookup_elem(&request_to_io, &address);
+	__u64 number = pointer_number(rq);
+	struct io_request *request = slot_find(number);
 
-	if (request && request->epoch == io_epoch)
+	if (request)
 		return request;
-	return has_block_io_start ? NULL : request_adopt(address, (__u64)rq->bio);
+	return has_block_io_start ? NULL : request_adopt(number, (__u64)rq->bio);
 }
 
 SEC("?tp_btf/block_rq_issue")
@@ -171,8 +151,8 @@ int BPF_PROG(on_block_rq_requeue, struct request *rq)
 SEC("?tp_btf/block_rq_merge")
 int BPF_PROG(on_block_rq_merge, struct request *rq)
 {
-	__u64 bio, address = (__u64)rq;
 	struct io_request *request;
+	__u64 bio;
 
 	if (!gate_open)
 		return 0;
@@ -181,7 +161,7 @@ int BPF_PROG(on_block_rq_merge, struct request *rq)
 		return 0;
 	bio = (__u64)rq->bio;
 	bpf_map_update_elem(&bio_to_io, &bio, request, BPF_ANY);
-	request_end(request, address);
+	slot_leave(request);
 	return 0;
 }
 
@@ -248,7 +228,7 @@ int BPF_PROG(on_block_rq_complete, struct request *rq, int error, unsigned int b
 	done.now_ns = bpf_ktime_get_ns();
 	if (total)
 		io_add_request(total, request, &done);
-	request_end(request, (__u64)rq);
+	slot_leave(request);
 	return 0;
 }
 

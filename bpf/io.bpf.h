@@ -97,12 +97,15 @@ TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes)
 	}
 }
 
-/* Adds the row's entry where it may allocate; what is full is found out, and counted, at the completion. */
+/*
+ * Adds the row's entry where it may allocate; 0: it is there. What is full is found out, and counted, at the
+ * completion.
+ */
 TAP_GLOBAL int io_totals_make(struct tap_io_key *key)
 {
-	if (key && !bpf_map_lookup_elem(&request_totals, key))
-		bpf_map_update_elem(&request_totals, key, io_nothing, BPF_NOEXIST);
-	return 0;
+	if (!key || bpf_map_lookup_elem(&request_totals, key))
+		return 0;
+	return bpf_map_update_elem(&request_totals, key, io_nothing, BPF_NOEXIST) ? -1 : 0;
 }
 
 static __always_inline bool row_is_same(const struct tap_row_key *a, const struct tap_row_key *b)
@@ -120,16 +123,18 @@ static __always_inline struct tap_stream_set *streams_of(struct io_request *requ
 {
 	struct tap_stream_key key = { .file = request->key.file, .owner = owner, .op = request->key.op };
 	struct tap_stream_set *set = bpf_map_lookup_elem(&streams, &key);
+	bool is_there;
 
 	if (set && row_is_same(&set->row, &request->key.row))
 		return set;
-	io_totals_make(&request->key);
+	is_there = !io_totals_make(&request->key);
 	if (!set) {
 		file_note(&request->key.file, inode);
 		bpf_map_update_elem(&streams, &key, io_nothing, BPF_NOEXIST);
 		set = bpf_map_lookup_elem(&streams, &key);
 	}
-	if (set)
+	/* Else it is tried again at the next request: memory may just have been short. */
+	if (set && is_there)
 		set->row = request->key.row;
 	return set;
 }

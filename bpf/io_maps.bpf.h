@@ -8,9 +8,14 @@
 #include "bpf/abi/io.h"
 #include "bpf/maps.bpf.h"
 
+#ifndef IO_SLOT_BITS /* a unit test has fewer */
+#define IO_SLOT_BITS 14
+#endif
+
 enum {
-	IO_REQUESTS_MAX = 16384,
-	IO_REQUESTS_CROWDED = IO_REQUESTS_MAX / 4 * 3,
+	IO_SLOTS = 1 << IO_SLOT_BITS, /* requests under way at once */
+	IO_SLOT_STEPS = 8,
+	IO_CLAIMED = 0xffffffff,
 	IO_BIOS_MAX = 8192,
 	IO_STREAM_SETS_MAX = 4096,
 	IO_PIECES_MAX = 64, /* of a vectored read that are looked at */
@@ -21,7 +26,8 @@ struct io_request {
 	struct tap_io_key key;
 	__u64 submitted_ns;
 	__u64 issued_ns; /* 0: not, or not again since it was requeued */
-	__u32 epoch;	 /* io_epoch when it was submitted; 0: done */
+	__u64 number;	 /* that stands for the request's address; 0: never used */
+	__u32 epoch;	 /* io_epoch when it was submitted; 0: done; IO_CLAIMED: being filled */
 	__u32 done_bytes;
 	__u32 asked_bytes;
 	__u8 pattern; /* enum tap_pattern */
@@ -29,15 +35,16 @@ struct io_request {
 };
 
 /*
- * Requests by their address. A disk has a fixed number of them and uses them again and again, so an entry stays when
- * its request is done and is only marked so, until the map is crowded.
+ * Requests by their address, open addressing: at most IO_SLOT_STEPS from the slot that the address gives. A disk has a
+ * fixed number of requests and uses them again and again, so a slot stays its request's when it is done, until another
+ * one finds no better.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, IO_REQUESTS_MAX);
-	__type(key, __u64);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IO_SLOTS);
+	__type(key, __u32);
 	__type(value, struct io_request);
-} request_to_io __weak SEC(".maps");
+} request_slots __weak SEC(".maps");
 
 /* Bios that were merged into a request, by their address. */
 struct {
@@ -115,7 +122,5 @@ struct tap_number_set watched_devices __weak = {};
 
 /* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
 __u32 io_epoch __weak = 0;
-/* Entries of request_to_io. */
-__u32 io_requests __weak = 0;
 
 #endif

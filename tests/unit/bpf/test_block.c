@@ -25,13 +25,13 @@ static struct pg_process postmaster, backend, other, kworker;
 static struct fake_file relation, second;
 static struct fake_request request, merged;
 
-static void start_with(size_t totals_max, size_t requests_max)
+static void start_with(size_t totals_max)
 {
 	struct tap_instance instance = pg_instance();
 	__u32 zero = 0;
 
 	fake_programs_init(FAKE_ENTRIES, FAKE_ENTRIES);
-	fake_block_init(totals_max, requests_max);
+	fake_block_init(totals_max);
 	bpf_map_update_elem(&instances, &zero, &instance, BPF_ANY);
 	pg_postmaster_init(&postmaster);
 	pg_fork(&postmaster, &backend, 200);
@@ -47,7 +47,7 @@ static void start_with(size_t totals_max, size_t requests_max)
 
 static void set_up(void)
 {
-	start_with(64, 64);
+	start_with(64);
 }
 
 static void tear_down(void)
@@ -132,6 +132,16 @@ static __u64 bytes_of_all(void)
 	for (size_t i = 0; i < map->count; i++)
 		bytes += ((const struct tap_io *)(const void *)(map->values + i * map->value_size))->bytes;
 	return bytes;
+}
+
+/* Slots that some request has had. */
+static unsigned slots_used(void)
+{
+	unsigned used = 0;
+
+	for (__u32 i = 0; i < IO_SLOTS; i++)
+		used += ((const struct io_request *)bpf_map_lookup_elem(&request_slots, &i))->number != 0;
+	return used;
 }
 
 static void calls(struct pg_process *process, long number, __u64 second_arg, __u64 third, __u64 fourth)
@@ -239,7 +249,7 @@ START_TEST(test_what_is_not_looked_at)
 	on_block_rq_issue(&request.rq);
 	on_block_rq_complete(&request.rq, 0, PAGE);
 	ck_assert_uint_eq(fake_map_of(&request_totals)->count, 0);
-	ck_assert_uint_eq(fake_map_of(&request_to_io)->count, 0);
+	ck_assert_uint_eq(slots_used(), 0);
 }
 END_TEST
 
@@ -254,7 +264,7 @@ START_TEST(test_earlier_epoch)
 	ck_assert_uint_eq(bytes_of_all(), 0);
 	passes(&request);
 	ck_assert_uint_eq(bytes_of_all(), PAGE);
-	ck_assert_uint_eq(fake_map_of(&request_to_io)->count, 1);
+	ck_assert_uint_eq(slots_used(), 1);
 }
 END_TEST
 
@@ -637,30 +647,39 @@ START_TEST(test_parallel_group)
 }
 END_TEST
 
+/* More requests under way than there are slots near theirs: counted, and the others are whole. */
 START_TEST(test_requests_full)
 {
-	tear_down();
-	start_with(64, 1);
-	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
-	fake_request_init(&merged, BLOCK_READ, &relation.pages[1], PAGE);
-	submitted(&request, 0);
-	submitted(&merged, 0);
-	ck_assert_uint_eq(losses[TAP_LOSS_REQUESTS_FULL], 1);
-	on_block_rq_complete(&merged.rq, 0, PAGE);
-	on_block_rq_complete(&request.rq, 0, PAGE);
-	ck_assert_uint_eq(bytes_of_all(), PAGE);
+	static struct fake_request many[2 * IO_SLOTS];
+	__u64 missed;
+
+	for (int i = 0; i < 2 * IO_SLOTS; i++) {
+		fake_request_init(&many[i], BLOCK_READ, &relation.pages[i % FAKE_FILE_PAGES], PAGE);
+		submitted(&many[i], 1);
+	}
+	missed = losses[TAP_LOSS_REQUESTS_FULL];
+	ck_assert_uint_ge(missed, IO_SLOTS);
+	for (int i = 0; i < 2 * IO_SLOTS; i++)
+		on_block_rq_complete(&many[i].rq, 0, PAGE);
+	ck_assert_uint_eq(bytes_of_all(), (2 * IO_SLOTS - missed) * PAGE);
+	/* One after the other all of them find a place: a slot is whose request needs it. */
+	for (int i = 0; i < 2 * IO_SLOTS; i++)
+		passes(&many[i]);
+	ck_assert_uint_eq(losses[TAP_LOSS_REQUESTS_FULL], missed);
+	ck_assert_uint_eq(bytes_of_all(), (4 * IO_SLOTS - missed) * PAGE);
 }
 END_TEST
 
-/* A crowded map lets go of what is done. */
-START_TEST(test_requests_crowded)
+/* A completion that was missed: the request's next use is its own. */
+START_TEST(test_missed_completion)
 {
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
-	io_requests = IO_REQUESTS_CROWDED;
+	submitted(&request, 10);
+	fake_request_init(&request, BLOCK_READ, &second.pages[0], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(fake_map_of(&request_to_io)->count, 0);
-	ck_assert_uint_eq(io_requests, IO_REQUESTS_CROWDED);
-	ck_assert_uint_eq(bytes_of_all(), PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &second, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->bytes, 0);
+	ck_assert_uint_eq(slots_used(), 1);
 }
 END_TEST
 
@@ -670,7 +689,7 @@ START_TEST(test_totals_full)
 	struct tap_io nothing = { 0 };
 
 	tear_down();
-	start_with(2, 64);
+	start_with(2);
 	rest = key_of(TAP_KIND_REST, 0, NULL, TAP_IO_READ);
 	rest.file.device = 0;
 	bpf_map_update_elem(&request_totals, &rest, &nothing, BPF_ANY);
@@ -777,7 +796,7 @@ static Suite *make_suite(void)
 	tcase_add_test(owners, test_dirty);
 	tcase_add_checked_fixture(limits, set_up, tear_down);
 	tcase_add_test(limits, test_requests_full);
-	tcase_add_test(limits, test_requests_crowded);
+	tcase_add_test(limits, test_missed_completion);
 	tcase_add_test(limits, test_totals_full);
 	tcase_add_test(limits, test_without_io_start);
 	suite_add_tcase(suite, tests);

@@ -112,12 +112,14 @@ static inline void fake_bio_append(struct fake_request *to, struct fake_request 
 }
 
 /* The disk watched, its maps empty. After fake_programs_init. */
-static inline void fake_block_init(size_t totals_max, size_t requests_max)
+static inline void fake_block_init(size_t totals_max)
 {
 	struct io_scratch *space = calloc(1, sizeof(*space));
 	__u32 zero = 0;
 
-	fake_map_add(&request_to_io, sizeof(__u64), sizeof(struct io_request), requests_max);
+	fake_map_add(&request_slots, sizeof(__u32), sizeof(struct io_request), IO_SLOTS);
+	for (__u32 i = 0; i < IO_SLOTS; i++)
+		bpf_map_update_elem(&request_slots, &i, io_nothing, BPF_ANY);
 	fake_map_add(&bio_to_io, sizeof(__u64), sizeof(struct io_request), 64);
 	fake_map_add(&request_totals, sizeof(struct tap_io_key), sizeof(struct tap_io), totals_max);
 	fake_map_add(&dirty_totals, sizeof(struct tap_dirty_key), sizeof(__u64), 2);
@@ -133,7 +135,6 @@ static inline void fake_block_init(size_t totals_max, size_t requests_max)
 	fake_has_block_io_start = true;
 	fake_direct_end_io = fake_chain_end_io = 0;
 	io_epoch = 1;
-	io_requests = 0;
 }
 
 #endif
