@@ -56,8 +56,9 @@ def test_a_tablespace_on_a_disk_of_its_own(dbtap, volume, make_server):
         size = scan(server, "t", path)
     read = volume.settle().read_bytes - before.read_bytes
     row = relation(traced.document, "public.t")
-    assert row["relation_kind"] == "table" and row["read_bytes"] == size and row["read_seq_bytes"] > 0.95 * size
     disk = device(traced.document, volume.name)
+    assert row["relation_kind"] == "table" and row["read_bytes"] == size, str([[(r["relation"], r["read_bytes"], r["read_requests"]) for r in traced.document["io"]["relations"]], size, read, disk["counted_read_bytes"], disk["residual_read_bytes"], disk["read_requests"], disk["read_sizes"], traced.document["loss"]])
+    assert row["read_seq_bytes"] > 0.95 * size, row
     # Looking for the folder, before the window opens, may itself read a block or two.
     assert 0 <= read - disk["counted_read_bytes"] <= 65536, disk
     assert abs(disk["residual_read_bytes"]) <= read / 100, disk
