@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_cli.py - the bad cases, each one clear line and the right exit status; and the three formats of every view."""
 import csv
+import fcntl
 import io
 import os
+import pty
 import re
 import shutil
 import signal
 import stat
+import struct
 import subprocess
+import termios
 import time
 
 import dbtap_process
@@ -345,6 +349,50 @@ def test_doctor(dbtap, server):
     outcome = dbtap("doctor", "--instance", server.instance).ok()
     assert server.instance in outcome.stdout and "MISS" not in outcome.stdout
     assert f"pid {server.pid}" in outcome.stdout
+
+
+def test_doctor_of_no_such_instance(dbtap, server):
+    outcome = dbtap("doctor", "--instance", "postgres-1").ok(FAILED)
+    assert "MISS no instance is called postgres-1" in outcome.stdout
+
+
+def test_doctor_advises(dbtap, make_server):
+    """What is worth changing, as a role that sees little of a server that tells little."""
+    server = make_server(settings={"compute_query_id": "off", "track_activities": "off"})
+    server.query("create role plain login")
+    outcome = dbtap("doctor", "--instance", server.instance, "--dsn", server.dsn(user="plain")).ok()
+    for words in ("query ids: own fingerprints", "connection: yes", "compute_query_id = on", "track_activities = on",
+                  "pg_stat_statements is not installed", "grant pg_monitor"):
+        assert words in outcome.stdout, words
+    outcome = dbtap("doctor", "--instance", server.instance, "--no-connect").ok()
+    assert "connection" not in outcome.stdout
+    outcome = dbtap("doctor", "--instance", server.instance, "--dsn", server.dsn(user="nobody-at-all")).ok()
+    assert "connection: none, memory only" in outcome.stdout and "nobody-at-all" in outcome.stdout
+
+
+@pytest.mark.parametrize("charset, ascii_only", (("C", True), ("C.UTF-8", False)))
+def test_terminal(dbtap, server, load, charset, ascii_only):
+    """As wide as the terminal is; no byte above ASCII on one that speaks nothing else."""
+    load.session(server, "select pg_sleep(300), '" + "wide \u00e9\u2026 " * 30 + "'")
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+    run = dbtap.start("sessions", "--duration", 0.5, "--instance", server.instance, "--raw-text", env={"LC_ALL": charset}, stdout=slave)
+    os.close(slave)
+    output = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # all ends are closed
+            break
+        if not piece:
+            break
+        output += piece
+    os.close(master)
+    run.wait().ok()
+    text = output.decode("utf-8")
+    assert "pg_sleep" in text
+    assert text.isascii() == ascii_only
+    assert max(map(len, text.splitlines())) <= 100
 
 
 def test_top_once(dbtap, server, load):

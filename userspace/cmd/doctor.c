@@ -123,8 +123,14 @@ static int targets_check(const struct tap_options *options, struct tap_strbuf *o
 		if (!target_check(options, &list.items[i], out))
 			status = TAP_EXIT_PARTIAL;
 	}
-	if (!shown)
+	if (!shown && options->instance) {
+		tap_strbuf_add_string(out, "  MISS no instance is called ");
+		add_safe(out, options->instance);
+		tap_strbuf_add_string(out, ": `dbtap instances` lists those of this host\n");
+		status = TAP_EXIT_FAILED;
+	} else if (!shown) {
 		tap_strbuf_add_string(out, "  none found on this host\n");
+	}
 	tap_targets_done(&list);
 	return status;
 }

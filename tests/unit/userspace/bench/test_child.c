@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "tests/lib/check_main.h"
-#include "tests/unit/userspace/bench/counted_exit.h"
+#include "tests/lib/counted_exit.h"
 
 static const struct tap_child_options plain = { .death_signal = SIGKILL, .keep_fd = -1 };
 

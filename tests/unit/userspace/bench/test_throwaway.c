@@ -21,7 +21,7 @@
 
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
-#include "tests/unit/userspace/bench/counted_exit.h"
+#include "tests/lib/counted_exit.h"
 #include "userspace/bench/child.h"
 #include "userspace/bench/folder.h"
 #include "userspace/bench/server_binaries.h"

@@ -17,7 +17,16 @@
 
 #include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
+#include "tests/lib/counted_exit.h"
 #include "userspace/load/features.h"
+
+/* The parent makes sure of its child's end; here it may have to end by itself. */
+static bool child_is_spared;
+
+int kill(pid_t pid, int number)
+{
+	return child_is_spared ? 0 : (int)syscall(SYS_kill, pid, number);
+}
 
 /* The one child of this process; 0: none. */
 static pid_t child_pid(void)
@@ -151,6 +160,23 @@ START_TEST(test_child)
 }
 END_TEST
 
+/* It ends with its parent's end of the socket, asked for something last or not, and its statistics with it. */
+START_TEST(test_child_ends_by_itself)
+{
+	struct tap_stats_switch *stats = tap_stats_switch_new();
+
+	ck_assert_ptr_nonnull(stats);
+	if (_i)
+		tap_stats_switch_on(stats);
+	if (_i == 2)
+		tap_stats_switch_off(stats);
+	child_is_spared = true;
+	tap_stats_switch_free(stats); /* waits for it */
+	child_is_spared = false;
+	ck_assert_int_eq(child_pid(), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load/stats");
@@ -162,6 +188,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_no_switch);
 	tcase_add_test(tests, test_no_descriptors_left);
 	tcase_add_test(tests, test_child);
+	tcase_add_loop_test(tests, test_child_ends_by_itself, 0, 3);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

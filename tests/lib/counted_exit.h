@@ -2,11 +2,11 @@
 /*
  * counted_exit.h - an _exit that does not throw away what coverage counted.
  *
- * The bench's children end with _exit, which leaves out the handler that writes the counts. A test program that starts
+ * Children of ours end with _exit, which leaves out the handler that writes the counts. A test program that starts
  * children includes this once; without coverage it is _exit as it was.
  */
-#ifndef TAP_TESTS_COUNTED_EXIT_H
-#define TAP_TESTS_COUNTED_EXIT_H
+#ifndef TAP_TESTS_LIB_COUNTED_EXIT_H
+#define TAP_TESTS_LIB_COUNTED_EXIT_H
 
 #include <sys/syscall.h>
 #include <unistd.h>
