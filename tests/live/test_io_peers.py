@@ -143,8 +143,10 @@ def test_request_by_request(dbtap, disk, recorder):
         trace.assert_near(len(theirs), device[f"{direction}_requests"], 0.01, slack=3, what=text)
         times = [request.device_ns for request in theirs if request.device_ns >= 0]
         for percent in (50, 95):
-            trace.assert_near(device[f"{direction}_device_latency_ns"][f"p{percent}"], percentile(times, percent), 0.10,
-                              slack=2000, what=f"{direction} p{percent}")
+            # One of 100 more or less: they do not have quite the same requests, and where times jump that is much.
+            low, high = percentile(times, percent - 1), percentile(times, percent + 1)
+            ours = device[f"{direction}_device_latency_ns"][f"p{percent}"]
+            assert 0.9 * low - 2000 <= ours <= 1.1 * high + 2000, f"{direction} p{percent}: {ours}, not {low} to {high}"
 
 
 # DISK %RND %SEQ COUNT KBYTES
