@@ -371,7 +371,8 @@ static const struct tap_pg_request prepared_request = {
 		"gid",
 		200) ", database::text, owner::text, " TAP_PG_MICROSECONDS("prepared") " FROM "
 										       "pg_catalog.pg_prepared_"
-										       "xacts" TAP_PG_LIMIT(TAP_PG_PREPARED_MAX),
+										       "xacts" TAP_PG_LIMIT(
+											       TAP_PG_PREPARED_MAX),
 	.columns = 5,
 	.rows_max = TAP_PG_PREPARED_MAX,
 	.field_max = 256,
