@@ -52,10 +52,13 @@ class Peer:
     def wait_until_warm(self):
         """It prints its header once its programs are attached."""
         deadline = time.monotonic() + WARM_SECONDS
+        said = []
         self.head = self.process.stdout.readline()
         while "TIME" not in self.head and "Tracing" not in self.head:
+            said.append(self.head)
             if self.process.poll() is not None:
-                pytest.skip(f"{self.name} does not run on this kernel: {self.head.strip()}")
+                said = [line.strip() for line in (said + self.process.stdout.readlines()) if line.strip()]
+                pytest.skip(f"{self.name} does not run on this kernel: {said[0] if said else 'no output'}")
             assert time.monotonic() < deadline
             self.head = self.process.stdout.readline()
         time.sleep(0.2)
