@@ -156,31 +156,6 @@ def test_request_by_request(dbtap, disk, recorder):
 PATTERN = re.compile(r"^(\S+)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$", re.MULTILINE)
 
 
-def test_biosnoop(dbtap, disk, peer):
-    """The same requests and bytes, by direction."""
-    volume, server, path = disk
-    trace_io.make_cold(server, "t")
-    snoop = peer("biosnoop", "-d", volume.name)
-    with trace_io.window(dbtap, server, volume, "--no-connect") as traced:
-        trace_io.run_all(server, "select count(*) from t")
-        fio.run(path, rw="randrw", bs="8k", io_size="16m", direct=1)
-        fio.run(path, rw="write", bs="64k", size="16m", end_fsync=1)
-        server.query("checkpoint")
-    seen = {"R": [0, 0], "W": [0, 0]}
-    for _, _, _, operation, _, size, _ in SNOOP.findall(snoop.text()):
-        kind = next((letter for letter in operation if letter in "RW"), None)
-        if kind and int(size):
-            seen[kind][0] += 1
-            seen[kind][1] += int(size)
-    device = trace_io.one(traced.io["devices"], device=volume.name)
-    text = f"biosnoop {seen}, disk {traced.counted}" + trace_io.describe(traced)
-    for kind, direction in (("R", "read"), ("W", "write")):
-        own = getattr(traced.counted, f"{direction}_bytes")
-        trace.assert_near(device[f"{direction}_bytes"], own, 0.01, what=text)
-        trace.assert_near(seen[kind][1], device[f"{direction}_bytes"], 0.01, what=text)
-        trace.assert_near(seen[kind][0], device[f"{direction}_requests"], 0.01, slack=3, what=text)
-
-
 def patterns(text, name):
     """(random percent, sequential percent, requests, KiB) over all lines of a run."""
     found = [row for row in PATTERN.findall(text) if row[0] == name and int(row[3])]
