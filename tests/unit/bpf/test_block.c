@@ -315,6 +315,13 @@ START_TEST(test_requeued)
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
 	ck_assert_uint_eq(io->queue_ns, 5100);
 	ck_assert_uint_eq(io->device_ns, 700);
+	/* Given up before it was issued again: nothing tells how long it was with the disk. */
+	submitted(&request, 100);
+	issued(&request, 1000);
+	on_block_rq_requeue(&request.rq);
+	on_block_rq_complete(&request.rq, -5, PAGE);
+	ck_assert_uint_eq(io->queue_ns, 5100);
+	ck_assert_uint_eq(io->device_ns, 700 + 1100);
 }
 END_TEST
 
@@ -589,6 +596,8 @@ START_TEST(test_interrupted_refresh)
 	passes(&request);
 	kernel.before_user_read = NULL;
 	ck_assert_uint_gt(ticks, 1);
+	for (int i = 0; i < TAP_WAYS; i++)
+		ck_assert_uint_eq(pg_account(&backend)->ways[i].account.preemptions, 0);
 	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 79, &relation, TAP_IO_READ)->bytes, PAGE);
 	ck_assert_uint_eq(pg_account(&backend)->seq & 1, 0);
 }
