@@ -54,6 +54,23 @@ static __always_inline int bio_submit(struct bio *bio)
 	return 0;
 }
 
+/*
+ * The kernel uses a request again whose completion no program was run for: it was completed, and its bytes are in the
+ * disk's own counters.
+ */
+TAP_LOCAL int request_end_unseen(struct io_request *request)
+{
+	struct tap_io *total = io_totals_of(&request->key);
+
+	count_loss(TAP_LOSS_COMPLETIONS_MISSED);
+	if (!total)
+		return 0;
+	__sync_fetch_and_add(&total->requests, 1);
+	if (request->bytes > request->done_bytes)
+		io_add_bytes(total, request->pattern, request->bytes - request->done_bytes);
+	return 0;
+}
+
 SEC("?tp_btf/block_io_start")
 int BPF_PROG(on_block_io_start, struct request *rq)
 {
@@ -68,6 +85,8 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 	if (!disk || !bio || io_op(bio->bi_opf, bio->bi_iter.bi_size) == TAP_IO_OPS)
 		return 0;
 	request = slot_take(pointer_number(rq));
+	if (request && request->epoch == io_epoch)
+		request_end_unseen(request);
 	if (request)
 		io_begin_cast(request, bio, disk, owner_of_current(&request->key.row));
 	return 0;

@@ -76,8 +76,11 @@ TAP_LOCAL __u64 pieces_bytes(__u64 address, __u64 count)
 	return bytes;
 }
 
-/* How much of [begin, begin + bytes) the system call that the thread is in has asked for. */
-TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes)
+/*
+ * How much of [begin, begin + bytes) the system call that the thread is in has asked for, and where it asked from, plus
+ * one; *ret_call stays as it is when it is no read call.
+ */
+TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscall_arguments arguments;
@@ -85,9 +88,11 @@ TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes)
 	switch (read_call_of(task_syscall(task))) {
 	case READ_CALL_PREAD:
 		task_syscall_arguments(task, &arguments);
+		*ret_call = arguments.fourth + 1;
 		return overlap_bytes(begin, bytes, arguments.fourth, arguments.third);
 	case READ_CALL_PREADV:
 		task_syscall_arguments(task, &arguments);
+		*ret_call = arguments.fourth + 1;
 		return overlap_bytes(begin, bytes, arguments.fourth, pieces_bytes(arguments.second, arguments.third));
 	case READ_CALL_FADVISE:
 		task_syscall_arguments(task, &arguments);
@@ -146,7 +151,9 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 	__u32 flags = bio->bi_opf;
 	struct tap_stream_set *set;
 	struct io_place place;
+	__u64 call = 0;
 
+	request->bytes = bio->bi_iter.bi_size;
 	request->issued_ns = 0;
 	request->done_bytes = 0;
 	request->asked_bytes = 0;
@@ -157,10 +164,11 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 	if (request->key.op == TAP_IO_READ && place.is_direct)
 		request->asked_bytes = place.bytes;
 	else if (request->key.op == TAP_IO_READ && place.inode && request->key.row.kind != TAP_KIND_KERNEL)
-		request->asked_bytes = asked_bytes(place.begin, place.bytes);
+		request->asked_bytes = asked_bytes(place.begin, place.bytes, &call);
 	set = streams_of(request, owner, place.inode);
 	if (set && place.bytes) {
-		request->pattern = stream_follow(set, place.begin, place.begin + place.bytes);
+		request->pattern =
+			stream_follow_call(set, place.begin, place.begin + place.bytes, call, request->asked_bytes > 0);
 		if (request->pattern < TAP_PATTERNS)
 			set->bytes[request->pattern] += place.bytes;
 	}

@@ -30,6 +30,7 @@ struct io_request {
 	__u32 epoch;	 /* io_epoch when it was submitted; 0: done; IO_CLAIMED: being filled */
 	__u32 done_bytes;
 	__u32 asked_bytes;
+	__u32 bytes;  /* when it was submitted; what was merged into it comes on top */
 	__u8 pattern; /* enum tap_pattern */
 	__u8 pad[3];
 };

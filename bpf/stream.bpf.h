@@ -115,9 +115,26 @@ static __always_inline enum tap_pattern stream_follow(struct tap_stream_set *set
 		return TAP_PATTERN_SEQUENTIAL;
 	}
 	stream_put(set, stream_victim(set), begin, end, false);
-	if (!begin)
+	if (!begin || end - begin >= TAP_STREAM_NEAR)
 		return TAP_PATTERN_SEQUENTIAL;
 	return found == STREAM_NEAR ? TAP_PATTERN_NEAR : TAP_PATTERN_RANDOM;
+}
+
+/*
+ * The same for a request that a read call brought about: `call` as in tap_stream_set, 0 when there is none; `asked`:
+ * some of it is what the call asked for.
+ */
+static __always_inline enum tap_pattern stream_follow_call(struct tap_stream_set *set, __u64 begin, __u64 end,
+							   __u64 call, bool asked)
+{
+	bool ahead = call && !asked && call == set->call;
+	enum tap_pattern pattern = stream_follow(set, begin, end);
+
+	if (ahead)
+		pattern = set->last_pattern;
+	set->call = call;
+	set->last_pattern = pattern;
+	return pattern;
 }
 
 #endif

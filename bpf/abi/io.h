@@ -36,9 +36,11 @@ enum tap_io_op {
  * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h):
  * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or at most TAP_STREAM_GAP further on, or
  *             within it and ends no earlier (the last block written again); or it ends so before where one began; or
- *             it begins the file
+ *             it begins the file; or it is TAP_STREAM_NEAR long or longer, a run by itself
  * NEAR        not that, but within TAP_STREAM_NEAR of the last request or of a position that was continued before
  * RANDOM      neither
+ * What a read call brings in ahead of itself, beyond what it asked for, is what the call's first request was: reading
+ * ahead makes nothing sequential.
  */
 enum tap_pattern {
 	TAP_PATTERN_SEQUENTIAL,
@@ -159,10 +161,11 @@ struct tap_stream_set {
 	__u16 next; /* ... and of the one to lose next */
 	/* Where each one ends, in pieces of TAP_STREAM_NEAR: in a line of its own, what is far off is passed over. */
 	__u32 tags[TAP_STREAMS];
-	__u32 reach; /* pieces of the largest request */
-	__u32 pad;
+	__u32 reach;	    /* pieces of the largest request */
+	__u32 last_pattern; /* enum tap_pattern of the last request */
+	__u64 call;	    /* where the read call of the last request asked from, plus one; 0: not known */
 };
-TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8 + 64 + 8);
+TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8 + 64 + 16);
 
 /* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
 static inline __u32 tap_log2(__u64 value)

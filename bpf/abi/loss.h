@@ -15,6 +15,8 @@
 	X(TEXT_FAILED, "text_failed", "a statement's text could not be read for its fingerprint") \
 	X(REQUESTS_FULL, "requests_full", "the map of block requests under way was full: a request has no owner") \
 	X(REQUESTS_MISSED, "requests_missed", "the kernel did not run a block program that was interrupted by itself") \
+	X(COMPLETIONS_MISSED, "completions_missed", \
+	  "the kernel ran no program at a request's completion: its bytes are counted, its latency is not") \
 	X(IO_TOTALS_FULL, "io_totals_full", \
 	  "the map of request totals was full: requests went to the row of kind rest") \
 	X(DIRTY_FULL, "dirty_full", "the map of dirtied pages was full: pages have no owner") \

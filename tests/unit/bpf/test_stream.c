@@ -31,6 +31,42 @@ START_TEST(test_first_request)
 }
 END_TEST
 
+/* A long request is a run by itself, wherever it lies. */
+START_TEST(test_long_requests)
+{
+	ck_assert_int_eq(at(5 * MIB, TAP_STREAM_NEAR), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_int_eq(at(500 * MIB, MIB), TAP_PATTERN_SEQUENTIAL);
+	ck_assert_int_eq(at(900 * MIB, TAP_STREAM_NEAR - BLOCK), TAP_PATTERN_RANDOM);
+}
+END_TEST
+
+static enum tap_pattern by_call(__u64 begin, __u64 bytes, __u64 call, bool asked)
+{
+	return stream_follow_call(&set, begin, begin + bytes, call, asked);
+}
+
+/* What a random read brings in ahead of itself is no scan; what the next read brings in ahead of a scan is one. */
+START_TEST(test_read_ahead)
+{
+	for (__u64 i = 1; i < 50; i++) {
+		__u64 begin = i * i * MIB;
+
+		ck_assert_int_eq(by_call(begin, BLOCK, begin + 1, true), TAP_PATTERN_RANDOM);
+		ck_assert_int_eq(by_call(begin + BLOCK, 4 * BLOCK, begin + 1, false), TAP_PATTERN_RANDOM);
+		ck_assert_int_eq(by_call(begin + 5 * BLOCK, BLOCK, begin + 1, false), TAP_PATTERN_RANDOM);
+	}
+	set_up();
+	by_call(MIB, BLOCK, MIB + 1, true);
+	for (__u64 i = 1; i < 50; i++)
+		ck_assert_int_eq(by_call(MIB + i * BLOCK, BLOCK, MIB + (i - 1) * BLOCK + 2, false),
+				 TAP_PATTERN_SEQUENTIAL);
+	/* Without a read call there is nothing that could have been asked for. */
+	set_up();
+	by_call(MIB, BLOCK, 0, false);
+	ck_assert_int_eq(by_call(MIB + BLOCK, BLOCK, 0, false), TAP_PATTERN_SEQUENTIAL);
+}
+END_TEST
+
 START_TEST(test_forwards_and_backwards)
 {
 	at(100 * MIB, BLOCK);
@@ -171,6 +207,8 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tests, set_up, NULL);
 	tcase_add_test(tests, test_first_request);
+	tcase_add_test(tests, test_long_requests);
+	tcase_add_test(tests, test_read_ahead);
 	tcase_add_test(tests, test_forwards_and_backwards);
 	tcase_add_test(tests, test_gap);
 	tcase_add_test(tests, test_last_block_again);
