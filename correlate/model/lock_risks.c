@@ -268,12 +268,10 @@ static void upgrade_look(struct risks *risks, const struct tap_lock_entry *entry
 
 static int compare_tuples(const void *a, const void *b)
 {
-	const struct tap_lock_entry *const *left = a, *const *right = b;
-	int order = ((*left)->pid > (*right)->pid) - ((*left)->pid < (*right)->pid);
+	const struct tap_lock_entry *left = a, *right = b;
+	int order = (left->pid > right->pid) - (left->pid < right->pid);
 
-	if (!order)
-		order = memcmp(&(*left)->tag.field1, &(*right)->tag.field1, 2 * sizeof(uint32_t));
-	return order;
+	return order ? order : memcmp(&left->tag.field1, &right->tag.field1, 2 * sizeof(uint32_t));
 }
 
 static void tuples_tell(struct risks *risks, const struct tap_lock_entry *entry, uint64_t count)
@@ -294,21 +292,21 @@ static void tuples_tell(struct risks *risks, const struct tap_lock_entry *entry,
 static int tuples_look(struct risks *risks)
 {
 	const struct tap_lock_table *table = risks->part->table;
-	const struct tap_lock_entry **tuples = calloc(table->count + 1, sizeof(*tuples));
+	struct tap_lock_entry *tuples = calloc(table->count + 1, sizeof(*tuples));
 	size_t count = 0, run = 0;
 
 	if (!tuples)
 		return -ENOMEM;
 	for (size_t i = 0; i < table->count; i++) {
 		if (table->entries[i].tag.type == TAP_LOCK_TUPLE && table->entries[i].held && table->entries[i].pid)
-			tuples[count++] = &table->entries[i];
+			tuples[count++] = table->entries[i];
 	}
 	if (count)
 		qsort(tuples, count, sizeof(*tuples), compare_tuples);
 	for (size_t i = 0; i < count; i++) {
 		run = i && !compare_tuples(&tuples[i], &tuples[i - 1]) ? run + 1 : 1;
 		if (run >= TUPLES_MIN && (i + 1 == count || compare_tuples(&tuples[i], &tuples[i + 1])))
-			tuples_tell(risks, tuples[i], run);
+			tuples_tell(risks, &tuples[i], run);
 	}
 	free(tuples);
 	return 0;

@@ -74,9 +74,9 @@ struct locks_read {
 
 static bool read_type(const struct tap_pg_value *value, struct tap_lock_tag *tag)
 {
-	for (uint8_t type = 0; type < TAP_LOCK_TYPE_COUNT; type++) {
-		if (tap_pg_field_is(value, tap_lock_type_name(type))) {
-			tag->type = type;
+	for (int type = 0; type < TAP_LOCK_TYPE_COUNT; type++) {
+		if (tap_pg_field_is(value, tap_lock_type_name((uint8_t)type))) {
+			tag->type = (uint8_t)type;
 			tag->method = type == TAP_LOCK_USERLOCK || type == TAP_LOCK_ADVISORY ? 2 : 1;
 			return true;
 		}
@@ -101,13 +101,13 @@ static bool read_mode(const struct tap_pg_value *values, struct tap_lock_entry *
 {
 	bool granted = tap_pg_field_is(&values[COLUMN_GRANTED], "true");
 
-	for (uint8_t mode = 1; mode < TAP_LOCK_MODE_COUNT; mode++) {
-		if (!tap_pg_field_is(&values[COLUMN_MODE], tap_lock_mode_name(mode)))
+	for (int mode = 1; mode < TAP_LOCK_MODE_COUNT; mode++) {
+		if (!tap_pg_field_is(&values[COLUMN_MODE], tap_lock_mode_name((uint8_t)mode)))
 			continue;
 		if (granted)
 			entry->held = (uint16_t)(1u << mode);
 		else
-			entry->wanted = mode;
+			entry->wanted = (uint8_t)mode;
 		return granted || tap_pg_field_is(&values[COLUMN_GRANTED], "false");
 	}
 	return false;
