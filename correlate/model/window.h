@@ -36,8 +36,8 @@ struct tap_window_instance {
 	const struct tap_lock_table *locks;	 /* at the end of the window; NULL: not wanted, or `locks_why_not` */
 	const char *locks_why_not;
 	const struct tap_lock_prepared_list *prepared; /* NULL: not known */
-	const struct tap_relation_names *relations; /* by oid, for the names of locks; NULL: none are known */
-	const struct tap_objects *objects;	    /* what the catalogs call its files; NULL: none was read */
+	const struct tap_relation_names *relations;    /* by oid, for the names of locks; NULL: none are known */
+	const struct tap_objects *objects;	       /* what the catalogs call its files; NULL: none was read */
 	enum tap_reason io_absent; /* why its block requests are not known: NO_DISK, ...; NONE: they are */
 	const char *io_why_not;	   /* which of its folders are not traced, in words; NULL or "": all are */
 	const char *names_why_not; /* why some of its relations have no name; NULL or "": all have */

@@ -227,7 +227,8 @@ class TestVerifier:
         verifier.keep(path, "6.1, clang 14", {"b": 2, "a": 1})
         assert verifier.read_kept(path) == ("6.1, clang 14", {"a": 1, "b": 2})
 
-    @pytest.mark.parametrize("count, before, grew", ((100, None, False), (11000, 10000, False), (11001, 10000, True), (500, 34, False), (535, 34, True), (9, 100, False)))
+    @pytest.mark.parametrize("count, before, grew", ((100, None, False), (11000, 10000, False), (11001, 10000, True),
+                                                      (500, 34, False), (535, 34, True), (9, 100, False)))
     def test_growth(self, count, before, grew):
         assert verifier.describe(count, before)[1] is grew
 

@@ -3,8 +3,8 @@
 """verifier.py - verifier instruction counts of every BPF program beside the last kept ones (tests/bench/verifier.txt).
 
 Called by `make verifier`, with --keep by `make verifier-keep`, which keeps the new ones. Fails when a program is refused or,
-on the kernel and with the compiler the kept counts are from, when a count grew by more than GROWTH_PERCENT and GROWTH_LEAST: other kernels and
-compilers count otherwise. Needs root; says so and exits 77 without.
+on the kernel and with the compiler the kept counts are from, when a count grew by more than GROWTH_PERCENT and GROWTH_LEAST:
+other kernels and compilers count otherwise. Needs root; says so and exits 77 without.
 """
 import argparse
 import os
