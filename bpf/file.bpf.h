@@ -45,6 +45,7 @@ struct page_piece {
 struct io_place {
 	__u64 begin;		   /* bytes in the file; on the disk where there is none */
 	const struct inode *inode; /* NULL: none */
+	__u64 file_bytes;	   /* its size; 0: no file */
 	__u32 bytes;
 	bool is_direct;
 };
@@ -146,12 +147,15 @@ static __always_inline void bio_place(struct tap_file_key *key, struct io_place 
 				      const bool cast)
 {
 	__u64 end_io = (__u64)bio->bi_end_io, record = (__u64)bio->bi_private;
+	const struct inode *inode;
+	__s64 file_bytes = 0;
 
 	key->inode = 0;
 	key->device = bio->bi_bdev->bd_dev;
 	key->generation = 0;
 	ret->bytes = bio->bi_iter.bi_size;
 	ret->inode = NULL;
+	ret->file_bytes = 0;
 	ret->is_direct = false;
 	if (has_pages && direct_end_io && end_io == direct_end_io) {
 		place_of_direct(ret, cast ? CAST_KERNEL(record, struct iomap_dio) : (const struct iomap_dio *)record,
@@ -162,8 +166,12 @@ static __always_inline void bio_place(struct tap_file_key *key, struct io_place 
 		if (!ret->inode)
 			place_of_pages(ret, bio, cast);
 	}
-	if (ret->inode && file_key_of(key, ret->inode, cast))
+	inode = ret->inode;
+	if (inode && file_key_of(key, inode, cast)) {
+		READ_KERNEL(file_bytes, inode->i_size);
+		ret->file_bytes = (__u64)file_bytes;
 		return;
+	}
 	ret->inode = NULL;
 	ret->begin = bio->bi_iter.bi_sector << 9;
 }

@@ -167,8 +167,8 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 		request->asked_bytes = asked_bytes(place.begin, place.bytes, &call);
 	set = streams_of(request, owner, place.inode);
 	if (set && place.bytes) {
-		request->pattern =
-			stream_follow_call(set, place.begin, place.begin + place.bytes, call, request->asked_bytes > 0);
+		request->pattern = stream_follow_call(set, place.begin, place.begin + place.bytes,
+						      stream_near(place.file_bytes), call, request->asked_bytes > 0);
 		if (request->pattern < TAP_PATTERNS)
 			set->bytes[request->pattern] += place.bytes;
 	}

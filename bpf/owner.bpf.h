@@ -29,6 +29,8 @@ static __always_inline bool row_is_stale(const struct tap_task *account, const s
 {
 	if (account->current_way >= TAP_WAYS)
 		return true;
+	if (account->in_statement && !account->identity.query_id)
+		return true;
 	return kind_has_statements(account->identity.kind) && !pg_unchanged(account, instance);
 }
 

@@ -123,7 +123,8 @@ static __always_inline __u64 runq_charge_before(struct tap_task *account, __u64 
 }
 
 /* The one place where time is accounted: from the last boundary to this one. seq is odd. */
-static __always_inline void time_account(struct tap_task *account, struct task_struct *task, enum tap_off why)
+static __always_inline void time_account(struct tap_task *account, struct task_struct *task, enum tap_off why,
+					 bool id_wanted)
 {
 	bool exiting = task->flags & PF_EXITING;
 	__u64 arrival_ns = task->sched_info.last_arrival;
@@ -144,7 +145,7 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	account->last_ns += now.sum_exec_ns - account->counters.sum_exec_ns;
 	runq_ns = runq_charge_before(account, runq_ns);
 	in_epoll = why == TAP_OFF_SLEEP && account->role == TAP_ROLE_BACKEND && is_epoll_wait(task_syscall(task));
-	rows = rows_follow(account, exiting, why == TAP_OFF_SLEEP, in_epoll);
+	rows = rows_follow(account, exiting, id_wanted || why == TAP_OFF_SLEEP, in_epoll);
 	run_charge(account, rows_run(rows), &now, runq_ns);
 	account->counters = now;
 	account->current_way = rows_next(rows);
@@ -167,14 +168,15 @@ static __always_inline void boundary(struct tap_task *account, struct task_struc
 	if (account->seq & 1)
 		return;
 	account->seq++;
-	time_account(account, task, why);
+	time_account(account, task, why, false);
 	account->seq++;
 }
 
+/* For what is charged at once and stays where it is: a statement without an id gets its own. */
 __noinline int boundary_now(struct tap_task *account)
 {
 	if (account)
-		time_account(account, bpf_get_current_task_btf(), TAP_OFF_NONE);
+		time_account(account, bpf_get_current_task_btf(), TAP_OFF_NONE, true);
 	return 0;
 }
 

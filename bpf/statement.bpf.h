@@ -190,7 +190,7 @@ static __always_inline void anonymous_clear(struct tap_task *task, const struct 
 }
 
 TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *instance, struct tap_identity *now,
-			       __u32 asleep)
+			       __u32 id_wanted)
 {
 	__u32 before, way;
 	bool overtaken;
@@ -198,7 +198,7 @@ TAP_GLOBAL rows_t rows_running(struct tap_task *task, struct tap_instance *insta
 	if (!task || !instance || !now)
 		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
 	before = task->current_way;
-	identity_complete(task, instance, now, asleep);
+	identity_complete(task, instance, now, id_wanted);
 	if (!task->in_statement && now->source == TAP_QUERY_ID_NONE)
 		anonymous_clear(task, now);
 	/* Two ids with no idle between: the first statement ended unseen, and others may have. */
@@ -260,9 +260,10 @@ TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
 /*
  * The rows of a boundary; brings the task's identity up to date. A thread that does not go to sleep, or not where
  * sessions wait for their clients, is most often within a statement: worth asking first whether anything was written
- * since the last boundary. One that sleeps without an id yet is looked at, since it may sleep for long.
+ * since the last boundary. `id_wanted`: a statement without an id yet is looked at for its own; one that sleeps may do
+ * so for long.
  */
-static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool asleep, bool in_epoll)
+static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool id_wanted, bool in_epoll)
 {
 	rows_t same = rows_make(task->current_way, task->current_way, task->current_kind), rows;
 	struct tap_identity now = {};
@@ -279,7 +280,7 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		statement_end_at_exit(task);
 		return rows_unread(task, TAP_KIND_EXITING);
 	}
-	if ((!asleep || (!in_epoll && task->identity.query_id)) && task->current_way < TAP_WAYS &&
+	if ((!id_wanted || (!in_epoll && task->identity.query_id)) && task->current_way < TAP_WAYS &&
 	    pg_unchanged(task, instance))
 		return same;
 	reading = pg_read(task, instance, &now);
@@ -291,7 +292,7 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 		return rows_unread(task, reading == PG_READ_EXITING ? TAP_KIND_EXITING : task->identity.kind);
 	task->identity.database = now.database;
 	task->identity.user = now.user;
-	rows = tap_pg_state_is_running(now.state) ? rows_running(task, instance, &now, asleep)
+	rows = tap_pg_state_is_running(now.state) ? rows_running(task, instance, &now, id_wanted)
 						  : rows_between(task, instance, &now);
 	task->identity = now;
 	return rows;

@@ -20,21 +20,34 @@ enum {
 
 /*
  * Whether [begin, end) goes on where the stream is: behind it, or, for one that is read backwards, before it. Forwards
- * an overlap is the last block written again.
+ * an overlap is the last block written again. Pages that were cached may leave a gap; but to a single request long ago
+ * a neighbour is one by chance, so that one has to be right beside it.
  */
-static __always_inline bool stream_continues(const struct tap_stream *stream, __u64 begin, __u64 end)
+static __always_inline bool stream_continues(const struct tap_stream *stream, __u64 begin, __u64 end, bool is_last)
 {
+	__u64 gap = is_last || stream->continued ? TAP_STREAM_GAP : 0;
+
 	if (!stream->end)
 		return false;
 	if (begin >= stream->begin && end >= stream->end)
-		return begin <= stream->end + TAP_STREAM_GAP;
-	return end <= stream->begin && stream->begin - end <= TAP_STREAM_GAP;
+		return begin <= stream->end + gap;
+	return end <= stream->begin && stream->begin - end <= gap;
 }
 
-/* Whether it is at most TAP_STREAM_NEAR away, on either side, or overlaps. */
-static __always_inline bool stream_is_near(const struct tap_stream *stream, __u64 begin, __u64 end)
+/* Whether it is at most `near` away, on either side, or overlaps. */
+static __always_inline bool stream_is_near(const struct tap_stream *stream, __u64 begin, __u64 end, __u64 near)
 {
-	return end + TAP_STREAM_NEAR >= stream->begin && begin <= stream->end + TAP_STREAM_NEAR;
+	return end + near >= stream->begin && begin <= stream->end + near;
+}
+
+/* What is near in a file of this size. */
+static __always_inline __u64 stream_near(__u64 file_bytes)
+{
+	__u64 near = file_bytes / TAP_STREAM_PARTS;
+
+	if (near > TAP_STREAM_NEAR)
+		return TAP_STREAM_NEAR;
+	return near > TAP_STREAM_GAP ? near : TAP_STREAM_GAP;
 }
 
 static __always_inline __u32 stream_tag(__u64 position)
@@ -43,7 +56,7 @@ static __always_inline __u32 stream_tag(__u64 position)
 }
 
 /* Index of the position that [begin, end) continues; else STREAM_NONE, or STREAM_NEAR when it is near one. */
-TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 end)
+TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 end, __u64 near)
 {
 	__u32 none = STREAM_NONE, first, span;
 
@@ -55,9 +68,9 @@ TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 en
 	for (__u32 i = 0; i < TAP_STREAMS; i++) {
 		const struct tap_stream *stream = &set->streams[i];
 
-		if (set->tags[i] - first > 2 * span || !stream_is_near(stream, begin, end))
+		if (set->tags[i] - first > 2 * span || !stream_is_near(stream, begin, end, near))
 			continue;
-		if (stream_continues(stream, begin, end))
+		if (stream_continues(stream, begin, end, i == set->last))
 			return i;
 		if (stream->end && (stream->continued || i == set->last))
 			none = STREAM_NEAR;
@@ -100,15 +113,16 @@ static __always_inline void stream_put(struct tap_stream_set *set, __u32 index, 
 		set->reach = stream_tag(end - begin) + 1;
 }
 
-/* Takes a request of the set's file, `end` above `begin`; the position it leaves is in the set afterwards. */
-static __always_inline enum tap_pattern stream_follow(struct tap_stream_set *set, __u64 begin, __u64 end)
+/* Takes a request of the set's file, `end` above `begin`, `near` at most TAP_STREAM_NEAR; the position it leaves is in
+ * the set afterwards. */
+static __always_inline enum tap_pattern stream_follow(struct tap_stream_set *set, __u64 begin, __u64 end, __u64 near)
 {
 	__u32 found = set->last & (TAP_STREAMS - 1);
 
 	/* Most requests continue the stream of the last one. */
 	barrier_var(found);
-	if (!stream_continues(&set->streams[found & (TAP_STREAMS - 1)], begin, end))
-		found = stream_search(set, begin, end);
+	if (!stream_continues(&set->streams[found & (TAP_STREAMS - 1)], begin, end, true))
+		found = stream_search(set, begin, end, near);
 	set->requests++;
 	if (found < TAP_STREAMS) {
 		stream_put(set, found, begin, end, true);
@@ -125,10 +139,10 @@ static __always_inline enum tap_pattern stream_follow(struct tap_stream_set *set
  * some of it is what the call asked for.
  */
 static __always_inline enum tap_pattern stream_follow_call(struct tap_stream_set *set, __u64 begin, __u64 end,
-							   __u64 call, bool asked)
+							   __u64 near, __u64 call, bool asked)
 {
 	bool ahead = call && !asked && call == set->call;
-	enum tap_pattern pattern = stream_follow(set, begin, end);
+	enum tap_pattern pattern = stream_follow(set, begin, end, near);
 
 	if (ahead)
 		pattern = set->last_pattern;

@@ -21,6 +21,7 @@ enum {
 	TAP_LATENCY_BUCKETS = TAP_LATENCY_STEPS * TAP_LATENCY_OCTAVES,
 	TAP_STREAM_GAP = 32 * 1024,	/* up to which the next request continues a stream: pages that were cached */
 	TAP_STREAM_NEAR = 256 * 1024,	/* up to which it is near */
+	TAP_STREAM_PARTS = 256,		/* of a file: what is in one of them is near */
 	TAP_INSTANCE_NONE = 0xffffffff, /* the owner belongs to no watched instance */
 };
 
@@ -34,13 +35,13 @@ enum tap_io_op {
 
 /*
  * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h):
- * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or at most TAP_STREAM_GAP further on, or
- *             within it and ends no earlier (the last block written again); or it ends so before where one began; or
+ * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or within it and ends no earlier (the last
+ *             block written again); or it ends where one began; with a gap of at most TAP_STREAM_GAP between them when
+ *             that was the last request, or one that had continued another; or
  *             it begins the file; or it is TAP_STREAM_NEAR long or longer, a run by itself
- * NEAR        not that, but within TAP_STREAM_NEAR of the last request or of a position that was continued before
- * RANDOM      neither
- * What a read call brings in ahead of itself, beyond what it asked for, is what the call's first request was: reading
- * ahead makes nothing sequential.
+ * NEAR        not that, but within TAP_STREAM_NEAR, or 1 / TAP_STREAM_PARTS of a smaller file, of the last request or
+ * of a position that was continued before RANDOM      neither What a read call brings in ahead of itself, beyond what
+ * it asked for, is what the call's first request was: reading ahead makes nothing sequential.
  */
 enum tap_pattern {
 	TAP_PATTERN_SEQUENTIAL,

@@ -5,6 +5,7 @@
 #ifndef TAP_CORRELATE_MODEL_BUILD_H
 #define TAP_CORRELATE_MODEL_BUILD_H
 
+#include "correlate/model/alias.h"
 #include "correlate/model/window.h"
 #include "correlate/row.h"
 
@@ -15,6 +16,7 @@ struct tap_build {
 	struct tap_view *view;
 	struct tap_arena *arena;
 	struct tap_row_set rows; /* the window: end - begin, of the wanted instance and database */
+	struct tap_aliases aliases;
 	struct tap_io_model *io; /* NULL: block requests were not traced */
 };
 

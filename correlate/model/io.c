@@ -277,6 +277,16 @@ static void shares_pack(struct shares *shares)
 	shares->count = kept;
 }
 
+/* The row that a statement's requests belong to, whatever id they were submitted under. */
+static struct tap_row_key row_of(struct tap_io_model *model, const struct tap_row_key *row)
+{
+	struct tap_row_key ret = *row;
+
+	if (tap_aliases_apply(&model->build->aliases, &ret))
+		model->memory.failed = true;
+	return ret;
+}
+
 static int written_collect(struct tap_io_model *model, struct shares *ret)
 {
 	const struct tap_io_set *begin = &model->build->input->begin->io, *window = &model->window;
@@ -286,9 +296,10 @@ static int written_collect(struct tap_io_model *model, struct shares *ret)
 		return -ENOMEM;
 	for (size_t i = 0; i < begin->n_requests; i++) {
 		const struct tap_io_entry *entry = &begin->requests[i];
+		struct tap_row_key row = row_of(model, &entry->key.row);
 
 		if (entry->key.op == TAP_IO_WRITE)
-			share_add(ret, &entry->key.file, &entry->key.row, entry->io.bytes, 0);
+			share_add(ret, &entry->key.file, &row, entry->io.bytes, 0);
 	}
 	for (size_t i = 0; i < window->n_requests; i++) {
 		const struct tap_io_entry *entry = &window->requests[i];
@@ -307,8 +318,11 @@ static int dirtied_collect(struct tap_io_model *model, struct shares *ret)
 	ret->items = calloc(begin->n_dirty + window->n_dirty + 1, sizeof(*ret->items));
 	if (!ret->items)
 		return -ENOMEM;
-	for (size_t i = 0; i < begin->n_dirty; i++)
-		share_add(ret, &begin->dirty[i].key.file, &begin->dirty[i].key.row, begin->dirty[i].bytes, 0);
+	for (size_t i = 0; i < begin->n_dirty; i++) {
+		struct tap_row_key row = row_of(model, &begin->dirty[i].key.row);
+
+		share_add(ret, &begin->dirty[i].key.file, &row, begin->dirty[i].bytes, 0);
+	}
 	for (size_t i = 0; i < window->n_dirty; i++)
 		share_add(ret, &window->dirty[i].key.file, &window->dirty[i].key.row, 0, window->dirty[i].bytes);
 	shares_pack(ret);
@@ -444,11 +458,26 @@ static void cells_sort(struct tap_io_model *model)
 	}
 }
 
+/* The window is the model's own: from here on its rows are those that are shown. */
+static void rows_settle(struct tap_io_model *model)
+{
+	struct tap_io_set *window = &model->window;
+
+	for (size_t i = 0; i < window->n_requests; i++)
+		window->requests[i].key.row = row_of(model, &window->requests[i].key.row);
+	for (size_t i = 0; i < window->n_dirty; i++)
+		window->dirty[i].key.row = row_of(model, &window->dirty[i].key.row);
+	for (size_t i = 0; i < window->n_streams; i++)
+		window->streams[i].set.row = row_of(model, &window->streams[i].set.row);
+}
+
 static int model_fill(struct tap_io_model *model)
 {
 	const struct tap_window_input *input = model->build->input;
 	int status = tap_io_set_subtract(&input->end->io, &input->begin->io, &model->window);
 
+	if (!status)
+		rows_settle(model);
 	if (!status)
 		status = tap_io_files_fill(model);
 	for (size_t i = 0; i < model->window.n_requests && !status; i++)

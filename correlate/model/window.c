@@ -36,11 +36,15 @@ static int rows_filter(struct tap_build *build, const struct tap_row_set *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct tap_row *from = &all->rows[i];
+		struct tap_row_key key = from->key;
 		struct tap_row *row;
 
 		if (!tap_build_row_is_wanted(build, &from->key))
 			continue;
-		row = tap_row_set_get(&build->rows, &from->key);
+		/* A client's own ids stay: of statements that failed before they had an engine's. */
+		if (key.kind == TAP_KIND_PARALLEL && tap_aliases_apply(&build->aliases, &key))
+			return -ENOMEM;
+		row = tap_row_set_get(&build->rows, &key);
 		if (!row || tap_row_add(row, from))
 			return -ENOMEM;
 	}
@@ -273,6 +277,7 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 	tap_arena_init(&build.view->memory);
 	build.arena = &build.view->memory;
 	tap_row_set_init(&build.rows);
+	tap_aliases_init(&build.aliases, input->texts);
 	head_fill(&build);
 	status = rows_build(&build);
 	if (!status)
@@ -296,6 +301,7 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 	attributed_fill(build.view);
 	tap_io_model_free(build.io);
 	tap_row_set_done(&build.rows);
+	tap_aliases_done(&build.aliases);
 	if (status || build.arena->failed) {
 		tap_view_free(build.view);
 		return -ENOMEM;
