@@ -78,7 +78,7 @@ struct tap_view_io {
 	struct tap_view_requests write; /* by who submitted */
 	uint64_t charged_write_bytes;	/* written by whomever, charged to who dirtied; of a device: 0 */
 	uint64_t dirtied_bytes;
-	uint64_t flushes;
+	uint64_t flushes; /* asked for; the device may do more (for journals) and fewer (for several at once) */
 	uint64_t discard_bytes;
 	/* A query's: asked of read system calls, and what of it the page cache gave; rchar_bytes 0: neither is known.
 	 */
@@ -87,6 +87,7 @@ struct tap_view_io {
 	/* A device's own counters in the window, and what of them no row has; -1: not a device. */
 	int64_t counted_read_bytes;
 	int64_t counted_write_bytes;
+	int64_t counted_flushes; /* that the device did */
 	int64_t residual_read_bytes;
 	int64_t residual_write_bytes;
 };

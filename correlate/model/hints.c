@@ -2,23 +2,7 @@
 /*
  * hints.c - what the block I/O of a window suggests to do, with the numbers that it rests on.
  *
- * A statement is what its client's and its parallel workers' rows did together. Bytes are those of a window, between
- * the device and the page cache; executions are statements that ended in it or still run. Rules, and the confidence of
- * each:
- *
- * full_scan           A statement reads a table of at least LARGE_BYTES, at least 80 % of it in sequence, and in each
- *                     execution at least half of the table; or a tenth of it from the device where it asked the kernel
- * for half of it. Not for commands that have to read it all (VACUUM, COPY, CREATE INDEX, ...). 0.4 for one execution,
- * more for each further one, 0.7 from the tenth on; 0.1 more when it was nearly all of the table; 0.2 less when no
- * catalog says that it is a table; 0.3 when executions are not known and all of the table was read. How many rows came
- * of it is not known here. random_heap         At least half of what a statement reads is random reads of one table
- * (not of its indexes): RANDOM_REQUESTS of them at least. 0.4 to 0.8 with their share. temp_spill          A statement
- * dirties at least SPILL_BYTES in temporary files. 0.95: it did. checkpoint_latency  The checkpointer is charged with
- * at least 30 % of all that was written, WRITES_BYTES at least, and the clients' requests have a p95 of at least
- * SLOW_NS that is five times the median. 0.3 to 0.6 with that share: a window that is all checkpoint has nothing to
- * compare with. backend_writes      Clients write relations' pages out themselves: WRITES_BYTES at least and a quarter
- * of all that was written to relations. 0.3 to 0.8 with that share; half of it when a bulk command leads, which extends
- * its table itself.
+ * The rules, and the confidence of each, are in docs/io.md; the numbers they name are below.
  */
 #include <errno.h>
 #include <inttypes.h>

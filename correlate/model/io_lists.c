@@ -47,7 +47,7 @@ static void row_init(struct tap_view_io *row)
 
 	row->read.latency = row->read.device_latency = none;
 	row->write.latency = row->write.device_latency = none;
-	row->counted_read_bytes = row->counted_write_bytes = -1;
+	row->counted_read_bytes = row->counted_write_bytes = row->counted_flushes = -1;
 	row->residual_read_bytes = row->residual_write_bytes = -1;
 }
 
@@ -227,6 +227,7 @@ static void counters_fill(struct tap_view_io *row, const struct tap_disk_entry *
 {
 	row->counted_read_bytes = tap_io_signed(counters->read_bytes);
 	row->counted_write_bytes = tap_io_signed(counters->write_bytes);
+	row->counted_flushes = tap_io_signed(counters->flushes);
 	row->residual_read_bytes = row->counted_read_bytes - tap_io_signed(row->read.bytes);
 	row->residual_write_bytes = row->counted_write_bytes - tap_io_signed(row->write.bytes);
 }

@@ -173,7 +173,9 @@ def test_flushes_and_discards(dbtap, make_volume, server_on):
     assert traced.counted.discard_bytes > 0 and traced.counted.flushes >= 20
     device = trace_io.one(traced.io["devices"], device=volume.name)
     trace.assert_near(device["discard_bytes"], traced.counted.discard_bytes, 0.01, what="discarded")
-    trace.assert_near(device["flushes"], traced.counted.flushes, 0.02, slack=1, what="flushes")
+    # The device flushes for the journal too, and once for several that ask at the same time.
+    assert device["flushes"] >= 20
+    trace.assert_near(device["counted_flushes"], traced.counted.flushes, 0.02, slack=1, what="flushes")
 
 
 class Elsewhere(threading.Thread):

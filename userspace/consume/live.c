@@ -15,6 +15,7 @@
 #include "userspace/consume/instances.h"
 #include "userspace/consume/lock_events.h"
 #include "userspace/consume/reader.h"
+#include "userspace/consume/relation_files.h"
 #include "userspace/load/features.h"
 #include "userspace/load/privilege.h"
 
@@ -228,6 +229,20 @@ void tap_live_free(struct tap_live *live)
 	free(live);
 }
 
+/* Before something rewrites them. What fails here is had later, when the files are seen. */
+static void learn_large_relations(struct tap_live *live)
+{
+	const struct tap_io_set nothing = { 0 };
+
+	for (size_t i = 0; i < live->instances.count; i++) {
+		struct tap_followed *followed = &live->instances.items[i];
+
+		if (followed->alive && followed->conn)
+			tap_relation_files_want(followed->target.data_dir, &followed->files.objects, tap_clock_ms());
+	}
+	tap_instances_read_catalogs(&live->instances, &nothing, &asking_meanwhile);
+}
+
 void tap_live_connect(struct tap_live *live)
 {
 	tap_instances_connect(&live->instances);
@@ -239,6 +254,8 @@ void tap_live_connect(struct tap_live *live)
 		    tap_dsn_find(live->options.dsns, live->options.n_dsns, followed->target.id))
 			note(live, followed->why_not);
 	}
+	if (!live->locks)
+		learn_large_relations(live);
 }
 
 static void calls_stop(struct tap_live *live, enum tap_reason why)

@@ -64,6 +64,7 @@ static const struct tap_field device_fields[] = {
 	IO("discard_bytes", COUNT, discard_bytes),
 	IO("counted_read_bytes", AGE, counted_read_bytes),
 	IO("counted_write_bytes", AGE, counted_write_bytes),
+	IO("counted_flushes", AGE, counted_flushes),
 	IO("residual_read_bytes", RESIDUAL, residual_read_bytes),
 	IO("residual_write_bytes", RESIDUAL, residual_write_bytes),
 };

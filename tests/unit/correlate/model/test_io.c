@@ -336,6 +336,7 @@ START_TEST(test_device_counters)
 	ck_assert_int_eq(two.view->io_devices[0].counted_read_bytes, 10000);
 	ck_assert_int_eq(two.view->io_devices[0].residual_read_bytes, 1000);
 	ck_assert_int_eq(two.view->io_devices[0].counted_write_bytes, 500);
+	ck_assert_int_eq(two.view->io_devices[0].counted_flushes, 0);
 	ck_assert_int_eq(two.view->io_devices[0].residual_write_bytes, -100);
 	ck_assert_str_eq(two.view->io_devices[1].device, "sdb");
 	ck_assert_int_eq(two.view->io_devices[1].counted_read_bytes, 0);

@@ -37,7 +37,7 @@
 		.latency = { -1, -1, -1, -1 }, .device_latency = { -1, -1, -1, -1 } \
 	}
 #define SAMPLE_NO_DEVICE \
-	.counted_read_bytes = -1, .counted_write_bytes = -1, .residual_read_bytes = -1, .residual_write_bytes = -1
+	.counted_read_bytes = -1, .counted_write_bytes = -1, .counted_flushes = -1, .residual_read_bytes = -1, .residual_write_bytes = -1
 
 static struct tap_view_io sample_io_devices[] = { {
 	.device = "vda",
@@ -47,6 +47,7 @@ static struct tap_view_io sample_io_devices[] = { {
 	.discard_bytes = 64 * KIB,
 	.counted_read_bytes = 8200 * 1000,
 	.counted_write_bytes = 4 * 1024 * KIB,
+	.counted_flushes = 9,
 	.residual_read_bytes = 8000,
 	.residual_write_bytes = 0,
 } };
