@@ -103,7 +103,8 @@ static uint32_t owner_get(struct tap_io_model *model, const struct tap_row_key *
 	if (place == TAP_IO_NONE || model->owners.count == before)
 		return place;
 	owner = tap_io_owner_at(model, place);
-	owner->wanted = tap_build_row_is_wanted(model->build, &plain);
+	/* What a full map could not keep apart may be of any instance: it is always shown. */
+	owner->wanted = row->kind == TAP_KIND_REST || tap_build_row_is_wanted(model->build, &plain);
 	owner->sum = sum_new(model);
 	return place;
 }

@@ -161,6 +161,24 @@ def test_segments_and_forks_are_one_relation(dbtap, volume, server_on):
     assert [row.get("relation_parent") for row in pieces] == ["public.t"], trace_io.describe(traced)
 
 
+def test_the_map_of_totals_is_full(dbtap, volume, server_on):
+    """What finds no place is counted as a loss and goes to one row of the disk: its sums stay what they are (trace_io.window)."""
+    server = server_on(volume, settings=trace_io.SETTINGS)
+    tables = [f"t{number}" for number in range(24)]
+    for table in tables:
+        server.query(TABLE.format(table, 5000))
+    server.query("vacuum freeze")
+    trace_io.make_cold(server, *tables)
+    with trace_io.window(dbtap, server, volume, "--max-requests", "16") as traced:
+        trace_io.run_all(server, *[f"select count(*) from {table}" for table in tables])
+    assert traced.document["loss"]["io_totals_full"] > 0
+    rest = trace_io.select(traced.io["queries"], kind="rest")
+    assert rest and trace_io.total(rest, "read_bytes") > 0, trace_io.describe(traced)
+    named = [row for row in traced.io["relations"] if row.get("relation") in {f"public.{table}" for table in tables}]
+    for row in named:  # what has a place has all of it
+        trace.assert_near(row["read_bytes"], trace_io.size_of(server, row["relation"]), 0.02, what=row["relation"])
+
+
 def test_flushes_and_discards(dbtap, make_volume, server_on):
     volume = make_volume("ext4", options="noatime,discard")
     server = server_on(volume, settings=trace_io.SETTINGS)

@@ -206,6 +206,15 @@ static int parse_max_waits(struct tap_options *options, const char *name, const 
 	return status;
 }
 
+static int parse_max_requests(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	long value = 0;
+	int status = parse_whole(name, text, 16, 1 << 22, &value, err);
+
+	options->max_requests = status ? 0 : (unsigned)value;
+	return status;
+}
+
 static int parse_pairs(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
 	return parse_whole(name, text, 4, 1000000, &options->pairs, err);
@@ -275,6 +284,8 @@ static const struct option_info infos[] = {
 	{ "max-rows", 0, "N", TAP_OPTIONS_TRACE, "rows the kernel side keeps for ended sessions (32768)",
 	  parse_max_rows },
 	{ "max-waits", 0, "N", TAP_OPTIONS_TRACE, "... and their wait events (65536)", parse_max_waits },
+	{ "max-requests", 0, "N", TAP_OPTIONS_TRACE, "... and sums of block requests by row and file (8192)",
+	  parse_max_requests },
 	{ "by", 0, "LIST", TAP_OPTIONS_IO, "text and csv: query, relation, device or stream (text all, csv query)",
 	  parse_by },
 	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
@@ -416,7 +427,9 @@ struct tap_live_options tap_options_live(const struct tap_options *options)
 		.budget_percent = options->budget < 0 ? default_budgets[options->depth] : options->budget,
 		.dsns = options->dsns,
 		.n_dsns = options->n_dsns,
-		.tracer = { .rows_max = options->max_rows, .waits_max = options->max_waits },
+		.tracer = { .rows_max = options->max_rows,
+			    .waits_max = options->max_waits,
+			    .io_max = options->max_requests },
 	};
 }
 

@@ -63,6 +63,7 @@ struct tap_options {
 	size_t n_dsns;
 	unsigned max_rows; /* 0: default */
 	unsigned max_waits;
+	unsigned max_requests;
 	enum tap_by by;
 	bool watch;
 	bool once;
