@@ -37,7 +37,7 @@ const char *tap_fork_name(enum tap_fork fork)
 
 /* The components of a path below a root, topmost first; the last one is the file. */
 struct place {
-	const char *names[TAP_FILE_NAMES];
+	const char *names[TAP_FILE_NAMES]; /* "" from `count` on */
 	int count;
 };
 
@@ -296,8 +296,8 @@ static struct place place_from(const char names[TAP_FILE_NAMES][TAP_FILE_NAME_MA
 {
 	struct place place = { .count = top + 1 };
 
-	for (int i = 0; i <= top; i++)
-		place.names[i] = names[top - i];
+	for (int i = 0; i < TAP_FILE_NAMES; i++)
+		place.names[i] = i <= top ? names[top - i] : "";
 	return place;
 }
 

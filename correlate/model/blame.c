@@ -151,7 +151,7 @@ static void pair_rest(struct balance *balance)
 		kinds[kind_of(&balance->writers[j].row)] += balance->given[j];
 	for (size_t i = 0; i < balance->n_dirtiers; i++)
 		left += balance->charged[i];
-	for (uint8_t kind = 0; kind < TAP_KIND_COUNT; kind++) {
+	for (int kind = 0; kind < TAP_KIND_COUNT; kind++) {
 		struct division division = { .total = kinds[kind], .weights = left };
 
 		for (size_t i = 0; i < balance->n_dirtiers && kinds[kind]; i++) {

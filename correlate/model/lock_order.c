@@ -367,10 +367,10 @@ static bool wants_conflict(const struct tap_lock_pair *wanting, const struct tap
 {
 	if (wanting->rows && holding->held & ROW_LOCKING_MODES)
 		return true;
-	for (uint8_t want = 1; want < TAP_LOCK_MODE_COUNT; want++) {
-		for (uint8_t held = 1; held < TAP_LOCK_MODE_COUNT; held++) {
+	for (int want = 1; want < TAP_LOCK_MODE_COUNT; want++) {
+		for (int held = 1; held < TAP_LOCK_MODE_COUNT; held++) {
 			if (wanting->wanted & 1 << want && holding->held & 1 << held && !wanting->rows &&
-			    tap_lock_modes_conflict(want, held))
+			    tap_lock_modes_conflict((uint8_t)want, (uint8_t)held))
 				return true;
 		}
 	}

@@ -141,10 +141,10 @@ static int rest_rows_add(const struct tap_block *block, uint32_t disk)
 	int totals = bpf_map__fd(block->skeleton->maps.request_totals);
 	struct tap_io nothing = { 0 };
 
-	for (uint8_t op = 0; op < TAP_IO_OPS; op++) {
+	for (int op = 0; op < TAP_IO_OPS; op++) {
 		struct tap_io_key key = { .row = { .instance = TAP_INSTANCE_NONE, .kind = TAP_KIND_REST },
 					  .disk = disk,
-					  .op = op };
+					  .op = (uint8_t)op };
 
 		if (bpf_map_update_elem(totals, &key, &nothing, BPF_NOEXIST) && errno != EEXIST)
 			return -errno;

@@ -53,8 +53,8 @@ START_TEST(test_random_in_a_small_file)
 	for (int i = 0; i < 300; i++) {
 		__u64 begin = (__u64)(rand() % 2170) * BLOCK;
 
-		random_ones += stream_follow(&set, begin, begin + BLOCK, stream_near(2170 * BLOCK)) ==
-			       TAP_PATTERN_RANDOM;
+		random_ones +=
+			stream_follow(&set, begin, begin + BLOCK, stream_near(2170 * BLOCK)) == TAP_PATTERN_RANDOM;
 	}
 	ck_assert_uint_ge(random_ones, 285);
 	ck_assert_uint_eq(stream_near(0), TAP_STREAM_GAP);

@@ -37,7 +37,8 @@
 		.latency = { -1, -1, -1, -1 }, .device_latency = { -1, -1, -1, -1 } \
 	}
 #define SAMPLE_NO_DEVICE \
-	.counted_read_bytes = -1, .counted_write_bytes = -1, .counted_flushes = -1, .residual_read_bytes = -1, .residual_write_bytes = -1
+	.counted_read_bytes = -1, .counted_write_bytes = -1, .counted_flushes = -1, .residual_read_bytes = -1, \
+	.residual_write_bytes = -1
 
 static struct tap_view_io sample_io_devices[] = { {
 	.device = "vda",
