@@ -140,8 +140,7 @@ struct tap_lock_graph {
 int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_graph *ret);
 void tap_lock_graph_done(struct tap_lock_graph *graph);
 
-/* --- what a view shows: strings live in the view's arena, NULL is absent -------------------------------------------
- */
+/* --- what a view shows: strings live in the view's arena, NULL is absent ---------------------- */
 
 struct tap_view_lock {
 	const char *type;

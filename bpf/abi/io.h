@@ -27,21 +27,27 @@ enum {
 
 enum tap_io_op {
 	TAP_IO_READ,
-	TAP_IO_WRITE,
-	TAP_IO_DISCARD, /* and secure erase, write zeroes */
-	TAP_IO_FLUSH,	/* carries no bytes */
+	TAP_IO_WRITE, /* secure erase and write zeroes too, as the disk's own counter has them */
+	TAP_IO_DISCARD,
+	TAP_IO_FLUSH, /* carries no bytes */
 	TAP_IO_OPS,
 };
 
 /*
- * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h):
- * SEQUENTIAL  it begins where one of the last TAP_STREAMS positions ended, or within it and ends no earlier (the last
- *             block written again); or it ends where one began; with a gap of at most TAP_STREAM_GAP between them when
- *             that was the last request, or one that had continued another; or
- *             it begins the file; or it is TAP_STREAM_NEAR long or longer, a run by itself
- * NEAR        not that, but within TAP_STREAM_NEAR, or 1 / TAP_STREAM_PARTS of a smaller file, of the last request or
- * of a position that was continued before RANDOM      neither What a read call brings in ahead of itself, beyond what
- * it asked for, is what the call's first request was: reading ahead makes nothing sequential.
+ * How a request lies to those before it of the same owner, file and direction (bpf/stream.bpf.h).
+ *
+ * SEQUENTIAL: it begins where one of the last TAP_STREAMS positions ended, or within it and ends no earlier (the last
+ * block written again), or it ends where one began; a gap of at most TAP_STREAM_GAP may lie between when that position
+ * is the last request's, or had continued another. Or it begins the file; or it is TAP_STREAM_NEAR long or longer, a
+ * run by itself.
+ *
+ * NEAR: not that, but within TAP_STREAM_NEAR, or 1 / TAP_STREAM_PARTS of a smaller file, of the last request or of a
+ * position that was continued before.
+ *
+ * RANDOM: neither.
+ *
+ * What a read call brings in ahead of itself, beyond what it asked for, is what the call's first request was: reading
+ * ahead makes nothing sequential.
  */
 enum tap_pattern {
 	TAP_PATTERN_SEQUENTIAL,
@@ -106,8 +112,7 @@ struct tap_io {
 	__u64 bytes;	/* as the disk's own counter has them */
 	__u64 failed;	/* requests */
 	__u64 pattern_bytes[TAP_PATTERNS];
-	__u64 asked_bytes; /* part of `bytes` that the submitter's own system call had asked for; the rest was read
-			      ahead */
+	__u64 asked_bytes; /* of `bytes`, what the submitter's own system call had asked for; the rest was read ahead */
 	__u64 queue_ns;	   /* submitted to issued */
 	__u64 device_ns;   /* issued to completed */
 	__u64 max_ns;	   /* largest submitted to completed */

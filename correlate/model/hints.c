@@ -89,8 +89,7 @@ static double at_most(double value, double most)
 	return value < most ? value : most;
 }
 
-/* --- statements -----------------------------------------------------------------------------------------------------
- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static bool is_relation(enum tap_file_kind kind)
 {
@@ -192,8 +191,7 @@ static const char *text_of(const struct hints *hints, const struct statement *st
 	return tap_io_owner_text(hints->build->io, statement->owner);
 }
 
-/* --- writing one down -----------------------------------------------------------------------------------------------
- */
+/* --- writing one down ------------------------------------------------------------------------- */
 
 /* Hands `evidence` over to the view. */
 static void found_add(struct hints *hints, const struct tap_view_hint *hint, struct tap_strbuf *evidence)
@@ -273,8 +271,7 @@ static void put_each(struct tap_strbuf *out, const struct statement *statement, 
 	tap_strbuf_add_string(out, " each");
 }
 
-/* --- rules about a statement and a table ----------------------------------------------------------------------------
- */
+/* --- rules about a statement and a table ------------------------------------------------------ */
 
 static bool is_table(enum tap_file_kind kind)
 {
@@ -395,8 +392,7 @@ static void pairs_judge(struct hints *hints)
 	}
 }
 
-/* --- rules about a statement ----------------------------------------------------------------------------------------
- */
+/* --- rules about a statement ------------------------------------------------------------------ */
 
 static void temp_spill(struct hints *hints, const struct statement *statement)
 {
@@ -421,8 +417,7 @@ static void temp_spill(struct hints *hints, const struct statement *statement)
 	found_add(hints, &hint, &evidence);
 }
 
-/* --- rules about an instance ----------------------------------------------------------------------------------------
- */
+/* --- rules about an instance ------------------------------------------------------------------ */
 
 /* What the processes of an instance did to its relations and devices. */
 struct activity {
@@ -570,8 +565,7 @@ static void instances_judge(struct hints *hints)
 	}
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int by_text(const char *a, const char *b)
 {

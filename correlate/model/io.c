@@ -227,8 +227,7 @@ static int dirty_add(struct tap_io_model *model, const struct tap_dirty_entry *e
 	return 0;
 }
 
-/* --- who dirtied what was written ------------------------------------------------------------------------------------
- */
+/* --- who dirtied what was written ------------------------------------------------------------- */
 
 /* What a row dirtied in a file, or wrote to it. */
 struct share {
@@ -425,8 +424,7 @@ static int blame(struct tap_io_model *model)
 	return status;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Of one owner together, most bytes first; then by name, so that equal ones do not change places. */
 static int by_owner(const void *a, const void *b, void *context)

@@ -122,8 +122,7 @@ static size_t limited(const struct tap_build *build, size_t count)
 	return limit && limit < count ? limit : count;
 }
 
-/* --- queries --------------------------------------------------------------------------------------------------------
- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 /* What the page cache gave is a figure of the queries' rows: known only where it is known there. */
 static void cache_fill(const struct tap_build *build, struct tap_view_io *row, const struct tap_io_owner *owner)
@@ -166,8 +165,7 @@ static int queries_build(struct tap_build *build)
 	return 0;
 }
 
-/* --- relations ------------------------------------------------------------------------------------------------------
- */
+/* --- relations -------------------------------------------------------------------------------- */
 
 static int relations_build(struct tap_build *build)
 {
@@ -199,8 +197,7 @@ static int relations_build(struct tap_build *build)
 	return 0;
 }
 
-/* --- devices --------------------------------------------------------------------------------------------------------
- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static const struct tap_disk_entry *counters_find(const struct tap_io_set *window, uint32_t disk)
 {
@@ -269,8 +266,7 @@ static int devices_build(struct tap_build *build)
 	return 0;
 }
 
-/* --- streams --------------------------------------------------------------------------------------------------------
- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 struct stream_key {
 	uint32_t object;
@@ -392,8 +388,7 @@ static int streams_build(struct tap_build *build)
 	return status;
 }
 
-/* --- blame ----------------------------------------------------------------------------------------------------------
- */
+/* --- blame ------------------------------------------------------------------------------------ */
 
 static int by_blame(const void *a, const void *b)
 {

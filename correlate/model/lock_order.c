@@ -120,8 +120,7 @@ int tap_lock_order_learn(struct tap_lock_order *order, const struct tap_lock_ste
 	return 0;
 }
 
-/* --- from a table ---------------------------------------------------------------------------------------------------
- */
+/* --- from a table ----------------------------------------------------------------------------- */
 
 static bool is_row_wait(const struct tap_lock_wait *wait)
 {
@@ -332,8 +331,7 @@ int tap_lock_order_observe(struct tap_lock_order *order, const struct tap_lock_t
 	return status ? status : observe_waited_for(order, table, wait, &after);
 }
 
-/* --- contradictions -------------------------------------------------------------------------------------------------
- */
+/* --- contradictions --------------------------------------------------------------------------- */
 
 static int by_objects(const void *a, const void *b)
 {

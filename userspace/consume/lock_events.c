@@ -114,8 +114,7 @@ void tap_lock_events_set_clock(struct tap_lock_events *events, int64_t sched_to_
 	events->sched_to_real_ns = sched_to_real_ns;
 }
 
-/* --- records --------------------------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static uint8_t outcome_of(uint8_t status)
 {
@@ -182,8 +181,7 @@ int tap_lock_events_put(struct tap_lock_events *events, const struct tap_lock_ev
 	return tap_lock_log_begin(&events->log, &wait);
 }
 
-/* --- tables ---------------------------------------------------------------------------------------------------------
- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 /* What one reading of an instance's table is looked at with. */
 struct look {
@@ -384,8 +382,7 @@ static int sweep_waits(struct look *look)
 	return 0;
 }
 
-/* --- cycles ---------------------------------------------------------------------------------------------------------
- */
+/* --- cycles ----------------------------------------------------------------------------------- */
 
 /* `look` is a whole reading: it has the row locks that tell which relation a wait for a transaction is about. */
 static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap_lock_cycle_member *ret)
@@ -479,8 +476,7 @@ static int look_for_cycles(struct look *look, struct place *place)
 	return status;
 }
 
-/* --- one instance, then all -----------------------------------------------------------------------------------------
- */
+/* --- one instance, then all ------------------------------------------------------------------- */
 
 static int look_at_table(struct look *look, struct place *place)
 {

@@ -14,8 +14,7 @@
 
 #include "correlate/view.h"
 
-/* id, the JSON object it sits in, name there. IO and LOCKS are all of theirs; as rows they stand for the first of them.
- */
+/* id, the JSON object it sits in, name there. IO and LOCKS are all of theirs; as rows they are the first of them. */
 #define TAP_VIEW_PARTS(X) \
 	X(QUERIES, NULL, "queries") \
 	X(SESSIONS, NULL, "sessions") \

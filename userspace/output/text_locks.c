@@ -18,8 +18,7 @@ enum {
 	LIST_LIMIT = 20,  /* rows of what stands below the tree */
 };
 
-/* --- the tree ------------------------------------------------------------------------------------------------------
- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 static const struct tap_lock_tree *tree_of(const struct tap_text_context *context)
 {
@@ -277,8 +276,7 @@ const struct tap_text_table *tap_text_lock_table(enum tap_view_part part)
 	}
 }
 
-/* --- the page ------------------------------------------------------------------------------------------------------
- */
+/* --- the page --------------------------------------------------------------------------------- */
 
 static void add_tree(const struct tap_view *view, const struct tap_lock_tree *tree, size_t width,
 		     struct tap_strbuf *out)

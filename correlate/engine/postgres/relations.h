@@ -11,9 +11,8 @@
 #include "correlate/engine/postgres/field.h"
 #include "correlate/objects.h"
 
-#define TAP_PG_RELATIONS_MAX \
-	8192 /* rows of one answer \
-	      */
+/* Rows of one answer. */
+#define TAP_PG_RELATIONS_MAX 8192
 
 struct tap_pg_database {
 	char *name; /* malloc'd, raw bytes */

@@ -275,8 +275,7 @@ START_TEST(test_a_fast_path_lock_that_changes)
 }
 END_TEST
 
-/* --- arrays that are not where they are said to be -----------------------------------------------------------------
- */
+/* --- arrays that are not where they are said to be -------------------------------------------- */
 
 START_TEST(test_hostile_heads)
 {

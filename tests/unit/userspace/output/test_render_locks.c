@@ -309,8 +309,7 @@ START_TEST(test_json)
 END_TEST
 #endif
 
-/* --- drawings ------------------------------------------------------------------------------------------------------
- */
+/* --- drawings --------------------------------------------------------------------------------- */
 
 /* One quoted string of DOT, from behind its quote; returns what follows it. */
 static const char *skip_quoted(const char *at)
@@ -559,8 +558,7 @@ START_TEST(test_svg_is_bounded)
 }
 END_TEST
 
-/* --- what is hostile -----------------------------------------------------------------------------------------------
- */
+/* --- what is hostile -------------------------------------------------------------------------- */
 
 struct spoiled {
 	struct tap_view_lock_wait wait;
