@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "correlate/view.h"
+#include "tests/lib/alloc_fail.h"
 #include "tests/lib/check_main.h"
 #include "userspace/base/strbuf.h"
 #include "userspace/output/utf8.h"
@@ -70,6 +72,28 @@ static inline size_t count_of(const struct tap_strbuf *out, const char *text)
 	for (const char *at = strstr(out->data, text); at; at = strstr(at + 1, text))
 		count++;
 	return count;
+}
+
+/* Whatever allocation fails in one of the renderers, the buffer says so. */
+typedef void render_fn(const struct tap_view *view, struct tap_strbuf *out);
+
+static inline void check_out_of_memory(const struct tap_view *view, render_fn *const renderers[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool failed = true;
+
+		for (long n = 1; failed; n++) {
+			struct tap_strbuf out;
+
+			tap_strbuf_init(&out);
+			tap_alloc_fail_at(n);
+			renderers[i](view, &out);
+			failed = out.failed;
+			tap_strbuf_done(&out);
+			ck_assert_int_eq(failed, tap_alloc_failed());
+		}
+	}
+	tap_alloc_fail_at(0);
 }
 
 /* No line is wider than so many columns. */

@@ -678,35 +678,27 @@ START_TEST(test_damaged_numbers)
 }
 END_TEST
 
+static void text_out(const struct tap_view *view, struct tap_strbuf *out)
+{
+	tap_text_render(view, TAP_PART_LOCKS, 160, out);
+}
+
+static void json_out(const struct tap_view *view, struct tap_strbuf *out)
+{
+	tap_json_render(view, TAP_PART_LOCKS, out);
+}
+
+static void csv_out(const struct tap_view *view, struct tap_strbuf *out)
+{
+	tap_csv_render(view, TAP_PART_LOCKS, out);
+}
+
 START_TEST(test_out_of_memory)
 {
+	static render_fn *const renderers[] = { text_out, json_out, csv_out, tap_dot_render, tap_svg_render };
 	struct tap_view view = sample_locks_view();
 
-	for (int format = 0; format < 5; format++) {
-		for (long n = 1;; n++) {
-			struct tap_strbuf out;
-			bool failed;
-
-			tap_strbuf_init(&out);
-			tap_alloc_fail_at(n);
-			if (format == 0)
-				tap_text_render(&view, TAP_PART_LOCKS, 160, &out);
-			else if (format == 1)
-				tap_json_render(&view, TAP_PART_LOCKS, &out);
-			else if (format == 2)
-				tap_csv_render(&view, TAP_PART_LOCKS, &out);
-			else if (format == 3)
-				tap_dot_render(&view, &out);
-			else
-				tap_svg_render(&view, &out);
-			failed = out.failed;
-			tap_strbuf_done(&out);
-			ck_assert_int_eq(failed, tap_alloc_failed());
-			if (!failed)
-				break;
-		}
-	}
-	tap_alloc_fail_at(0);
+	check_out_of_memory(&view, renderers, sizeof(renderers) / sizeof(renderers[0]));
 }
 END_TEST
 
