@@ -189,16 +189,3 @@ void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_
 	}
 	missing_pack(objects);
 }
-
-void tap_objects_asked(struct tap_objects *objects, uint32_t database, int64_t now_ms)
-{
-	missing_pack(objects);
-	for (size_t i = 0; i < objects->n_missing; i++) {
-		struct tap_object_miss *miss = &objects->missing[i];
-
-		if ((database != TAP_OBJECTS_ANY && miss->key.database != database) || miss->due_ms > now_ms)
-			continue;
-		miss->tries++;
-		miss->due_ms = now_ms + retry_ms(miss->tries);
-	}
-}

@@ -101,8 +101,4 @@ size_t tap_objects_missing(const struct tap_objects *objects, uint32_t database,
 void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_key *keys, size_t count,
 			   int64_t now_ms);
 
-/* The catalog of `database` was asked (or could not be): what is still missing of it is due again only after a while.
- */
-void tap_objects_asked(struct tap_objects *objects, uint32_t database, int64_t now_ms);
-
 #endif
