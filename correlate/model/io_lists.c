@@ -245,7 +245,7 @@ static void device_fill(struct tap_build *build, struct tap_view_io *row, uint32
 		counters_fill(row, counters);
 }
 
-static int devices_build(struct tap_build *build)
+int tap_build_disks(struct tap_build *build)
 {
 	const struct tap_io_model *model = build->io;
 	struct tap_view *view = build->view;
@@ -438,8 +438,6 @@ int tap_build_io(struct tap_build *build)
 
 	if (!status)
 		status = relations_build(build);
-	if (!status)
-		status = devices_build(build);
 	if (!status)
 		status = streams_build(build);
 	if (!status)

@@ -288,6 +288,8 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 		status = tap_build_sessions(&build);
 	if (!status)
 		status = tap_build_events(&build);
+	if (!status && build.io && (input->options.io || input->options.disks))
+		status = tap_build_disks(&build);
 	if (!status && build.io && input->options.io)
 		status = tap_build_io(&build);
 	if (!status && build.io && input->options.io)

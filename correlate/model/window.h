@@ -59,6 +59,7 @@ struct tap_window_options {
 	bool raw_text;
 	bool sessions;		   /* the view is one of sessions: they are read anew */
 	bool io;		   /* the view is one of block I/O: its lists are built */
+	bool disks;		   /* ... or shows the disks alone */
 	bool locks;		   /* the view is one of locks: who waits for whom is read anew */
 	bool exact_calls;	   /* statement depth was on for the whole window */
 	enum tap_reason calls_off; /* ... was asked for, but is off: why */

@@ -57,6 +57,7 @@ int tap_run_open(const struct tap_options *options, enum tap_view_part part, str
 	struct tap_error err = { "" };
 
 	live_options.locks = tap_part_whole(part) == TAP_PART_LOCKS;
+	live_options.relations = part == TAP_PART_QUERIES || tap_part_whole(part) == TAP_PART_IO;
 	if (!tap_live_open(&live_options, on_note, partial, ret, &err))
 		return TAP_EXIT_OK;
 	tap_complain(err.text);

@@ -17,7 +17,7 @@ static struct tap_window_options window_for_screen(const struct tap_options *opt
 	struct tap_window_options window = tap_options_window(options, true);
 	unsigned lines = tap_run_lines(40);
 
-	window.io = true; /* for the line on disks */
+	window.disks = true;
 	window.limit = lines > HEAD_AND_FOOT_LINES + 3 ? lines - HEAD_AND_FOOT_LINES : 3;
 	return window;
 }

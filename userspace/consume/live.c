@@ -254,7 +254,7 @@ void tap_live_connect(struct tap_live *live)
 		    tap_dsn_find(live->options.dsns, live->options.n_dsns, followed->target.id))
 			note(live, followed->why_not);
 	}
-	if (!live->locks)
+	if (live->options.relations)
 		learn_large_relations(live);
 }
 
@@ -292,6 +292,8 @@ static int keep_names(struct tap_live *live, struct tap_error *err)
 		tap_lock_events_learn_names(live->locks, LOCK_NAMES_MS);
 		return 0;
 	}
+	if (!live->options.relations)
+		return 0;
 	tap_io_set_init(&io);
 	status = tap_reader_take_files(live->reader, &io);
 	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ms() - begin_ms);
@@ -407,11 +409,6 @@ int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile si
 	return status;
 }
 
-struct tap_lock_log *tap_live_locks(struct tap_live *live)
-{
-	return live->locks ? tap_lock_events_log(live->locks) : NULL;
-}
-
 /* What the view is told of locks. *ret_inversions is malloc'd. */
 static int locks_describe(const struct tap_live *live, struct tap_window_instance *rows, struct tap_window_input *input,
 			  struct tap_lock_inversion **ret_inversions)
@@ -499,8 +496,9 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	tap_tracer_sync_clock(live->tracer, err);
 	tap_snapshot_done(&live->end);
 	status = snapshot_take(live, options->io, &live->end, err);
-	if (!status)
-		status = drain(live);
+	if (status)
+		return status;
+	status = drain(live);
 	if (!status && live->locks)
 		status = tap_lock_events_settle(live->locks, true);
 	if (status)
@@ -513,7 +511,8 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	if (live->locks && options->locks) {
 		tap_lock_events_learn_names(live->locks, LOCK_NAMES_VIEW_MS);
 		learn_prepared(live);
-	} else if (!status)
+	}
+	if (!status && live->options.relations)
 		status = tap_instances_read_catalogs(&live->instances, &live->end.io, &asking_for_view);
 	if (status)
 		return tap_error_set(err, status, "out of memory");

@@ -31,6 +31,7 @@ struct tap_live_options {
 	enum tap_depth depth;
 	double budget_percent; /* of one core, for traps */
 	bool locks;	       /* follow lock waits: events, blockers, cycles, orders */
+	bool relations;	       /* the views name the relations that were read and written */
 	double interval;       /* seconds between two looks for instances and at the cost; 0: 1 */
 	const struct tap_dsn *dsns;
 	size_t n_dsns;
@@ -63,8 +64,6 @@ int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atom
  */
 int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
 			struct tap_error *err);
-/* What was seen of locks in this window; borrowed, until the next call of anything here. NULL: options.locks is off. */
-struct tap_lock_log *tap_live_locks(struct tap_live *live);
 
 /* The view from the last window's end (or the opening) to now. */
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,

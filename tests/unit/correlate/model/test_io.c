@@ -267,6 +267,21 @@ START_TEST(test_charged_to_a_statement_of_before)
 }
 END_TEST
 
+/* A view that shows the disks alone has no other list. */
+START_TEST(test_disks_alone)
+{
+	const struct tap_view *view;
+
+	two_request(&two.end, client, two_file(10, "16384", "5", "base"), TAP_IO_READ, 3, 30000, 0);
+	ck_assert_uint_eq(two_view()->n_io_devices, 0);
+	two.input.options.disks = true;
+	view = two_view();
+	ck_assert_uint_eq(view->n_io_devices, 1);
+	ck_assert_uint_eq(view->io_devices[0].read.bytes, 30000);
+	ck_assert_uint_eq(view->n_io_queries + view->n_io_relations + view->n_io_streams + view->n_hints, 0);
+}
+END_TEST
+
 START_TEST(test_sums_of_all_lists_agree)
 {
 	struct tap_file_key table = two_file(10, "16384", "5", "base"), index = two_file(11, "16390", "5", "base");
@@ -601,6 +616,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, test_page_cache, 0, (int)(sizeof(caches) / sizeof(caches[0])));
 	tcase_add_test(tests, test_page_cache_of_a_parallel_scan);
 	tcase_add_test(tests, test_charged_to_a_statement_of_before);
+	tcase_add_test(tests, test_disks_alone);
 	tcase_add_test(tests, test_sums_of_all_lists_agree);
 	tcase_add_test(tests, test_device_counters);
 	tcase_add_test(tests, test_objects_of_the_catalog);
