@@ -55,8 +55,8 @@ static __always_inline int bio_submit(struct bio *bio)
 }
 
 /*
- * The kernel uses a request again whose completion no program was run for: it was completed, and its bytes are in the
- * disk's own counters.
+ * A request whose completion no program was run for has been completed all the same: its bytes are in the disk's own
+ * counters.
  */
 TAP_LOCAL int request_end_unseen(struct io_request *request)
 {
@@ -75,6 +75,7 @@ SEC("?tp_btf/block_io_start")
 int BPF_PROG(on_block_io_start, struct request *rq)
 {
 	struct io_request *request;
+	bool unfinished = false;
 	struct bio *bio;
 	__u32 disk;
 
@@ -84,8 +85,8 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 	bio = rq->bio;
 	if (!disk || !bio || io_op(bio->bi_opf, bio->bi_iter.bi_size) == TAP_IO_OPS)
 		return 0;
-	request = slot_take(pointer_number(rq));
-	if (request && request->epoch == io_epoch)
+	request = slot_take(pointer_number(rq), &unfinished);
+	if (request && unfinished)
 		request_end_unseen(request);
 	if (request)
 		io_begin_cast(request, bio, disk, owner_of_current(&request->key.row));
@@ -116,11 +117,12 @@ int BPF_PROG(on_block_bio_frontmerge, struct bio *bio)
 TAP_LOCAL struct io_request *request_adopt(__u64 number, __u64 bio)
 {
 	struct io_request *submitted, *request;
+	bool unfinished;
 
 	submitted = bpf_map_lookup_elem(&bio_to_io, &bio);
 	if (!submitted || submitted->epoch != io_epoch)
 		return NULL;
-	request = slot_take(number);
+	request = slot_take(number, &unfinished);
 	if (!request)
 		return NULL;
 	*request = *submitted;
@@ -248,6 +250,50 @@ int BPF_PROG(on_block_rq_complete, struct request *rq, int error, unsigned int b
 	if (total)
 		io_add_request(total, request, &done);
 	slot_leave(request);
+	return 0;
+}
+
+/* Holders of the request of this number; 0: the kernel has it back, nothing of it is under way. */
+static __always_inline int request_holders(__u64 number)
+{
+	const __u32 *epoch = &io_epoch;
+	__u64 base = 0;
+	int holders = 1;
+
+	/* The detour makes a number of the pointer that pointer_number() subtracted. */
+	bpf_probe_read_kernel(&base, sizeof(base), &epoch);
+	bpf_core_read(&holders, sizeof(holders), &((const struct request *)(base + number))->ref);
+	return holders;
+}
+
+/*
+ * Run by userspace over all slots before it reads the totals: ends the requests whose completion no program was run for
+ * and that the kernel has not used again since.
+ */
+SEC("?iter/bpf_map_elem")
+int end_unseen(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const __u32 *key = ctx->key;
+	struct io_request *request;
+	__u64 submitted_ns;
+	__u32 index;
+
+	if (!key)
+		return 0;
+	index = *key;
+	request = bpf_map_lookup_elem(&request_slots, &index);
+	if (!request || request->epoch != io_epoch)
+		return 0;
+	submitted_ns = request->submitted_ns;
+	if (request_holders(request->number) || !slot_claim(request, io_epoch))
+		return 0;
+	/* Else it ended, and began again, after the look at its holders. */
+	if (request->submitted_ns == submitted_ns) {
+		request_end_unseen(request);
+		slot_leave(request);
+	} else {
+		request->epoch = io_epoch;
+	}
 	return 0;
 }
 

@@ -43,8 +43,8 @@ static __always_inline struct io_request *slot_find(__u64 number)
 		slot = slot_at(number, step);
 		if (!slot || !slot->number)
 			return NULL;
-		if (slot->number == number)
-			return slot->epoch == io_epoch ? slot : NULL;
+		if (slot->number == number && slot->epoch == io_epoch)
+			return slot;
 	}
 	return NULL;
 }
@@ -80,10 +80,10 @@ TAP_LOCAL struct io_request *slot_make(__u64 number)
 }
 
 /*
- * The slot of a request that is submitted, claimed: the one it had before, or a new one. When its completion was missed
- * its slot is still in use: by itself.
+ * The slot of a request that is submitted, claimed: the one it had before, or a new one. *ret_unfinished: it is still
+ * in use, by the request itself, whose completion was missed.
  */
-static __always_inline struct io_request *slot_take(__u64 number)
+static __always_inline struct io_request *slot_take(__u64 number, bool *ret_unfinished)
 {
 	struct io_request *slot;
 	__u32 epoch;
@@ -94,15 +94,15 @@ static __always_inline struct io_request *slot_take(__u64 number)
 			break;
 		if (slot->number != number)
 			continue;
-		epoch = slot->epoch;
-		if (epoch == io_epoch)
-			return slot;
 		/* Claimed first, then looked at again: another request may just have taken it. */
-		if (slot_claim(slot, epoch)) {
-			if (slot->number == number)
-				return slot;
-			slot->epoch = 0;
+		epoch = slot->epoch;
+		if (epoch == IO_CLAIMED || !slot_claim(slot, epoch))
+			break;
+		if (slot->number == number) {
+			*ret_unfinished = epoch == io_epoch;
+			return slot;
 		}
+		slot->epoch = epoch;
 		break;
 	}
 	return slot_make(number);

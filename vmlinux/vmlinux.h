@@ -135,6 +135,15 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+struct bpf_map;
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key;
+	void *value;
+};
+
 struct bpf_perf_event_data;
 
 /* Files and the page cache. */
@@ -239,6 +248,9 @@ struct request {
 	unsigned int __data_len;
 	struct bio *bio;
 	struct bio *biotail;
+	struct {
+		int counter;
+	} ref; /* refcount_t before 5.16, atomic_t since */
 };
 
 /* What some kernels name or place differently; bpf/compat.bpf.h tells which. What follows ___ is not part of a name. */

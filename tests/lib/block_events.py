@@ -17,23 +17,30 @@ mkdir "$own" || exit 3
 trap 'rmdir "$own"' EXIT
 trap : TERM INT
 echo 8192 >"$own/buffer_size_kb"
-for event in block_rq_issue block_rq_complete; do
+for event in $3; do
+	[ -d "$own/events/block/$event" ] || continue
 	echo "dev == $2" >"$own/events/block/$event/filter" && echo 1 >"$own/events/block/$event/enable" || exit 3
 done
 echo recording
 read -r end
 cat "$own/trace"
-for event in block_rq_issue block_rq_complete; do echo 0 >"$own/events/block/$event/enable"; done
+echo 0 >"$own/events/block/enable"
 """
-EVENT = re.compile(r"\s(\d+\.\d+): block_rq_(issue|complete): \d+,\d+ (\S+) (?:\d+ )?\(.*?\) (\d+) \+ (\d+) ")
+EVENTS = ("block_io_start", "block_rq_issue", "block_rq_complete")
+EVENT = re.compile(r"\s(\d+\.\d+): block_(?:rq|io)_(start|issue|complete): \d+,\d+ (\S+) (?:\d+ )?\(.*?\) (\d+) \+ (\d+) ")
 LOST = re.compile(r"entries-in-buffer/entries-written: (\d+)/(\d+)")
 SECTOR = 512
 
-Request = collections.namedtuple("Request", ("operation", "offset", "bytes", "device_ns"))
+# device_ns: issued to completed; ns: submitted to completed; -1 where the recorder saw no beginning.
+Request = collections.namedtuple("Request", ("operation", "offset", "bytes", "device_ns", "ns"))
 
 
 class Unavailable(Exception):
     """Why there is no list here."""
+
+
+def percentile(values, percent):
+    return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
 
 
 class Recorder:
@@ -43,7 +50,8 @@ class Recorder:
         # st_dev is the encoding that user programs see; the kernel's has 20 bits for the minor number.
         number = os.major(volume.number) << 20 | os.minor(volume.number)
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", SCRIPT, "events", f"dbtap-test-{os.getpid()}", str(number)],
+        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", SCRIPT, "events", f"dbtap-test-{os.getpid()}", str(number),
+                                         " ".join(EVENTS)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         if self.process.stdout.readline().strip() != "recording":
             self.close()
@@ -51,18 +59,19 @@ class Recorder:
             raise Unavailable(f"no block events from tracefs: {self.errors.read().strip()}")
 
     def requests(self):
-        """What completed, in order. device_ns is -1 where the recorder saw no issue."""
+        """What completed, in order."""
         text = self.process.communicate("end\n", timeout=60)[0]
         kept, written = LOST.search(text).groups()
         assert kept == written, f"the kernel's list is cut: {kept} of {written} events"
-        issued, found = {}, []
+        began, found = {"start": {}, "issue": {}}, []
         for seconds, event, flags, sector, sectors in EVENT.findall(text):
             moment = round(float(seconds) * 1e9)
-            if event == "issue":
-                issued[int(sector)] = moment
-            else:
-                found.append(Request("".join(letter for letter in flags if letter in "RWDF")[:1], int(sector) * SECTOR,
-                                     int(sectors) * SECTOR, moment - issued.pop(int(sector), moment + 1)))
+            if event != "complete":
+                began[event][sector] = moment
+                continue
+            device_ns, ns = (moment - began[event].pop(sector, moment + 1) for event in ("issue", "start"))
+            found.append(Request("".join(letter for letter in flags if letter in "RWDF")[:1], int(sector) * SECTOR,
+                                 int(sectors) * SECTOR, device_ns, ns))
         return found
 
     def close(self):

@@ -101,7 +101,7 @@ class Snoop:
 
     def requests(self):
         return [block_events.Request("".join(letter for letter in row[3] if letter in "RWDF")[:1], int(row[4]) * 512, int(row[5]),
-                                     round(float(row[6]) * 1e6)) for row in SNOOP.findall(self.tool.text())]
+                                     round(float(row[6]) * 1e6), -1) for row in SNOOP.findall(self.tool.text())]
 
 
 @pytest.fixture(params=("biosnoop", "kernel-events"))
@@ -121,10 +121,6 @@ def recorder(request, disk, peer):
     yield start
     for one in started:
         one.close()
-
-
-def percentile(values, percent):
-    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
 def test_request_by_request(dbtap, disk, recorder):
@@ -147,7 +143,7 @@ def test_request_by_request(dbtap, disk, recorder):
         times = [request.device_ns for request in theirs if request.device_ns >= 0]
         for percent in (50, 95):
             # One of 100 more or less: they do not have quite the same requests, and where times jump that is much.
-            low, high = percentile(times, percent - 1), percentile(times, percent + 1)
+            low, high = (block_events.percentile(times, percent + one) for one in (-1, 1))
             ours = device[f"{direction}_device_latency_ns"][f"p{percent}"]
             assert 0.9 * low - 2000 <= ours <= 1.1 * high + 2000, f"{direction} p{percent}: {ours}, not {low} to {high}"
 

@@ -316,7 +316,9 @@ static int io_read(struct tap_reader *reader, const struct tap_reader_wants *wan
 	if (!tap_tracer_has_io(reader->tracer))
 		return 0;
 	snapshot->io.traced = true;
-	status = tap_diskstats_read("/proc", wants->disks, wants->n_disks, &snapshot->io);
+	status = tap_tracer_end_unseen(reader->tracer);
+	if (!status)
+		status = tap_diskstats_read("/proc", wants->disks, wants->n_disks, &snapshot->io);
 	if (!status)
 		status = map_read(reader, &requests, snapshot, 0);
 	if (!status)

@@ -15,6 +15,7 @@
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
 #include "userspace/load/features.h"
+#include "userspace/load/iterator.h"
 #include "userspace/load/symbols.h"
 
 #include "tracer.skel.h" /* names the types above */
@@ -56,6 +57,7 @@ static void autoload_set(const struct tracer_bpf *skeleton, bool load)
 	choices_make(skeleton, choices);
 	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++)
 		bpf_program__set_autoload(choices[i].program, load && choices[i].chosen);
+	bpf_program__set_autoload(skeleton->progs.end_unseen, load);
 }
 
 void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uint32_t totals_max, uint32_t dirty_max,
@@ -114,6 +116,25 @@ static void links_drop(struct tap_block *block)
 		bpf_link__destroy(block->links[i]);
 		block->links[i] = NULL;
 	}
+	bpf_link__destroy(block->end_unseen);
+	block->end_unseen = NULL;
+}
+
+static struct bpf_link *over_slots(const struct tracer_bpf *skeleton)
+{
+	union bpf_iter_link_info map = { .map = { .map_fd = (uint32_t)bpf_map__fd(skeleton->maps.request_slots) } };
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &map, .link_info_len = sizeof(map));
+
+	return bpf_program__attach_iter(skeleton->progs.end_unseen, &options);
+}
+
+int tap_block_end_unseen(struct tap_block *block)
+{
+	if (!block->links[0])
+		return 0;
+	if (!block->end_unseen)
+		block->end_unseen = over_slots(block->skeleton);
+	return block->end_unseen ? tap_iterator_run(block->end_unseen) : -errno;
 }
 
 int tap_block_attach(struct tap_block *block, struct tap_error *err)

@@ -25,6 +25,7 @@ enum {
 struct tap_block {
 	struct tracer_bpf *skeleton;
 	struct bpf_link *links[TAP_BLOCK_PROGRAMS];
+	struct bpf_link *end_unseen;
 	const char *missing; /* why requests cannot be traced; NULL: they can */
 	size_t n_disks;	     /* watched */
 	bool wanted;	     /* attached, or to be as soon as a disk is watched */
@@ -38,6 +39,8 @@ void tap_block_give_up(struct tap_block *block, struct tracer_bpf *skeleton, con
 
 int tap_block_attach(struct tap_block *block, struct tap_error *err);
 void tap_block_detach(struct tap_block *block);
+/* Puts into the totals what completed without any program being run for it. Before they are read; 0 or -errno. */
+int tap_block_end_unseen(struct tap_block *block);
 
 /* Device numbers as major << 20 | minor. Asked for the same one again it does nothing. */
 int tap_block_watch_disk(struct tap_block *block, uint32_t disk, struct tap_error *err);

@@ -19,6 +19,7 @@
 #include "bpf/abi/loss.h"
 #include "userspace/load/block.h"
 #include "userspace/load/features.h"
+#include "userspace/load/iterator.h"
 #include "userspace/load/stats.h"
 
 #include "tracer.skel.h" /* names the types above */
@@ -287,22 +288,6 @@ int tap_tracer_stage(struct tap_tracer *tracer, uint32_t tid, const struct tap_a
 	return bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.adopted), &tid, adoption, BPF_ANY) ? -errno : 0;
 }
 
-/* Reads an iterator of no output to its end. */
-static int iterate(struct bpf_link *link)
-{
-	char nothing[64];
-	int fd = bpf_iter_create(bpf_link__fd(link));
-	ssize_t size;
-
-	if (fd < 0)
-		return -errno;
-	do {
-		size = read(fd, nothing, sizeof(nothing));
-	} while (size > 0 || (size < 0 && errno == EINTR));
-	close(fd);
-	return size < 0 ? -errno : 0;
-}
-
 static int iterator_of(struct bpf_program *program, struct bpf_link **link)
 {
 	if (!*link)
@@ -324,7 +309,7 @@ int tap_tracer_adopt(struct tap_tracer *tracer, struct tap_error *err)
 	int status = iterator_of(tracer->skeleton->progs.adopt, &tracer->adopt_iterator);
 
 	if (!status)
-		status = iterate(tracer->adopt_iterator);
+		status = tap_iterator_run(tracer->adopt_iterator);
 	staged_clear(tracer);
 	if (status)
 		return tap_error_set(err, status, "cannot iterate over the host's threads: %s", strerror(-status));
@@ -461,6 +446,11 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 }
 
 /* The programs of block I/O are not in yet: nothing of them is claimed. */
+int tap_tracer_end_unseen(struct tap_tracer *tracer)
+{
+	return tap_block_end_unseen(&tracer->block);
+}
+
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch)
 {
 	int status = iterator_of(tracer->skeleton->progs.snapshot, &tracer->snapshot_iterator);

@@ -98,6 +98,8 @@ enum tap_tracer_map {
 	TAP_MAP_STREAMS,  /* tap_stream_key -> tap_stream_set */
 };
 
+/* Before the totals of requests are read: ends those that completed without a program being run. 0 or -errno. */
+int tap_tracer_end_unseen(struct tap_tracer *tracer);
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch);
 uint32_t tap_tracer_epoch(const struct tap_tracer *tracer);

@@ -695,6 +695,38 @@ START_TEST(test_missed_completion)
 }
 END_TEST
 
+static void end_all_unseen(void)
+{
+	for (__u32 i = 0; i < IO_SLOTS; i++) {
+		struct bpf_iter__bpf_map_elem context = { .key = &i };
+
+		end_unseen(&context);
+	}
+	end_unseen(&(struct bpf_iter__bpf_map_elem){ 0 });
+}
+
+/* One that is not used again: its bytes are counted at the next snapshot, once, and not while it is under way. */
+START_TEST(test_missed_completion_without_reuse)
+{
+	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
+	submitted(&request, 10);
+	end_all_unseen();
+	ck_assert_uint_eq(bytes_of_all(), 0);
+	request.rq.ref.counter = 0;
+	end_all_unseen();
+	end_all_unseen();
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->requests, 1);
+	ck_assert_uint_eq(losses[TAP_LOSS_COMPLETIONS_MISSED], 1);
+	ck_assert_uint_eq(slots_used(), 1);
+	fake_request_init(&request, BLOCK_READ, &second.pages[0], PAGE);
+	passes(&request);
+	ck_assert_uint_eq(bytes_of_all(), 2 * PAGE);
+	ck_assert_uint_eq(losses[TAP_LOSS_COMPLETIONS_MISSED], 1);
+	ck_assert_uint_eq(slots_used(), 1);
+}
+END_TEST
+
 START_TEST(test_totals_full)
 {
 	struct tap_io_key rest;
@@ -809,6 +841,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(limits, set_up, tear_down);
 	tcase_add_test(limits, test_requests_full);
 	tcase_add_test(limits, test_missed_completion);
+	tcase_add_test(limits, test_missed_completion_without_reuse);
 	tcase_add_test(limits, test_totals_full);
 	tcase_add_test(limits, test_without_io_start);
 	suite_add_tcase(suite, tests);

@@ -19,6 +19,7 @@ int on_block_rq_issue(struct request *rq);
 int on_block_rq_requeue(struct request *rq);
 int on_block_rq_merge(struct request *rq);
 int on_block_rq_complete(struct request *rq, int error, unsigned int bytes);
+int end_unseen(struct bpf_iter__bpf_map_elem *ctx);
 int on_writeback_dirty_folio(struct folio *folio, struct address_space *mapping);
 int on_writeback_dirty_page(struct page *page, struct address_space *mapping);
 
@@ -100,7 +101,11 @@ static inline void fake_request_init(struct fake_request *request, __u32 op, str
 {
 	fake_bio_init(request, op, page, bytes);
 	request->rq = (struct request){
-		.q = &fake_queue, .__data_len = bytes, .bio = &request->bio, .biotail = &request->bio
+		.q = &fake_queue,
+		.__data_len = bytes,
+		.bio = &request->bio,
+		.biotail = &request->bio,
+		.ref = { .counter = 1 },
 	};
 }
 

@@ -137,6 +137,11 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+};
+
 struct bpf_perf_event_data;
 
 /* --- files, pages and block requests; one type for what kernels name differently --- */
@@ -261,6 +266,9 @@ struct request {
 	unsigned int __data_len;
 	struct bio *bio;
 	struct bio *biotail;
+	struct {
+		int counter;
+	} ref;
 };
 
 enum {
