@@ -11,8 +11,8 @@
 
 #include "bpf/boundary.bpf.h"
 #include "bpf/compat.bpf.h"
+#include "bpf/engine.bpf.h"
 #include "bpf/lock.bpf.h"
-#include "bpf/statement.bpf.h"
 #include "bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -59,19 +59,6 @@ static __always_inline void run_charge(struct tap_task *account, __u32 index, co
 		to->read_bytes += now->read_bytes - then->read_bytes;
 		to->dirtied_bytes += now->dirtied_bytes - then->dirtied_bytes;
 	}
-}
-
-/*
- * The wait event of the sleep that begins. An idle session that waits in epoll waits for its client: PostgreSQL sets no
- * other event there, and not reading it saves a quarter of the cost of the most frequent switch there is.
- */
-static __always_inline __s64 sleep_event(struct tap_task *account, bool exiting, bool in_epoll)
-{
-	if (account->role != TAP_ROLE_BACKEND || exiting)
-		return 0;
-	if (kind_is_idle(account->current_kind) && in_epoll)
-		return TAP_PG_CLIENT_READ;
-	return pg_wait_event(account);
 }
 
 static __always_inline void sleep_open(struct tap_task *account, bool exiting, bool in_epoll)

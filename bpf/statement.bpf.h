@@ -258,12 +258,12 @@ TAP_GLOBAL rows_t rows_unread(struct tap_task *task, __u32 kind)
 }
 
 /*
- * The rows of a boundary; brings the task's identity up to date. A thread that does not go to sleep, or not where
- * sessions wait for their clients, is most often within a statement: worth asking first whether anything was written
- * since the last boundary. `id_wanted`: a statement without an id yet is looked at for its own; one that sleeps may do
- * so for long.
+ * The rows of a boundary of a PostgreSQL backend; brings the task's identity up to date. A thread that does not go to
+ * sleep, or not where sessions wait for their clients, is most often within a statement: worth asking first whether
+ * anything was written since the last boundary. `id_wanted`: a statement without an id yet is looked at for its own;
+ * one that sleeps may do so for long.
  */
-static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, bool id_wanted, bool in_epoll)
+static __always_inline rows_t pg_rows(struct tap_task *task, bool exiting, bool id_wanted, bool in_epoll)
 {
 	rows_t same = rows_make(task->current_way, task->current_way, task->current_kind), rows;
 	struct tap_identity now = {};
@@ -271,8 +271,6 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 	__u32 index = task->instance;
 	int reading;
 
-	if (task->role != TAP_ROLE_BACKEND)
-		return rows_unread(task, task->identity.kind);
 	instance = bpf_map_lookup_elem(&instances, &index);
 	if (!instance)
 		return same;

@@ -3,7 +3,8 @@
  * file.h - which database object a file is, told from the names of the file and the folders above it.
  *
  * Pure: takes what the kernel side kept of a file's path (struct tap_file) and where instances keep their data; the
- * catalog (correlate/engine/<name>/relations) then gives a name to what this found.
+ * catalog (correlate/engine/<name>/relations) then gives a name to what this found. What the names below a folder mean
+ * is the engine's.
  */
 #ifndef TAP_CORRELATE_FILE_H
 #define TAP_CORRELATE_FILE_H
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/engine.h"
 #include "bpf/abi/io.h"
 
 #define TAP_FILE_KINDS(X) \
@@ -57,11 +59,19 @@ const char *tap_fork_name(enum tap_fork fork);
 
 /* A folder that holds an instance's files. */
 struct tap_file_root {
-	uint32_t instance;   /* index, as in records */
-	uint32_t device;     /* st_dev as major << 20 | minor */
-	uint64_t inode;	     /* of the folder */
-	uint32_t tablespace; /* oid; 0: the data folder itself, or the WAL's */
-	bool wal;	     /* what pg_wal is a link to; its own name may be any */
+	uint32_t instance;	/* index, as in records */
+	enum tap_engine engine; /* of the instance */
+	uint32_t device;	/* st_dev as major << 20 | minor */
+	uint64_t inode;		/* of the folder */
+	uint32_t tablespace;	/* oid; 0: the data folder itself, or the WAL's */
+	bool wal;		/* what pg_wal is a link to; its own name may be any */
+};
+
+/* The components of a path below a root, topmost first; the last one is the file. */
+struct tap_file_place {
+	const char *names[TAP_FILE_NAMES]; /* "" from `count` on */
+	int count;
+	const char *above; /* the folder above names[0]; "": not known */
 };
 
 /* What a path says. */
@@ -86,5 +96,10 @@ struct tap_file_object {
  */
 void tap_file_decode(const struct tap_file_key *key, const struct tap_file *file, const struct tap_file_root *roots,
 		     size_t n_roots, uint32_t instance_hint, struct tap_file_object *ret);
+
+/* For engines: appends to the path of an object, as far as there is room. */
+void tap_file_path_add(struct tap_file_object *object, const char *text, size_t size);
+void tap_file_path_add_string(struct tap_file_object *object, const char *text);
+void tap_file_path_add_number(struct tap_file_object *object, uint32_t number);
 
 #endif

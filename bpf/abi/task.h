@@ -6,6 +6,7 @@
 #define TAP_BPF_ABI_TASK_H
 
 #include "bpf/abi/account.h"
+#include "bpf/abi/engine.h"
 #include "bpf/abi/lock.h"
 #include "bpf/abi/pg_layout.h"
 
@@ -166,7 +167,8 @@ struct tap_instance {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
 	__u8 own_ids; /* the engine computes no query ids: fingerprint every statement */
-	__u8 pad[7];
+	__u8 engine;  /* enum tap_engine */
+	__u8 pad[6];
 };
 TAP_ABI_SIZE(tap_instance, 128);
 

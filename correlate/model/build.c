@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/engine/postgres/wait_events.h"
 #include "correlate/fingerprint.h"
 #include "userspace/base/strbuf.h"
 
@@ -121,18 +120,30 @@ const char *tap_build_kind(uint8_t kind)
 	return kind_names[kind < TAP_KIND_COUNT ? kind : TAP_KIND_UNKNOWN];
 }
 
+const struct tap_terms *tap_build_terms(const struct tap_build *build, uint32_t instance)
+{
+	const struct tap_window_instance *info = tap_build_instance(build, instance);
+
+	return tap_terms_of(info ? info->engine : TAP_ENGINE_COUNT);
+}
+
+bool tap_build_reports_progress(const struct tap_build *build, uint32_t instance, const char *text)
+{
+	return tap_build_terms(build, instance)->statement_reports_progress(text);
+}
+
 void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event, const char **ret_class,
 		     const char **ret_name)
 {
 	const struct tap_window_instance *info = tap_build_instance(build, instance);
-	char class_name[TAP_PG_WAIT_CLASS_MAX], event_name[TAP_PG_WAIT_NAME_MAX];
+	char class_name[TAP_WAIT_CLASS_MAX], event_name[TAP_WAIT_NAME_MAX];
 
 	if (event == TAP_EVENT_ANY) {
 		*ret_class = "rest";
 		*ret_name = "rest";
 		return;
 	}
-	tap_pg_wait_event_name(info ? info->version_number : 0, event, class_name, event_name);
+	tap_build_terms(build, instance)->wait_event(info ? info->version_number : 0, event, class_name, event_name);
 	*ret_class = tap_arena_string(build->arena, class_name);
 	*ret_name = tap_arena_string(build->arena, event_name);
 }

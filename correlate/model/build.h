@@ -5,6 +5,7 @@
 #ifndef TAP_CORRELATE_MODEL_BUILD_H
 #define TAP_CORRELATE_MODEL_BUILD_H
 
+#include "correlate/engine/terms.h"
 #include "correlate/model/alias.h"
 #include "correlate/model/window.h"
 #include "correlate/row.h"
@@ -44,6 +45,10 @@ struct tap_build_statement tap_build_session_statement(struct tap_build *build, 
 const char *tap_build_name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,
 				  uint32_t oid);
 const char *tap_build_kind(uint8_t kind);
+/* The words of an instance's engine. */
+const struct tap_terms *tap_build_terms(const struct tap_build *build, uint32_t instance);
+/* Whether a text is of a command that reports its progress: what the engine writes then says nothing of statements. */
+bool tap_build_reports_progress(const struct tap_build *build, uint32_t instance, const char *text);
 void tap_build_event(struct tap_build *build, uint32_t instance, uint32_t event, const char **ret_class,
 		     const char **ret_name);
 
@@ -57,8 +62,6 @@ struct tap_unseen;
 struct tap_unseen *tap_unseen_new(struct tap_build *build);
 void tap_unseen_free(struct tap_unseen *unseen);
 bool tap_unseen_spoils(const struct tap_unseen *unseen, const struct tap_row *row);
-/* Commands that report progress bump the change count by themselves: it says nothing of statements. */
-bool tap_unseen_is_progress(const char *text);
 
 /* The lists; each sorts and limits its own. */
 int tap_build_queries(struct tap_build *build);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/engine/postgres/wait_events.h"
 
 /* One event of one instance while it is summed up; the key is first, for the index. */
 struct event_key {
@@ -36,11 +35,12 @@ static bool row_is_idle(const struct tap_row_key *key)
 	return key->kind == TAP_KIND_IDLE || key->kind == TAP_KIND_IDLE_IN_TRANSACTION;
 }
 
-static struct event_key key_of(const struct tap_row_key *row, uint32_t event)
+static struct event_key key_of(const struct tap_build *build, const struct tap_row_key *row, uint32_t event)
 {
 	return (struct event_key){ .instance = row->instance,
 				   .event = event,
-				   .idle = row_is_idle(row) || tap_pg_wait_event_is_idle_class(event) };
+				   .idle = row_is_idle(row) ||
+					   tap_build_terms(build, row->instance)->wait_event_is_idle(event) };
 }
 
 static struct event *event_get(struct event_list *list, const struct event_key *key, const struct tap_row *row)
@@ -61,7 +61,7 @@ static int events_sum(struct tap_build *build, struct event_list *list)
 		const struct tap_row *row = &build->rows.rows[i];
 
 		for (size_t j = 0; j < row->n_waits; j++) {
-			struct event_key key = key_of(&row->key, row->waits[j].event);
+			struct event_key key = key_of(build, &row->key, row->waits[j].event);
 			struct event *event = event_get(list, &key, row);
 
 			if (!event)

@@ -307,7 +307,8 @@ static bool full_scan(struct hints *hints, const struct statement *statement, co
 	double confidence;
 
 	if ((!is_table(object->kind) && object->kind != TAP_FILE_RELATION) || object->size_bytes < LARGE_BYTES ||
-	    in_sequence < 0.8 || tap_unseen_is_progress(text_of(hints, statement)))
+	    in_sequence < 0.8 ||
+	    tap_build_reports_progress(hints->build, statement->key.instance, text_of(hints, statement)))
 		return false;
 	confidence = full_scan_confidence(statement, pair, object);
 	if (confidence < 0)
@@ -403,7 +404,7 @@ static void temp_spill(struct hints *hints, const struct statement *statement)
 		return;
 	hint = hint_of(hints, statement, "temp_spill");
 	hint.confidence = 0.95;
-	hint.advice = tap_unseen_is_progress(hint.query)
+	hint.advice = tap_build_reports_progress(hints->build, statement->key.instance, hint.query)
 			      ? "raise maintenance_work_mem for this command, or work_mem where it runs a query"
 			      : "raise work_mem for this statement alone (SET LOCAL work_mem) to more than it "
 				"spills each time, or give it less to sort and hash";
@@ -533,7 +534,7 @@ static void backend_writes(struct hints *hints, uint32_t instance, const struct 
 	most = writer_of(hints, instance);
 	hint = most ? hint_of(hints, most, "backend_writes") : hint_of_instance(hints, instance, "backend_writes");
 	hint.confidence = 0.3 + 0.5 * share;
-	if (most && tap_unseen_is_progress(hint.query))
+	if (most && tap_build_reports_progress(hints->build, instance, hint.query))
 		hint.confidence /= 2;
 	hint.advice = "unless this is a bulk load, which extends its tables itself: larger shared_buffers, or a "
 		      "bgwriter that keeps up (bgwriter_lru_maxpages, bgwriter_delay)";

@@ -318,7 +318,7 @@ static const char *doing_of(struct tap_build *build, const struct tap_lock_part 
 		tap_build_event(build, part->instance, session->wait_event, &class_name, &event_name);
 	if (!event_name)
 		return session->state == TAP_SESSION_ACTIVE ? "on CPU" : NULL;
-	if (!strcmp(event_name, "ClientRead"))
+	if (!strcmp(event_name, tap_build_terms(build, part->instance)->client_read))
 		return "waits for its client";
 	tap_strbuf_init(&text);
 	tap_strbuf_printf(&text, "waits for %s:%s", class_name ? class_name : "?", event_name);

@@ -10,8 +10,6 @@
 #include "correlate/model/build.h"
 
 #include <stdlib.h>
-#include <strings.h>
-#include <string.h>
 
 #include "bpf/abi/kind.h"
 
@@ -39,21 +37,6 @@ struct tap_unseen {
 	size_t count;
 	struct tap_hash index;
 };
-
-bool tap_unseen_is_progress(const char *text)
-{
-	static const char *const commands[] = {
-		"copy ",    "vacuum",  "analyze",	  "create index", "create unique index",
-		"reindex ", "cluster", "create table as", "base_backup",  "call ",
-		"do ",	    "refresh "
-	};
-
-	for (size_t i = 0; text && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (!strncasecmp(text, commands[i], strlen(commands[i])))
-			return true;
-	}
-	return false;
-}
 
 static struct group_key key_of(const struct tap_row *row)
 {
@@ -86,7 +69,8 @@ static bool row_count(struct tap_unseen *unseen, struct tap_build *build, const 
 		return false;
 	group->calls += row->account.calls;
 	if (row->account.uncounted &&
-	    !tap_unseen_is_progress(tap_build_text(build, key->instance, key->source, key->query_id)))
+	    !tap_build_reports_progress(build, key->instance,
+					tap_build_text(build, key->instance, key->source, key->query_id)))
 		group->unseen += row->account.uncounted;
 	return true;
 }

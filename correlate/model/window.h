@@ -7,6 +7,7 @@
 #ifndef TAP_CORRELATE_MODEL_WINDOW_H
 #define TAP_CORRELATE_MODEL_WINDOW_H
 
+#include "bpf/abi/engine.h"
 #include "correlate/file.h"
 #include "correlate/lock_event.h"
 #include "correlate/model/lock_order.h"
@@ -21,7 +22,7 @@
 struct tap_window_instance {
 	bool present; /* the index is in use */
 	const char *id;
-	const char *engine;
+	enum tap_engine engine;
 	const char *version;
 	int32_t version_number;
 	int32_t pid;

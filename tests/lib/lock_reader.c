@@ -31,7 +31,7 @@ static void die(const char *what)
 
 static void instance_open(struct instance *instance, int port, const char *conninfo)
 {
-	struct tap_pg_where where = { .instance = "server", .conninfo = conninfo };
+	struct tap_engine_where where = { .instance = "server", .conninfo = conninfo };
 	struct tap_error err = { "" };
 
 	if (tap_targets_find("/proc", &instance->list, &err))

@@ -191,10 +191,10 @@ static int socket_dir_read(struct tap_target *target, uint64_t address, const ch
 	if (err || !first)
 		return err;
 	if (*first == '@') {
-		target->socket_dir = first;
+		target->socket = first;
 		return 0;
 	}
-	err = path_for_us(target, data_dir, first, &target->socket_dir);
+	err = path_for_us(target, data_dir, first, &target->socket);
 	free(first);
 	return err;
 }
@@ -268,7 +268,7 @@ static int names_fill(const char *root, const struct tap_proc *proc, const struc
 	target->start_ticks = proc->start_ticks;
 	target->version_number = binary->version_number;
 	target->machine = binary->machine;
-	target->end_command_offset = binary->end_command_offset;
+	target->statement_end_offset = binary->end_command_offset;
 	memcpy(target->version, binary->version, sizeof(target->version));
 	memcpy(target->build_id, binary->build_id, sizeof(target->build_id));
 	return 0;

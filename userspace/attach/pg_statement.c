@@ -48,7 +48,7 @@ static void text_read(const struct tap_target *target, int32_t pid, uint64_t add
 	text[tap_pg_text_clip(text, strlen(text))] = '\0';
 }
 
-int tap_pg_statement_read(const struct tap_target *target, int32_t pid, struct tap_pg_statement *ret)
+int tap_pg_statement_read(const struct tap_target *target, int32_t pid, struct tap_statement *ret)
 {
 	struct tap_pg_status status;
 	uint64_t address = 0;
@@ -64,7 +64,6 @@ int tap_pg_statement_read(const struct tap_target *target, int32_t pid, struct t
 	if (code)
 		return code;
 	ret->kind = tap_pg_status_kind(&target->layout, status.backend_type);
-	ret->pg_state = status.state < TAP_PG_STATE_COUNT ? (uint8_t)status.state : TAP_PG_STATE_UNDEFINED;
 	ret->state = tap_pg_session_state(status.state);
 	ret->database = status.database;
 	ret->user = status.user;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * target.c - finds the database instances of this host.
+ * target.c - the database instances of this host, and what all of them have, whatever their engine.
  *
- * Called by every command. Goes over /proc once: which processes run something that could be a server (cheap, by name),
- * what those files are (once per file), which of the processes are postmasters (pg_postmaster), and whether their
- * memory can be read through a known layout (pg_layout_check). New engines add their own recognition beside these.
+ * Called by every command. Goes over /proc once and lets each engine find its own (userspace/attach/engine.h).
  */
 #include "userspace/attach/target.h"
 
@@ -13,121 +11,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "userspace/attach/pg_binary.h"
-#include "userspace/attach/pg_layout_check.h"
-#include "userspace/attach/pg_postmaster.h"
+#include "userspace/attach/engine.h"
 #include "userspace/attach/proc.h"
 
-/* An executable file met during one search. */
-struct file {
-	struct tap_file_id id;
-	int fd;
-	bool readable; /* `binary` is there */
-	struct tap_pg_binary binary;
+static const struct tap_attach *const engines[TAP_ENGINE_COUNT] = {
+#define X(id, name) [TAP_ENGINE_##id] = &tap_attach_##name,
+	TAP_ENGINES(X)
+#undef X
 };
 
-enum verdict {
-	VERDICT_OPEN,
-	VERDICT_BUSY, /* being looked at: a parent's parent cannot be its child */
-	VERDICT_INSTANCE,
-	VERDICT_OTHER,
-};
-
-/* A process that could be a server's. */
-struct candidate {
-	struct tap_proc proc;
-	size_t file;
-	int error; /* its executable cannot be looked at */
-	enum verdict verdict;
-};
-
-struct search {
-	const char *root;
-	struct tap_proc *procs;
-	size_t n_procs;
-	struct candidate *candidates; /* by pid; room for every process */
-	size_t n_candidates;
-	struct file *files;
-	size_t n_files;
-	struct tap_target_list list;
-};
-
-static bool name_fits(const char *name)
+const struct tap_attach *tap_attach_of(enum tap_engine engine)
 {
-	return strstr(name, "postgres") || strstr(name, "postmaster");
+	return engines[(unsigned)engine < TAP_ENGINE_COUNT ? engine : 0];
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
+/* ---- for engines ---- */
 
-	return slash ? slash + 1 : path;
-}
-
-/* Opens and reads the executable, or finds it among those read before. */
-static int file_find(struct search *search, int32_t pid, size_t *ret)
-{
-	struct tap_file_id id;
-	struct file *files;
-	int fd, err;
-
-	err = tap_proc_exe_id(search->root, pid, &id);
-	if (err)
-		return err;
-	for (size_t i = 0; i < search->n_files; i++) {
-		if (search->files[i].id.device == id.device && search->files[i].id.inode == id.inode) {
-			*ret = i;
-			return 0;
-		}
-	}
-	err = tap_proc_exe_open(search->root, pid, &fd);
-	if (err)
-		return err;
-	files = realloc(search->files, (search->n_files + 1) * sizeof(*files));
-	if (!files) {
-		close(fd);
-		return -ENOMEM;
-	}
-	search->files = files;
-	files[search->n_files] = (struct file){ .id = id, .fd = fd };
-	*ret = search->n_files++;
-	err = tap_pg_binary_read(fd, &files[*ret].binary, NULL);
-	files[*ret].readable = !err;
-	return err == -ENOMEM ? err : 0;
-}
-
-static int candidate_add(struct search *search, const struct tap_proc *proc)
-{
-	char path[TAP_PROC_PATH_MAX];
-	struct candidate candidate = { .proc = *proc };
-
-	if (!proc->state || proc->state == 'Z')
-		return 0;
-	candidate.error = tap_proc_exe_path(search->root, proc->pid, path, NULL);
-	if (!name_fits(proc->comm) && (candidate.error || !name_fits(base_name(path))))
-		return 0;
-	if (!candidate.error)
-		candidate.error = file_find(search, proc->pid, &candidate.file);
-	if (candidate.error == -ENOMEM)
-		return -ENOMEM;
-	if (candidate.error && candidate.error != -EACCES && candidate.error != -EPERM)
-		return 0; /* gone, or no executable at all */
-	search->candidates[search->n_candidates++] = candidate;
-	return 0;
-}
-
-static struct candidate *candidate_find(struct search *search, int32_t pid)
-{
-	for (size_t i = 0; i < search->n_candidates; i++) {
-		if (search->candidates[i].proc.pid == pid)
-			return &search->candidates[i];
-	}
-	return NULL;
-}
-
-static struct tap_target *list_add(struct tap_target_list *list)
+struct tap_target *tap_targets_add(struct tap_target_list *list)
 {
 	struct tap_target *items = realloc(list->items, (list->count + 1) * sizeof(*items));
 
@@ -138,8 +39,7 @@ static struct tap_target *list_add(struct tap_target_list *list)
 	return &items[list->count++];
 }
 
-static void refuse(struct tap_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void refuse(struct tap_target *target, const char *format, ...)
+void tap_target_refuse(struct tap_target *target, const char *format, ...)
 {
 	char reason[TAP_ERROR_MAX];
 	struct tap_error line;
@@ -150,105 +50,6 @@ static void refuse(struct tap_target *target, const char *format, ...)
 	va_end(args);
 	tap_error_set(&line, 0, "%s", reason);
 	snprintf(target->refused, sizeof(target->refused), "%s", line.text);
-}
-
-/* A server that cannot be looked into: in the list, so that it is not silently missed. */
-static int unreadable_add(struct search *search, const struct tap_proc *proc, const char *why)
-{
-	struct tap_target *target = list_add(&search->list);
-
-	if (!target)
-		return -ENOMEM;
-	target->pid = proc->pid;
-	target->start_ticks = proc->start_ticks;
-	target->proc_root = strdup(search->root);
-	if (!target->proc_root)
-		return -ENOMEM;
-	refuse(target, "%s", why);
-	return 0;
-}
-
-static bool has_child_candidate(const struct search *search, int32_t pid)
-{
-	for (size_t i = 0; i < search->n_candidates; i++) {
-		if (search->candidates[i].proc.ppid == pid)
-			return true;
-	}
-	return false;
-}
-
-/* Not readable, or without the symbols to recognise a server by: only what is called and behaves like one is listed. */
-static int stranger_examine(struct search *search, const struct candidate *candidate, const struct candidate *parent)
-{
-	const struct tap_proc *proc = &candidate->proc;
-	char why[TAP_ERROR_MAX];
-	bool by_name = !strcmp(proc->comm, "postgres") || !strcmp(proc->comm, "postmaster");
-
-	if (!by_name || parent || !has_child_candidate(search, proc->pid))
-		return 0;
-	if (candidate->error)
-		snprintf(why, sizeof(why), "process %d cannot be looked into: %s; run dbtap as root", proc->pid,
-			 strerror(-candidate->error));
-	else
-		snprintf(why, sizeof(why),
-			 "process %d runs a PostgreSQL server whose executable exports no symbols, or is broken: its "
-			 "memory "
-			 "cannot be read; use a build with its dynamic symbol table",
-			 proc->pid);
-	return unreadable_add(search, proc, why);
-}
-
-static int postmaster_examine(struct search *search, struct candidate *candidate)
-{
-	const struct tap_pg_binary *binary = &search->files[candidate->file].binary;
-	struct tap_target target;
-	struct tap_target *item;
-	char why[TAP_ERROR_MAX];
-	int err = tap_pg_postmaster_read(search->root, &candidate->proc, binary, &target);
-
-	if (err == -ENOMEM)
-		return err;
-	if (err == -EPERM || err == -EACCES) {
-		snprintf(why, sizeof(why), "memory of process %d cannot be read: %s; run dbtap as root",
-			 candidate->proc.pid, strerror(-err));
-		candidate->verdict = VERDICT_INSTANCE;
-		return unreadable_add(search, &candidate->proc, why);
-	}
-	if (err)
-		return 0;
-	item = list_add(&search->list);
-	if (!item) {
-		tap_target_done(&target);
-		return -ENOMEM;
-	}
-	*item = target;
-	candidate->verdict = VERDICT_INSTANCE;
-	return 0;
-}
-
-/*
- * Parents first: the children of a postmaster are its backends and need no look of their own, and there may be
- * hundreds. Any other server process is asked, also one that a backend started as a program.
- */
-static int candidate_examine(struct search *search, struct candidate *candidate)
-{
-	struct candidate *parent = candidate_find(search, candidate->proc.ppid);
-	const struct file *file = candidate->error ? NULL : &search->files[candidate->file];
-	int err = 0;
-
-	if (candidate->verdict != VERDICT_OPEN)
-		return 0;
-	candidate->verdict = VERDICT_BUSY;
-	if (parent && (parent->error || candidate->error || parent->file != candidate->file))
-		parent = candidate->error ? parent : NULL;
-	if (parent)
-		err = candidate_examine(search, parent);
-	candidate->verdict = VERDICT_OTHER;
-	if (err || (parent && parent->verdict == VERDICT_INSTANCE))
-		return err;
-	if (!file || !file->readable || tap_pg_binary_lacks(&file->binary, TAP_PG_NEED_RECOGNISE))
-		return stranger_examine(search, candidate, parent);
-	return postmaster_examine(search, candidate);
 }
 
 static int compare_targets(const void *a, const void *b)
@@ -264,168 +65,81 @@ static int compare_targets(const void *a, const void *b)
 }
 
 /* The oldest instance of a port has the short name. */
-static void ids_give(struct tap_target_list *list)
+void tap_targets_name(struct tap_target_list *list, size_t first, const char *stem)
 {
-	if (list->count)
-		qsort(list->items, list->count, sizeof(*list->items), compare_targets);
-	for (size_t i = 0; i < list->count; i++) {
-		struct tap_target *target = &list->items[i];
+	struct tap_target *items = list->items + first;
+	size_t count = list->count - first;
+
+	if (count)
+		qsort(items, count, sizeof(*items), compare_targets);
+	for (size_t i = 0; i < count; i++) {
+		struct tap_target *target = &items[i];
 
 		if (!target->data_dir)
-			snprintf(target->id, sizeof(target->id), "postgres-pid-%d", target->pid);
-		else if (i && list->items[i - 1].data_dir && list->items[i - 1].port == target->port)
-			snprintf(target->id, sizeof(target->id), "postgres-%d-%d", target->port, target->pid);
+			snprintf(target->id, sizeof(target->id), "%s-pid-%d", stem, target->pid);
+		else if (i && items[i - 1].data_dir && items[i - 1].port == target->port)
+			snprintf(target->id, sizeof(target->id), "%s-%d-%d", stem, target->port, target->pid);
 		else
-			snprintf(target->id, sizeof(target->id), "postgres-%d", target->port);
+			snprintf(target->id, sizeof(target->id), "%s-%d", stem, target->port);
 	}
 }
 
-static void layouts_describe(char *ret, size_t size)
+void tap_running_done(struct tap_running_list *list)
 {
-	size_t count;
-	const struct tap_pg_layout_row *rows = tap_pg_layout_rows(&count);
-	size_t length = 0;
-
-	ret[0] = '\0';
-	for (size_t i = 0; i < count && length < size; i++)
-		length += (size_t)snprintf(ret + length, size - length, "%s%s", i ? ", " : "", rows[i].name);
-}
-
-static const char *machine_name(uint16_t machine, char ret[32])
-{
-	size_t count;
-	const struct tap_pg_layout_row *rows = tap_pg_layout_rows(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *space = strchr(rows[i].name, ' ');
-
-		if (rows[i].machine == machine && space)
-			return space + 1;
-	}
-	snprintf(ret, 32, "ELF machine %u", machine);
-	return ret;
-}
-
-/* "postgres-5432: PostgreSQL 15.18 (build id 12ab...)" */
-static void target_describe(const struct tap_target *target, char ret[192])
-{
-	snprintf(ret, 192, "%s: PostgreSQL %s (%s%s)", target->id,
-		 *target->version ? target->version : "of unknown version",
-		 *target->build_id ? "build id " : "no build id", target->build_id);
-}
-
-/* Sets layout and layout_source, or refused. */
-static void layout_establish(struct tap_target *target, const struct tap_pg_binary *binary)
-{
-	const struct tap_pg_layout_row *row = tap_pg_layout_find(target->version_number, binary->machine);
-	const char *lacking = tap_pg_binary_lacks(binary, TAP_PG_NEED_LAYOUT);
-	char who[192], known[128], machine[32];
-	struct tap_error why;
-	size_t checked;
-
-	target_describe(target, who);
-	layouts_describe(known, sizeof(known));
-	if (!row) {
-		refuse(target,
-		       "%s on %s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this "
-		       "version",
-		       who, machine_name(binary->machine, machine), known);
+	if (!list)
 		return;
-	}
-	if (lacking) {
-		refuse(target,
-		       "%s does not export the variable %s: its memory cannot be read; use a build that exports it",
-		       who, lacking);
-		return;
-	}
-	if (tap_pg_postmaster_contradicts(target)) {
-		refuse(target,
-		       "%s runs on a data directory of another major version: %s; restart it with its own binary", who,
-		       target->data_dir);
-		return;
-	}
-	target->layout = row->layout;
-	if (tap_pg_layout_check(target, row, &checked, &why)) {
-		memset(&target->layout, 0, sizeof(target->layout));
-		refuse(target, "%s does not fit memory layout %s: %s; try again, or report it with the build id", who,
-		       row->name, why.text);
-		return;
-	}
-	snprintf(target->layout_source, sizeof(target->layout_source), "table row %s, checked against %zu processes",
-		 row->name, checked);
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i].text);
+	free(list->items);
+	*list = (struct tap_running_list){ 0 };
 }
 
-static void layouts_establish(struct search *search)
-{
-	for (size_t i = 0; i < search->list.count; i++) {
-		struct tap_target *target = &search->list.items[i];
-		struct candidate *candidate = candidate_find(search, target->pid);
-
-		if (target->refused[0]) {
-			struct tap_error line;
-
-			tap_error_set(&line, 0, "%s: %s", target->id, target->refused);
-			memcpy(target->refused, line.text, sizeof(target->refused));
-		} else {
-			layout_establish(target, &search->files[candidate->file].binary);
-		}
-	}
-}
-
-static void search_done(struct search *search)
-{
-	for (size_t i = 0; i < search->n_files; i++) {
-		tap_pg_binary_done(&search->files[i].binary);
-		close(search->files[i].fd);
-	}
-	free(search->files);
-	free(search->candidates);
-	free(search->procs);
-	tap_targets_done(&search->list);
-}
+/* ---- the search ---- */
 
 /* Process 1 always exists; a /proc that hides it (hidepid) hides servers too. */
-static bool proc_is_hiding(const struct search *search)
+static bool proc_is_hiding(const struct tap_target_search *search)
 {
 	const struct tap_proc *init = tap_proc_find(search->procs, search->n_procs, 1);
 
 	return !init || !init->state;
 }
 
-static int search_run(struct search *search, struct tap_error *err)
+static int engines_find(const struct tap_target_search *search, struct tap_target_list *list, struct tap_error *err)
 {
-	int code = tap_proc_list(search->root, &search->procs, &search->n_procs);
+	int code = 0;
 
-	if (code)
-		return tap_error_set(err, code, "%s cannot be read: %s; mount the proc file system there", search->root,
-				     strerror(-code));
 	if (proc_is_hiding(search))
 		return tap_error_set(err, -EACCES, "%s does not show other users' processes; run dbtap as root",
-				     search->root);
-	search->candidates = calloc(search->n_procs, sizeof(*search->candidates));
-	if (!search->candidates)
-		code = -ENOMEM;
-	for (size_t i = 0; !code && i < search->n_procs; i++)
-		code = candidate_add(search, &search->procs[i]);
-	for (size_t i = 0; !code && i < search->n_candidates; i++)
-		code = candidate_examine(search, &search->candidates[i]);
+				     search->proc_root);
+	for (int i = 0; i < TAP_ENGINE_COUNT && !code; i++) {
+		size_t first = list->count;
+
+		code = engines[i]->find(search, list);
+		for (size_t j = first; j < list->count; j++)
+			list->items[j].engine = (enum tap_engine)i;
+	}
 	if (code)
-		return tap_error_set(err, code, "instances cannot be searched for: %s", strerror(-code));
-	ids_give(&search->list);
-	layouts_establish(search);
-	return 0;
+		tap_error_set(err, code, "instances cannot be searched for: %s", strerror(-code));
+	return code;
 }
 
 int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err)
 {
-	struct search search = { .root = proc_root };
-	int code = search_run(&search, err);
+	struct tap_target_search search = { .proc_root = proc_root };
+	struct tap_target_list list = { 0 };
+	struct tap_proc *procs;
+	int code = tap_proc_list(proc_root, &procs, &search.n_procs);
 
-	if (!code) {
-		*ret = search.list;
-		search.list = (struct tap_target_list){ 0 };
-	}
-	search_done(&search);
+	if (code)
+		return tap_error_set(err, code, "%s cannot be read: %s; mount the proc file system there", proc_root,
+				     strerror(-code));
+	search.procs = procs;
+	code = engines_find(&search, &list, err);
+	free(procs);
+	if (code)
+		tap_targets_done(&list);
+	else
+		*ret = list;
 	return code;
 }
 
@@ -433,9 +147,11 @@ void tap_target_done(struct tap_target *target)
 {
 	if (!target)
 		return;
+	if (tap_attach_of(target->engine)->target_done)
+		tap_attach_of(target->engine)->target_done(target);
 	free(target->exe);
 	free(target->data_dir);
-	free(target->socket_dir);
+	free(target->socket);
 	free(target->listen);
 	free(target->cluster_name);
 	free(target->proc_root);

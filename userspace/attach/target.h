@@ -11,12 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/engine.h"
 #include "bpf/abi/pg_layout.h"
 #include "userspace/base/error.h"
-
-enum tap_engine {
-	TAP_ENGINE_POSTGRES,
-};
 
 /* Addresses of variables that only userspace reads, in every process of a PostgreSQL instance. */
 struct tap_pg_variables {
@@ -41,7 +38,7 @@ struct tap_target {
 	uint64_t start_ticks;	/* start time of that process (/proc/PID/stat field 22): tells a reused pid */
 	char *exe;		/* path of the binary in the instance's own mount namespace */
 	char *data_dir;		/* as this host sees it, through /proc/PID/root where namespaces differ */
-	char *socket_dir;	/* first entry of unix_socket_directories, as this host sees it; NULL: none */
+	char *socket;		/* its local socket, or PostgreSQL's folder of it, as this host sees it; NULL: none */
 	char *listen;		/* first listen address; NULL: none */
 	int32_t port;
 	char build_id[41];     /* hex; "" when the binary has none */
@@ -51,12 +48,13 @@ struct tap_target {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
 	struct tap_pg_variables variables;
-	int64_t start_us;	     /* when the server says it started, since the Unix epoch */
-	char *cluster_name;	     /* of the process titles; NULL: none */
-	uint64_t end_command_offset; /* of the function EndCommand in the file, for a uprobe; 0: not exported */
-	char *proc_root;	     /* where it was found; NULL: "/proc" */
-	char layout_source[128];     /* "table row 15 x86-64, checked against 12 processes" */
-	char refused[TAP_ERROR_MAX]; /* not empty: found, but cannot be traced, and why and what to do */
+	int64_t start_us;	       /* when the server says it started, since the Unix epoch */
+	char *cluster_name;	       /* of the process titles; NULL: none */
+	uint64_t statement_end_offset; /* in the file, of the function that a uprobe counts statements by; 0: none */
+	char *proc_root;	       /* where it was found; NULL: "/proc" */
+	char layout_source[128];       /* "table row 15 x86-64, checked against 12 processes" */
+	void *own;		       /* what its engine keeps besides; freed by that */
+	char refused[TAP_ERROR_MAX];   /* not empty: found, but cannot be traced, and why and what to do */
 };
 
 struct tap_target_list {

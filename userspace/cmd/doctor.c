@@ -4,7 +4,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "correlate/engine/postgres/queries.h"
+#include "correlate/engine/client.h"
+#include "userspace/attach/engine.h"
 #include "userspace/attach/target.h"
 #include "userspace/cmd/command.h"
 #include "userspace/cmd/run.h"
@@ -38,48 +39,37 @@ static bool host_check(struct tap_strbuf *out)
 	return usable;
 }
 
-static void settings_check(struct tap_pg_conn *conn, struct tap_strbuf *out)
+static void settings_check(const struct tap_client *client, struct tap_engine_conn *conn, struct tap_strbuf *out)
 {
-	struct tap_pg_settings settings = { 0 };
+	struct tap_engine_advice advice;
 	struct tap_error err = { "" };
 
-	if (tap_pg_query_settings(conn, &settings, &err)) {
+	if (client->advise(conn, &advice, &err)) {
 		tap_strbuf_printf(out, "       settings: %s\n", err.text);
 		return;
 	}
-	if (!settings.query_ids)
-		tap_strbuf_add_string(
-			out, "       advice: compute_query_id = on (ALTER SYSTEM and reload, no restart): engine ids "
-			     "instead of own fingerprints, which cost 0.5 to 4 us a statement\n");
-	if (!settings.track_activities)
-		tap_strbuf_add_string(
-			out, "       advice: track_activities = on: without it no statement can be told apart\n");
-	if (!settings.has_statements)
-		tap_strbuf_add_string(
-			out, "       note: pg_stat_statements is not installed in this database: texts longer than "
-			     "track_activity_query_size stay cut\n");
-	if (!settings.reads_all_stats)
-		tap_strbuf_add_string(out, "       advice: grant pg_monitor to the role dbtap logs in as\n");
-	tap_pg_settings_done(&settings);
+	for (size_t i = 0; i < advice.count; i++)
+		tap_strbuf_printf(out, "       %s\n", advice.lines[i]);
 }
 
 static void connection_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
 {
 	const char *conninfo = tap_dsn_find(options->dsns, options->n_dsns, target->id);
-	struct tap_pg_conn *conn;
+	const struct tap_client *client = tap_client_of(target->engine);
+	struct tap_engine_conn *conn;
 	struct tap_error err = { "" };
 
 	if (options->no_connect)
 		return;
-	if (tap_target_login(target, conninfo, NULL, &conn, &err)) {
+	if (tap_target_login(target, conninfo, &conn, &err)) {
 		tap_strbuf_add_string(out, "       connection: none, memory only (");
 		add_safe(out, err.text);
 		tap_strbuf_add_string(out, ")\n");
 		return;
 	}
 	tap_strbuf_add_string(out, "       connection: yes\n");
-	settings_check(conn, out);
-	tap_pg_conn_close(conn);
+	settings_check(client, conn, out);
+	client->close(conn);
 }
 
 /* Returns whether it can be traced. */
@@ -91,15 +81,19 @@ static bool target_check(const struct tap_options *options, const struct tap_tar
 		tap_strbuf_add_char(out, '\n');
 		return false;
 	}
-	tap_strbuf_printf(out, "  ok   %s: PostgreSQL %s, pid %d, port %d, data ", target->id, target->version,
+	const struct tap_attach *engine = tap_attach_of(target->engine);
+
+	tap_strbuf_printf(out, "  ok   %s: %s %s, pid %d, port %d, data ", target->id, engine->product, target->version,
 			  target->pid, target->port);
 	add_safe(out, target->data_dir);
 	tap_strbuf_printf(out, "\n       build id %s; layout: %s\n", *target->build_id ? target->build_id : "none",
 			  target->layout_source);
-	tap_strbuf_printf(out, "       query ids: %s; statement depth: %s\n",
-			  target->query_ids ? "the engine's" : "own fingerprints",
-			  target->end_command_offset ? "yes, one trap a statement (0.3 to 0.7 us)"
-						     : "no, EndCommand is not exported");
+	tap_strbuf_printf(out, "       query ids: %s; statement depth: ",
+			  target->query_ids ? "the engine's" : "own fingerprints");
+	if (target->statement_end_offset)
+		tap_strbuf_add_string(out, "yes, one trap a statement (0.3 to 0.7 us)\n");
+	else
+		tap_strbuf_printf(out, "no, %s is not exported\n", engine->statement_end);
 	connection_check(options, target, out);
 	return true;
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "correlate/engine/postgres/login.h"
+#include "correlate/engine/client.h"
+#include "correlate/engine/terms.h"
 #include "correlate/figure.h"
 #include "userspace/base/number.h"
 #include "userspace/base/strbuf.h"
@@ -169,6 +170,22 @@ static int parse_output(struct tap_options *options, const char *name, const cha
 	return parse_text(name, text, &options->output, err);
 }
 
+/* In the form of the engine that the name is of; of a name that is no engine's, in any engine's form. */
+static int check_conninfo(const char *instance, const char *conninfo, struct tap_error *err)
+{
+	enum tap_engine engine;
+	int status = 0;
+
+	if (tap_engine_of_id(instance, &engine))
+		return tap_client_of(engine)->conninfo_check(instance, conninfo, err);
+	for (int i = TAP_ENGINE_COUNT; i-- > 0;) {
+		status = tap_client_of((enum tap_engine)i)->conninfo_check(instance, conninfo, err);
+		if (!status)
+			return 0;
+	}
+	return status;
+}
+
 /* NAME=CONNINFO; the name is copied, since the text is cut there. */
 static int parse_dsn(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
@@ -185,7 +202,7 @@ static int parse_dsn(struct tap_options *options, const char *name, const char *
 	if (!instance)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	options->dsns[options->n_dsns++] = (struct tap_dsn){ instance, equals + 1 };
-	return tap_pg_login_check(instance, equals + 1, err);
+	return check_conninfo(instance, equals + 1, err);
 }
 
 static int parse_max_rows(struct tap_options *options, const char *name, const char *text, struct tap_error *err)

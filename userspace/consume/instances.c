@@ -14,13 +14,7 @@
 #include <sys/stat.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/engine/postgres/locks.h"
-#include "correlate/engine/postgres/queries.h"
-#include "correlate/engine/postgres/statements.h"
-#include "correlate/fingerprint.h"
-#include "userspace/attach/memory.h"
-#include "userspace/attach/pg_memory.h"
-#include "userspace/attach/pg_status.h"
+#include "userspace/attach/engine.h"
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options)
 {
@@ -28,9 +22,14 @@ void tap_instances_init(struct tap_instances *instances, const struct tap_live_o
 	tap_arrivals_init(&instances->arrivals);
 }
 
+static const struct tap_client *client_of(const struct tap_followed *followed)
+{
+	return tap_client_of(followed->target.engine);
+}
+
 static void followed_done(struct tap_followed *followed)
 {
-	tap_pg_conn_close(followed->conn);
+	client_of(followed)->close(followed->conn);
 	tap_names_done(&followed->names);
 	tap_session_list_done(&followed->sessions);
 	tap_instance_files_done(&followed->files);
@@ -84,100 +83,47 @@ static int place_for(struct tap_instances *instances, const struct tap_target *t
 	return 0;
 }
 
-static struct tap_instance instance_of(const struct tap_target *target)
+static int stage_threads(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
+			 struct tap_texts *texts, struct tap_error *err)
 {
-	return (struct tap_instance){
-		.layout = target->layout,
-		.addresses = target->addresses,
-		.own_ids = !target->query_ids,
-	};
-}
+	struct tap_running_list list = { 0 };
+	int status = tap_attach_of(target->engine)->running(target, index, &list, err);
 
-static bool role_reads_memory(uint8_t kind)
-{
-	return kind != TAP_KIND_POSTMASTER && kind != TAP_KIND_LOGGER && kind != TAP_KIND_CHILD;
-}
+	for (size_t i = 0; i < list.count && !status; i++) {
+		const struct tap_running *running = &list.items[i];
+		const struct tap_identity *identity = &running->adoption.identity;
+		struct tap_text_key key = { .instance = index,
+					    .source = identity->source,
+					    .query_id = identity->query_id };
 
-static struct tap_adoption adoption_of(const struct tap_target *target, uint32_t index,
-				       const struct tap_pg_process *process)
-{
-	struct tap_adoption adoption = { .instance = index, .role = TAP_ROLE_FIXED };
-	struct tap_pg_status status;
-
-	adoption.identity.kind = process->kind;
-	if (process->kind == TAP_KIND_POSTMASTER)
-		adoption.role = TAP_ROLE_POSTMASTER;
-	else if (role_reads_memory(process->kind))
-		adoption.role = TAP_ROLE_BACKEND;
-	if (!process->status || adoption.role != TAP_ROLE_BACKEND)
-		return adoption;
-	tap_pg_status_decode(&target->layout, process->entry, &status);
-	adoption.status_address = process->status;
-	adoption.wait_address = process->wait_event;
-	adoption.activity_address = status.activity;
-	adoption.wait_event = process->wait_event_now;
-	adoption.identity.change_count = status.changecount;
-	adoption.identity.database = status.database;
-	adoption.identity.user = status.user;
-	adoption.identity.state = (uint8_t)status.state;
-	adoption.identity.activity_start_us = status.activity_start;
-	adoption.identity.query_id = status.query_id;
-	adoption.identity.source = status.query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
-	return adoption;
-}
-
-/* A statement that runs and has no engine id: its own, from its text, which is learnt on the way. */
-static void adopt_own_id(struct tap_adoption *adoption, const struct tap_target *target, int32_t pid,
-			 struct tap_texts *texts)
-{
-	struct tap_text_key key = { .instance = adoption->instance, .source = TAP_QUERY_ID_OWN };
-	size_t size = target->activity_size < TAP_TEXT_MAX ? (size_t)target->activity_size : TAP_TEXT_MAX;
-	char text[TAP_TEXT_MAX] = "";
-
-	if (adoption->role != TAP_ROLE_BACKEND || !tap_pg_state_is_running(adoption->identity.state) ||
-	    adoption->identity.query_id || tap_memory_read(pid, adoption->activity_address, text, size))
-		return;
-	text[sizeof(text) - 1] = '\0';
-	key.query_id = tap_fingerprint(text, strlen(text));
-	adoption->identity.query_id = key.query_id;
-	adoption->identity.source = TAP_QUERY_ID_OWN;
-	tap_texts_put(texts, &key, text, strlen(text), TAP_TEXT_RAW);
-}
-
-static int stage_processes(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
-			   struct tap_texts *texts, struct tap_error *err)
-{
-	struct tap_pg_process *processes = NULL;
-	size_t count = 0, torn;
-	int status = tap_pg_processes_read(target, &processes, &count, &torn, err);
-
-	for (size_t i = 0; i < count && !status; i++) {
-		struct tap_adoption adoption = adoption_of(target, index, &processes[i]);
-
-		adopt_own_id(&adoption, target, processes[i].pid, texts);
-		status = tap_tracer_stage(tracer, (uint32_t)processes[i].pid, &adoption);
+		if (running->text)
+			tap_texts_put(texts, &key, running->text, strlen(running->text), TAP_TEXT_RAW);
+		status = tap_tracer_stage(tracer, (uint32_t)running->tid, &running->adoption);
 		if (status)
-			tap_error_set(err, status, "cannot adopt process %d: %s", processes[i].pid, strerror(-status));
+			tap_error_set(err, status, "cannot adopt process %d: %s", running->tid, strerror(-status));
 	}
-	free(processes);
+	tap_running_done(&list);
 	return status;
 }
 
-/* The postmaster first: from then on no child is missed. */
+/* The first process first: from then on no child is missed. */
 static int adopt(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer, struct tap_texts *texts,
 		 struct tap_error *err)
 {
-	struct tap_adoption postmaster = { .instance = index, .role = TAP_ROLE_POSTMASTER };
-	struct tap_instance instance = instance_of(target);
-	int status = tap_tracer_set_instance(tracer, index, &instance, err);
+	const struct tap_attach *engine = tap_attach_of(target->engine);
+	struct tap_adoption first = { .instance = index, .role = engine->first_role };
+	struct tap_instance instance = { .engine = (uint8_t)target->engine };
+	int status;
 
-	postmaster.identity.kind = TAP_KIND_POSTMASTER;
+	engine->instance(target, &instance);
+	status = tap_tracer_set_instance(tracer, index, &instance, err);
+	first.identity.kind = engine->first_kind;
 	if (!status)
-		status = tap_tracer_stage(tracer, (uint32_t)target->pid, &postmaster);
+		status = tap_tracer_stage(tracer, (uint32_t)target->pid, &first);
 	if (!status)
 		status = tap_tracer_adopt(tracer, err);
 	if (!status)
-		status = stage_processes(target, index, tracer, texts, err);
+		status = stage_threads(target, index, tracer, texts, err);
 	if (!status)
 		status = tap_tracer_adopt(tracer, err);
 	return status;
@@ -205,10 +151,11 @@ static void probe_calls(struct tap_instances *instances, const struct tap_target
 	if (instances->options->depth != TAP_DEPTH_STATEMENT)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/exe", target->pid);
-	if (target->end_command_offset)
-		status = tap_tracer_attach_calls(tracer, path, target->end_command_offset, &why);
+	if (target->statement_end_offset)
+		status = tap_tracer_attach_calls(tracer, path, target->statement_end_offset, &why);
 	else
-		status = tap_error_set(&why, -ENOENT, "its binary exports no EndCommand");
+		status = tap_error_set(&why, -ENOENT, "its binary exports no %s",
+				       tap_attach_of(target->engine)->statement_end);
 	if (status && tap_target_alive(target))
 		note_unprobed(instances, target, status, &why);
 }
@@ -305,7 +252,7 @@ static bool check_ended(struct tap_instances *instances)
 			continue;
 		followed->alive = false;
 		ended = true;
-		tap_pg_conn_close(followed->conn);
+		client_of(followed)->close(followed->conn);
 		followed->conn = NULL;
 		snprintf(followed->why_not, sizeof(followed->why_not), "the server has ended");
 	}
@@ -334,27 +281,32 @@ const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *i
 	return NULL;
 }
 
-int tap_target_login(const struct tap_target *target, const char *conninfo, const char *database,
-		     struct tap_pg_conn **ret, struct tap_error *err)
+void tap_target_where(const struct tap_target *target, const char *conninfo, struct tap_engine_where *ret)
 {
-	struct tap_pg_where where = {
-		.instance = target->id,
-		.conninfo = conninfo,
-		.socket_dir = target->socket_dir,
-		.host = target->listen,
-		.port = target->port,
-		.database = database,
-		.this_database = database != NULL,
-	};
 	struct stat info;
 	char path[64];
 
+	*ret = (struct tap_engine_where){
+		.instance = target->id,
+		.conninfo = conninfo,
+		.socket = target->socket,
+		.host = target->listen,
+		.port = target->port,
+	};
 	snprintf(path, sizeof(path), "/proc/%d", target->pid);
 	if (!stat(path, &info)) {
-		where.uid = info.st_uid;
-		where.gid = info.st_gid;
+		ret->uid = info.st_uid;
+		ret->gid = info.st_gid;
 	}
-	return tap_pg_conn_open(&where, ret, err);
+}
+
+int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_engine_conn **ret,
+		     struct tap_error *err)
+{
+	struct tap_engine_where where;
+
+	tap_target_where(target, conninfo, &where);
+	return tap_client_of(target->engine)->open(&where, ret, err);
 }
 
 static void connect_one(const struct tap_instances *instances, struct tap_followed *followed)
@@ -364,12 +316,12 @@ static void connect_one(const struct tap_instances *instances, struct tap_follow
 	struct tap_error err = { "" };
 
 	followed->asked = true;
-	if (tap_target_login(&followed->target, conninfo, NULL, &followed->conn, &err)) {
+	if (tap_target_login(&followed->target, conninfo, &followed->conn, &err)) {
 		followed->conn = NULL;
 		snprintf(followed->why_not, sizeof(followed->why_not), "%s", err.text);
 		return;
 	}
-	tap_pg_query_names(followed->conn, &followed->names, NULL, &err);
+	client_of(followed)->names(followed->conn, &followed->names, &err);
 }
 
 void tap_instances_connect(struct tap_instances *instances)
@@ -379,8 +331,8 @@ void tap_instances_connect(struct tap_instances *instances)
 
 		if (!followed->alive)
 			continue;
-		if (followed->conn && !tap_pg_conn_alive(followed->conn)) {
-			tap_pg_conn_close(followed->conn);
+		if (followed->conn && !client_of(followed)->alive(followed->conn)) {
+			client_of(followed)->close(followed->conn);
 			followed->conn = NULL;
 			followed->asked = false;
 		}
@@ -408,14 +360,13 @@ static void read_sessions_of(struct tap_followed *followed, uint32_t index, stru
 {
 	struct tap_session_list fresh;
 	struct tap_error err = { "" };
-	size_t torn;
 	int status;
 
 	tap_session_list_init(&fresh);
-	status = tap_pg_sessions_read(&followed->target, &fresh, &torn, &err);
+	status = tap_attach_of(followed->target.engine)->sessions(&followed->target, &fresh, &err);
 	if (status && followed->conn) {
 		tap_session_list_done(&fresh);
-		status = tap_pg_query_sessions(followed->conn, &fresh, NULL, &err);
+		status = client_of(followed)->sessions(followed->conn, &fresh, &err);
 	}
 	if (status) {
 		tap_session_list_done(&fresh);
@@ -478,26 +429,15 @@ static size_t ids_wanted(const struct tap_row_set *rows, uint32_t index, const s
 static void read_texts_of(struct tap_followed *followed, uint32_t index, const struct tap_row_set *rows,
 			  struct tap_texts *texts)
 {
-	uint64_t *ids = calloc(TAP_PG_WANTED_MAX, sizeof(*ids));
-	struct tap_pg_texts found = { 0 };
+	uint64_t *ids = calloc(TAP_TEXTS_ASKED_MAX, sizeof(*ids));
 	struct tap_error err = { "" };
 	size_t wanted;
 
 	if (!ids)
 		return;
-	wanted = ids_wanted(rows, index, texts, ids, TAP_PG_WANTED_MAX);
-	if (wanted && !tap_pg_query_statement_texts(followed->conn, ids, wanted, &found, NULL, &err)) {
-		for (size_t i = 0; i < found.count; i++) {
-			struct tap_text_key key = { .instance = index,
-						    .source = TAP_QUERY_ID_ENGINE,
-						    .query_id = found.items[i].query_id };
-
-			if (found.items[i].text)
-				tap_texts_put(texts, &key, found.items[i].text, strlen(found.items[i].text),
-					      TAP_TEXT_NORMALISED);
-		}
-		tap_pg_texts_done(&found);
-	}
+	wanted = ids_wanted(rows, index, texts, ids, TAP_TEXTS_ASKED_MAX);
+	if (wanted)
+		client_of(followed)->texts(followed->conn, index, ids, wanted, texts, &err);
 	free(ids);
 }
 
@@ -515,8 +455,8 @@ void tap_instances_read_prepared(struct tap_instances *instances, size_t place)
 	struct tap_error err = { "" };
 
 	tap_lock_prepared_done(&followed->prepared);
-	if (followed->alive && followed->conn)
-		tap_pg_query_prepared(followed->conn, &followed->prepared, NULL, &err);
+	if (followed->alive && followed->conn && client_of(followed)->prepared)
+		client_of(followed)->prepared(followed->conn, &followed->prepared, &err);
 }
 
 int tap_instances_describe(const struct tap_instances *instances, struct tap_window_instance **ret)
@@ -532,7 +472,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 		rows[i] = (struct tap_window_instance){
 			.present = true,
 			.id = target->id,
-			.engine = "postgres",
+			.engine = target->engine,
 			.version = target->version,
 			.version_number = target->version_number,
 			.pid = target->pid,

@@ -5,7 +5,7 @@
 #ifndef TAP_USERSPACE_CONSUME_INSTANCES_H
 #define TAP_USERSPACE_CONSUME_INSTANCES_H
 
-#include "correlate/engine/postgres/conn.h"
+#include "correlate/engine/client.h"
 #include "correlate/model/window.h"
 #include "correlate/texts.h"
 #include "userspace/attach/arrivals.h"
@@ -16,7 +16,7 @@
 struct tap_followed {
 	struct tap_target target;
 	bool alive;
-	struct tap_pg_conn *conn; /* NULL: none */
+	struct tap_engine_conn *conn; /* NULL: none */
 	char why_not[TAP_ERROR_MAX];
 	bool asked; /* a connection was tried since the last start */
 	struct tap_names names;
@@ -39,12 +39,11 @@ struct tap_instances {
 
 /* What --dsn says for an instance; NULL: nothing. */
 const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *instance);
-/*
- * Logs in to an instance: by `conninfo`, else as the owner of its server; to `database`, or with NULL to what
- * `conninfo` says, else to postgres. Errors as tap_pg_conn_open.
- */
-int tap_target_login(const struct tap_target *target, const char *conninfo, const char *database,
-		     struct tap_pg_conn **ret, struct tap_error *err);
+/* How to log in to an instance: by `conninfo`, else as the owner of its server. *ret borrows both. */
+void tap_target_where(const struct tap_target *target, const char *conninfo, struct tap_engine_where *ret);
+/* Logs in there; *ret is for the `close` of its engine's client. Errors as `open` of struct tap_client. */
+int tap_target_login(const struct tap_target *target, const char *conninfo, struct tap_engine_conn **ret,
+		     struct tap_error *err);
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
 void tap_instances_done(struct tap_instances *instances);

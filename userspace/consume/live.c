@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bpf/abi/kind.h"
+#include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
 #include "userspace/consume/catalogs.h"
 #include "userspace/consume/cost.h"
@@ -15,7 +16,6 @@
 #include "userspace/consume/instances.h"
 #include "userspace/consume/lock_events.h"
 #include "userspace/consume/reader.h"
-#include "userspace/consume/relation_files.h"
 #include "userspace/load/features.h"
 #include "userspace/load/privilege.h"
 
@@ -236,9 +236,10 @@ static void learn_large_relations(struct tap_live *live)
 
 	for (size_t i = 0; i < live->instances.count; i++) {
 		struct tap_followed *followed = &live->instances.items[i];
+		const struct tap_attach *engine = tap_attach_of(followed->target.engine);
 
-		if (followed->alive && followed->conn)
-			tap_relation_files_want(followed->target.data_dir, &followed->files.objects, tap_clock_ms());
+		if (followed->alive && followed->conn && engine->want_relations)
+			engine->want_relations(followed->target.data_dir, &followed->files.objects, tap_clock_ms());
 	}
 	tap_instances_read_catalogs(&live->instances, &nothing, &asking_meanwhile);
 }

@@ -13,9 +13,7 @@
 #include <time.h>
 
 #include "correlate/fingerprint.h"
-#include "userspace/attach/pg_locks.h"
-#include "userspace/attach/pg_statement.h"
-#include "userspace/attach/pg_status.h"
+#include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
 #include "userspace/consume/lock_names.h"
 
@@ -33,9 +31,9 @@ enum {
 
 /* The lock tables of one instance. */
 struct place {
-	struct tap_pg_locks locks; /* valid once opened */
-	bool opened;
-	int32_t pid; /* of the server it was opened for, and when that started */
+	struct tap_engine_locks *locks; /* NULL: not opened */
+	enum tap_engine engine;		/* whose */
+	int32_t pid;			/* of the server it was opened for, and when that started */
 	uint64_t start_ticks;
 	bool wanted;		    /* waits have begun since it was read */
 	bool begun;		    /* it was read once: what waited before we came is known */
@@ -74,11 +72,19 @@ int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts
 	return 0;
 }
 
+static void place_close(struct place *place)
+{
+	if (place->locks)
+		tap_attach_of(place->engine)->locks_close(place->locks);
+	place->locks = NULL;
+}
+
 void tap_lock_events_free(struct tap_lock_events *events)
 {
 	if (!events)
 		return;
 	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++) {
+		place_close(&events->places[i]);
 		tap_lock_table_done(&events->places[i].last);
 		tap_lock_names_done(&events->places[i].names);
 	}
@@ -131,19 +137,28 @@ static int64_t wait_start_ns(int64_t wait_start_us)
 	return wait_start_us > 0 && wait_start_us <= now_us ? wait_start_us * 1000 : 0;
 }
 
+/* A record may name an instance that nobody follows (any more): it is read as one of the first engine. */
+static enum tap_engine engine_of(const struct tap_lock_events *events, uint32_t instance)
+{
+	return instance < events->instances->count ? events->instances->items[instance].target.engine
+						   : TAP_ENGINE_COUNT;
+}
+
 static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const struct tap_lock_event *record)
 {
+	struct tap_lock_words words;
 	struct tap_lock_wait wait = { .instance = record->row.instance,
 				      .pid = record->pid,
 				      .tid = record->tid,
 				      .row = record->row,
 				      .mode = record->mode,
 				      .adopted = record->adopted,
-				      .waited_ns = -1,
-				      .wait_start_us = tap_pg_time_us(record->wait_start) };
+				      .waited_ns = -1 };
 
+	tap_attach_of(engine_of(events, record->row.instance))->lock_decode(record, &words);
 	wait.row.parity = 0;
-	tap_lock_tag_decode(record->tag, &wait.tag);
+	wait.tag = words.tag;
+	wait.wait_start_us = words.wait_start_us;
 	tap_lock_object_of(wait.instance, &wait.tag, &wait.object);
 	if (record->begin_ns)
 		wait.begin_ns = tap_add_ns((int64_t)record->begin_ns, events->sched_to_real_ns);
@@ -197,14 +212,14 @@ static int place_open(struct place *place, const struct tap_target *target)
 {
 	int status;
 
-	if (place->opened && place->pid == target->pid && place->start_ticks == target->start_ticks)
+	if (place->locks && place->pid == target->pid && place->start_ticks == target->start_ticks)
 		return 0;
-	place->opened = false;
+	place_close(place);
 	place->begun = false;
-	status = tap_pg_locks_open(target, &place->locks, &place->why_not);
+	status = tap_attach_of(target->engine)->locks_open(target, &place->locks, &place->why_not);
 	if (status)
 		return status;
-	place->opened = true;
+	place->engine = target->engine;
 	place->pid = target->pid;
 	place->start_ticks = target->start_ticks;
 	return 0;
@@ -215,8 +230,7 @@ static int table_read(struct place *place, const struct tap_target *target, bool
 	int status;
 
 	tap_lock_table_init(ret);
-	status = tap_pg_locks_read(&place->locks, target, whole ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, ret,
-				   &place->why_not);
+	status = tap_attach_of(place->engine)->locks_read(place->locks, target, whole, ret, &place->why_not);
 	if (status)
 		tap_lock_table_done(ret);
 	return status;
@@ -240,8 +254,13 @@ static bool is_of_wait(const struct tap_lock_entry *entry, const struct tap_lock
 	       (!entry->wait_start_us || !wait->wait_start_us || entry->wait_start_us == wait->wait_start_us);
 }
 
+static int statement_read(const struct look *look, int32_t pid, struct tap_statement *ret)
+{
+	return tap_attach_of(look->target->engine)->statement(look->target, pid, ret);
+}
+
 /* The row of what a process works on, and its text where it is new. */
-static void row_of(struct look *look, const struct tap_pg_statement *statement, struct tap_row_key *ret)
+static void row_of(struct look *look, const struct tap_statement *statement, struct tap_row_key *ret)
 {
 	struct tap_text_key key = { .instance = look->instance, .source = TAP_QUERY_ID_ENGINE };
 
@@ -264,10 +283,10 @@ static void row_of(struct look *look, const struct tap_pg_statement *statement, 
 
 static void blocker_fill(struct look *look, const struct tap_lock_edge *edge, struct tap_lock_blocker *ret)
 {
-	struct tap_pg_statement statement;
+	struct tap_statement statement;
 
 	*ret = (struct tap_lock_blocker){ .pid = edge->blocker, .xid = edge->xid, .soft = edge->soft };
-	if (edge->blocker <= 0 || tap_pg_statement_read(look->target, edge->blocker, &statement))
+	if (edge->blocker <= 0 || statement_read(look, edge->blocker, &statement))
 		return;
 	ret->state = (uint8_t)statement.state;
 	row_of(look, &statement, &ret->row);
@@ -305,13 +324,13 @@ static int adopt_waits(struct look *look)
 					      .waited_ns = -1,
 					      .wait_start_us = entry->wait_start_us,
 					      .begin_ns = wait_start_ns(entry->wait_start_us) };
-		struct tap_pg_statement statement;
+		struct tap_statement statement;
 		int status;
 
 		if (!entry->wanted || !entry->pid || !wait.begin_ns ||
 		    tap_lock_log_find(log, look->instance, entry->pid))
 			continue;
-		if (tap_pg_statement_read(look->target, entry->pid, &statement))
+		if (statement_read(look, entry->pid, &statement))
 			continue;
 		row_of(look, &statement, &wait.row);
 		wait.adopted = wait.begin_ns < look->events->started_ns;
@@ -389,7 +408,7 @@ static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap
 {
 	const struct tap_lock_entry *entry = waiting_entry(&look->table, pid);
 	struct tap_lock_wait *wait = tap_lock_log_find(&look->events->log, look->instance, pid);
-	struct tap_pg_statement statement;
+	struct tap_statement statement;
 
 	*ret = (struct tap_lock_cycle_member){ .pid = pid, .waits_for = next };
 	if (entry) {
@@ -403,7 +422,7 @@ static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap
 		ret->row = wait->row;
 		ret->object = wait->object;
 	}
-	if (tap_pg_statement_read(look->target, pid, &statement))
+	if (statement_read(look, pid, &statement))
 		return;
 	if (!ret->row.query_id)
 		row_of(look, &statement, &ret->row);

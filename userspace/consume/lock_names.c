@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "correlate/engine/postgres/relation_names.h"
+#include "correlate/engine/client.h"
 #include "userspace/base/clock.h"
 
 enum {
@@ -116,7 +116,7 @@ static size_t take_due(struct tap_lock_names *names, uint32_t database, int64_t 
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < names->n_missing && count < TAP_PG_RELATION_NAMES_MAX; i++) {
+	for (size_t i = 0; i < names->n_missing && count < TAP_RELATIONS_ASKED_MAX; i++) {
 		struct tap_lock_name_miss *miss = &names->missing[i];
 		int64_t pause_ms = (int64_t)RETRY_MS << (miss->tries < TRIES_MAX ? miss->tries : TRIES_MAX);
 
@@ -132,17 +132,18 @@ static size_t take_due(struct tap_lock_names *names, uint32_t database, int64_t 
 static void ask(struct tap_lock_names *names, const struct tap_catalog *catalog, uint32_t database,
 		const uint32_t *oids, size_t count)
 {
-	struct tap_pg_conn *own = NULL;
+	const struct tap_client *client = tap_client_of(catalog->target->engine);
+	struct tap_engine_conn *own = NULL;
 	struct tap_error err;
 
 	if (!database) {
-		tap_pg_query_relation_names(catalog->conn, 0, oids, count, &names->names, NULL, &err);
+		client->relation_names(catalog->conn, 0, oids, count, &names->names, &err);
 		return;
 	}
 	if (tap_catalog_open(catalog, database, &own, &err))
 		return;
-	tap_pg_query_relation_names(own, database, oids, count, &names->names, NULL, &err);
-	tap_pg_conn_close(own);
+	client->relation_names(own, database, oids, count, &names->names, &err);
+	client->close(own);
 }
 
 void tap_lock_names_learn(struct tap_lock_names *names, const struct tap_catalog *catalog, int64_t budget_ms)
@@ -150,9 +151,10 @@ void tap_lock_names_learn(struct tap_lock_names *names, const struct tap_catalog
 	int64_t now_ms = tap_clock_ms(), until_ms = now_ms + budget_ms;
 	uint32_t database, *oids;
 
-	if (!catalog->conn || !next_database(names, now_ms, &database))
+	if (!catalog->conn || !tap_client_of(catalog->target->engine)->relation_names ||
+	    !next_database(names, now_ms, &database))
 		return;
-	oids = malloc(TAP_PG_RELATION_NAMES_MAX * sizeof(*oids));
+	oids = malloc(TAP_RELATIONS_ASKED_MAX * sizeof(*oids));
 	while (oids && tap_clock_ms() < until_ms && next_database(names, now_ms, &database)) {
 		size_t count = take_due(names, database, now_ms, oids);
 

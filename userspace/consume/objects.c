@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "correlate/engine/postgres/relations.h"
 #include "userspace/base/clock.h"
 #include "userspace/base/hash.h"
 #include "userspace/consume/instances.h"
@@ -73,7 +72,7 @@ int tap_instance_files_find(struct tap_instance_files *files, const struct tap_h
 			    const struct tap_target *target)
 {
 	struct tap_places places;
-	int status = tap_places_find(roots, instance, target->pid, target->data_dir, &places);
+	int status = tap_places_find(roots, instance, target, &places);
 
 	if (status == -ENOMEM)
 		return status;
@@ -89,7 +88,7 @@ int tap_instance_files_find(struct tap_instance_files *files, const struct tap_h
 
 bool tap_instance_files_changed(const struct tap_instance_files *files, const struct tap_target *target)
 {
-	return tap_places_changed(&files->places, target->data_dir);
+	return tap_places_changed(&files->places, target);
 }
 
 static bool is_listed(const struct tap_disk_list *list, uint32_t disk)
@@ -236,38 +235,31 @@ static size_t missing_of(const struct tap_objects *objects, uint32_t database, i
 	return count;
 }
 
-int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret, struct tap_error *err)
+int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_engine_conn **ret,
+		     struct tap_error *err)
 {
-	struct tap_pg_database database = { 0 };
-	int status = tap_pg_query_database(catalog->conn, oid, &database, err);
+	struct tap_engine_where where;
 
-	if (status)
-		return status;
-	if (database.template || !database.connectable)
-		status = tap_error_set(err, -EPERM, "%s: database %s: %s", catalog->target->id, database.name,
-				       database.template ? "a template, which a connection would keep from being copied"
-							 : "it takes no connections");
-	else
-		status = tap_target_login(catalog->target, catalog->conninfo, database.name, ret, err);
-	tap_pg_database_done(&database);
-	return status;
+	tap_target_where(catalog->target, catalog->conninfo, &where);
+	return tap_client_of(catalog->target->engine)->catalog_open(catalog->conn, &where, oid, ret, err);
 }
 
 static int ask(struct tap_objects *objects, const struct tap_catalog *catalog, uint32_t database,
 	       const struct tap_object_key *wanted, size_t count, struct tap_error *err)
 {
-	struct tap_pg_conn *own = NULL;
+	const struct tap_client *client = tap_client_of(catalog->target->engine);
+	struct tap_engine_conn *own = NULL;
 	int status;
 
 	if (!catalog->conn)
 		return tap_error_set(err, -ENOTCONN, "%s",
 				     catalog->why_not && *catalog->why_not ? catalog->why_not : "not connected");
 	if (database == NO_SHARED)
-		return tap_pg_query_relations(catalog->conn, database, wanted, count, objects, NULL, err);
+		return client->relations(catalog->conn, database, wanted, count, objects, err);
 	status = tap_catalog_open(catalog, database, &own, err);
 	if (!status)
-		status = tap_pg_query_relations(own, database, wanted, count, objects, NULL, err);
-	tap_pg_conn_close(own);
+		status = client->relations(own, database, wanted, count, objects, err);
+	client->close(own);
 	return status;
 }
 
@@ -293,7 +285,8 @@ void tap_instance_files_learn(struct tap_instance_files *files, const struct tap
 	int64_t now_ms = tap_clock_ms() + asking->ahead_ms;
 	uint32_t database;
 
-	while (wanted && tap_clock_ms() < until_ms && next_database(&files->objects, now_ms, &database)) {
+	while (wanted && tap_client_of(catalog->target->engine)->relations && tap_clock_ms() < until_ms &&
+	       next_database(&files->objects, now_ms, &database)) {
 		size_t count = missing_of(&files->objects, database, now_ms, wanted);
 
 		ask(&files->objects, catalog, database, wanted, count, &files->names_why_not);

@@ -8,7 +8,7 @@
 #ifndef TAP_USERSPACE_CONSUME_OBJECTS_H
 #define TAP_USERSPACE_CONSUME_OBJECTS_H
 
-#include "correlate/engine/postgres/conn.h"
+#include "correlate/engine/client.h"
 #include "correlate/figure.h"
 #include "correlate/io.h"
 #include "correlate/objects.h"
@@ -52,13 +52,14 @@ enum tap_reason tap_instance_files_absence(const struct tap_instance_files *file
 /* A way into one instance's databases. */
 struct tap_catalog {
 	const struct tap_target *target;
-	const char *conninfo;	  /* NULL: automatic */
-	struct tap_pg_conn *conn; /* to whichever of its databases; NULL: none, `why_not` says why */
+	const char *conninfo;	      /* NULL: automatic */
+	struct tap_engine_conn *conn; /* to whichever of its databases; NULL: none, `why_not` says why */
 	const char *why_not;
 };
 
 /* A connection to one of its databases, for the caller to close. Never to a template. Negative errno and `err`. */
-int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_pg_conn **ret, struct tap_error *err);
+int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_engine_conn **ret,
+		     struct tap_error *err);
 
 struct tap_asking {
 	int64_t budget_ms; /* no further database once these have passed */

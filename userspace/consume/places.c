@@ -20,6 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "userspace/attach/engine.h"
 #include "userspace/base/number.h"
 #include "userspace/consume/mount.h"
 
@@ -34,6 +35,8 @@ struct search {
 	const struct tap_host_roots *roots;
 	int32_t pid;
 	int server_root; /* its root directory; negative: not to be had */
+	enum tap_engine engine;
+	const struct tap_data_folder *folder;
 };
 
 struct where {
@@ -102,13 +105,13 @@ static void find_disks(const struct search *search, struct where *where, const c
 		       struct tap_disks *disks);
 
 /* Both ways lead to the same file when they agree on what a server changes all the time. */
-static bool is_same_folder(int a, int b)
+static bool is_same_folder(const char *changed, int a, int b)
 {
 	struct stat left, right;
 
-	return !fstatat(a, "postmaster.pid", &left, AT_SYMLINK_NOFOLLOW) &&
-	       !fstatat(b, "postmaster.pid", &right, AT_SYMLINK_NOFOLLOW) && left.st_size == right.st_size &&
-	       left.st_mtim.tv_sec == right.st_mtim.tv_sec && left.st_mtim.tv_nsec == right.st_mtim.tv_nsec;
+	return !fstatat(a, changed, &left, AT_SYMLINK_NOFOLLOW) && !fstatat(b, changed, &right, AT_SYMLINK_NOFOLLOW) &&
+	       left.st_size == right.st_size && left.st_mtim.tv_sec == right.st_mtim.tv_sec &&
+	       left.st_mtim.tv_nsec == right.st_mtim.tv_nsec;
 }
 
 /*
@@ -130,7 +133,7 @@ static void below_overlay(const struct search *search, const struct tap_mount *m
 	if (upper && here >= 0 && !strncmp(path, mount->point, length) && path[length] == '/' &&
 	    snprintf(below, sizeof(below), "%s%s", upper, path + length) < (int)sizeof(below))
 		there = open(below, FOLDER);
-	if (there >= 0 && is_same_folder(here, there) && !look_at(there, &found)) {
+	if (there >= 0 && is_same_folder(search->folder->changed_at_start, here, there) && !look_at(there, &found)) {
 		*where = found;
 		find_disks(search, where, below, depth + 1, disks);
 	} else {
@@ -276,18 +279,19 @@ static int add_tablespaces(const struct search *search, const struct tap_file_ro
 static int add_all(const struct search *search, uint32_t instance, int folder, const char *path,
 		   struct tap_places *places)
 {
-	struct tap_file_root root = { .instance = instance };
+	struct tap_file_root root = { .instance = instance, .engine = search->engine };
+	const char *spaces = search->folder->tablespaces, *wal = search->folder->wal;
 	char target[PATH_MAX];
 	int status = add_place(search, &root, folder, path, places);
-	int tablespaces = openat(folder, "pg_tblspc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int tablespaces = spaces ? openat(folder, spaces, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 
 	if (tablespaces >= 0 && status)
 		close(tablespaces);
 	else if (tablespaces >= 0)
 		status = add_tablespaces(search, &root, tablespaces, places);
 	root.wal = true;
-	if (!status && read_link(folder, "pg_wal", target))
-		status = add_linked(search, root, folder, "pg_wal", places);
+	if (!status && wal && read_link(folder, wal, target))
+		status = add_linked(search, root, folder, wal, places);
 	return status;
 }
 
@@ -301,23 +305,26 @@ static const char *inner_path(const struct search *search, const char *path, boo
 	return *ret_through ? path + length : path;
 }
 
-int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, int32_t pid, const char *data_dir,
+int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, const struct tap_target *target,
 		    struct tap_places *ret)
 {
-	struct search search = { .roots = roots, .pid = pid };
+	struct search search = { .roots = roots,
+				 .pid = target->pid,
+				 .engine = target->engine,
+				 .folder = &tap_attach_of(target->engine)->folder };
 	struct tap_places places = { 0 };
 	char path[PATH_MAX];
 	const char *inner;
 	bool through;
 	int folder, status;
 
-	snprintf(path, sizeof(path), "%s/%d/root", roots->proc, pid);
+	snprintf(path, sizeof(path), "%s/%d/root", roots->proc, target->pid);
 	search.server_root = open(path, FOLDER);
-	inner = inner_path(&search, data_dir, &through);
+	inner = inner_path(&search, target->data_dir, &through);
 	if (through && search.server_root >= 0) {
 		folder = open_in(search.server_root, inner, FOLDER);
 	} else {
-		folder = open(data_dir, FOLDER);
+		folder = open(target->data_dir, FOLDER);
 		folder = folder < 0 ? -errno : folder;
 	}
 	status = folder < 0 ? folder : add_all(&search, instance, folder, inner, &places);
@@ -340,12 +347,14 @@ void tap_places_done(struct tap_places *places)
 	*places = (struct tap_places){ 0 };
 }
 
-bool tap_places_changed(const struct tap_places *places, const char *data_dir)
+bool tap_places_changed(const struct tap_places *places, const struct tap_target *target)
 {
+	const char *spaces = tap_attach_of(target->engine)->folder.tablespaces;
 	char path[PATH_MAX];
 	struct stat info;
 
-	if (snprintf(path, sizeof(path), "%s/pg_tblspc", data_dir) >= (int)sizeof(path) || stat(path, &info))
+	if (!spaces || snprintf(path, sizeof(path), "%s/%s", target->data_dir, spaces) >= (int)sizeof(path) ||
+	    stat(path, &info))
 		return false;
 	return places->changed_ns != info.st_mtim.tv_sec * 1000000000ll + info.st_mtim.tv_nsec;
 }

@@ -9,6 +9,7 @@
 #define TAP_USERSPACE_CONSUME_PLACES_H
 
 #include "correlate/file.h"
+#include "userspace/attach/target.h"
 #include "userspace/consume/disks.h"
 
 enum {
@@ -30,14 +31,15 @@ struct tap_places {
 };
 
 /*
- * Places of the server whose postmaster is `pid`. `data_dir` is the path as this host sees it, or one through
- * <proc>/PID/root. -ENOENT and others: the data folder cannot be looked at. A tablespace that cannot is left out.
+ * Places of a server, by the names its engine has for them (struct tap_data_folder). Its data_dir is the path as this
+ * host sees it, or one through <proc>/PID/root. -ENOENT and others: the data folder cannot be looked at. A tablespace
+ * that cannot is left out.
  */
-int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, int32_t pid, const char *data_dir,
+int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, const struct tap_target *target,
 		    struct tap_places *ret);
 void tap_places_done(struct tap_places *places);
 
 /* Whether tablespaces were made or dropped since. */
-bool tap_places_changed(const struct tap_places *places, const char *data_dir);
+bool tap_places_changed(const struct tap_places *places, const struct tap_target *target);
 
 #endif

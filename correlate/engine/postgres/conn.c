@@ -142,7 +142,8 @@ static int out_of_memory(const char *instance, struct tap_error *err)
 
 /* ---- logging in ---- */
 
-static int finish_handshake(PGconn *pg, const struct tap_pg_where *where, int64_t deadline_ms, struct tap_error *err)
+static int finish_handshake(PGconn *pg, const struct tap_engine_where *where, int64_t deadline_ms,
+			    struct tap_error *err)
 {
 	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
@@ -203,7 +204,7 @@ static int try_logins(const struct tap_pg_login *login, int64_t deadline_ms, PGc
 	return r;
 }
 
-static int identity_failed(const struct tap_pg_where *where, int code, struct tap_error *err)
+static int identity_failed(const struct tap_engine_where *where, int code, struct tap_error *err)
 {
 	return tap_error_set(
 		err, code,
@@ -215,7 +216,7 @@ static int identity_failed(const struct tap_pg_where *where, int code, struct ta
 /* The handshake as a whole happens under the other identity: libpq may open more than one socket. */
 static int log_in(const struct tap_pg_login *login, PGconn **ret, struct tap_error *err)
 {
-	const struct tap_pg_where *where = login->where;
+	const struct tap_engine_where *where = login->where;
 	int32_t timeout_ms = where->connect_timeout_ms > 0 ? where->connect_timeout_ms : TAP_PG_CONNECT_TIMEOUT_MS;
 	struct tap_pg_identity own = { 0 };
 	PGconn *pg = NULL;
@@ -267,7 +268,7 @@ static int finish_settings(struct tap_pg_conn *conn, struct tap_error *err)
 	return conn->pg ? 0 : tap_error_set(err, r, "%s", ignored.text);
 }
 
-static int make_conn(const struct tap_pg_where *where, PGconn *pg, struct tap_pg_conn **ret, struct tap_error *err)
+static int make_conn(const struct tap_engine_where *where, PGconn *pg, struct tap_pg_conn **ret, struct tap_error *err)
 {
 	struct tap_pg_conn *conn = calloc(1, sizeof(*conn));
 	int r;
@@ -290,7 +291,7 @@ static int make_conn(const struct tap_pg_where *where, PGconn *pg, struct tap_pg
 	return r;
 }
 
-int tap_pg_conn_open(const struct tap_pg_where *where, struct tap_pg_conn **ret, struct tap_error *err)
+int tap_pg_conn_open(const struct tap_engine_where *where, struct tap_pg_conn **ret, struct tap_error *err)
 {
 	struct tap_pg_login login;
 	PGconn *pg = NULL;

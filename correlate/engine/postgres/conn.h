@@ -14,37 +14,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "correlate/engine/client.h"
 #include "userspace/base/error.h"
 
 #define TAP_PG_CONNECT_TIMEOUT_MS 2000
 #define TAP_PG_QUERY_TIMEOUT_MS 1500
 
 /*
- * Where and as whom. Without `conninfo` dbtap logs in to the instance it found: over `socket_dir`, else over TCP to
- * `host`; as `user`, else as the role named like the owner of the server's process, else as "postgres"; with the
- * effective user `uid` while it does so, because that is what peer authentication looks at. No password is ever sent
- * on this way, neither from the environment nor from a password file: the server was found, not chosen.
- *
- * `conninfo` (key=value pairs or a postgresql:// URI, from --dsn) goes on top. If it names a user, host, hostaddr or
- * service, it is the user's own choice: nothing is switched, and libpq's password file, service file and environment
- * count. If not (only dbname=app, say), the login stays the automatic one. A place or a database that it leaves out is
- * taken from here. A password in it is refused.
+ * Logging in, beyond what struct tap_engine_where says of all engines: without a `user` as the role named like the
+ * owner of the server's process, else as "postgres"; without a database to "postgres". `socket` is the folder, of any
+ * length;
+ * "@..." is abstract. `conninfo` is key=value pairs or a postgresql:// URI; if it names a user, host, hostaddr or
+ * service, it is the user's own choice, and libpq's password file, service file and environment count. If not (only
+ * dbname=app, say), the login stays the automatic one.
  */
-struct tap_pg_where {
-	const char *instance;	/* for messages: "postgres-5432" */
-	const char *conninfo;	/* NULL: automatic */
-	const char *socket_dir; /* as this host sees it, of any length; "@..." is abstract; NULL: none */
-	const char *host;	/* listen address or name; "*" and the any-addresses become loopback; NULL: none */
-	int32_t port;
-	const char *database;	    /* NULL: "postgres" */
-	bool this_database;	    /* `database` counts even where `conninfo` names another */
-	const char *user;	    /* NULL: see above */
-	uint32_t uid;		    /* owner of the postmaster; 0: stay who we are */
-	uint32_t gid;		    /* its group; 0: the owner's primary group */
-	int32_t connect_timeout_ms; /* 0: TAP_PG_CONNECT_TIMEOUT_MS; all attempts together */
-	int32_t query_timeout_ms;   /* upper bound for each query; 0: only the query's own */
-};
-
 struct tap_pg_conn;
 
 /*
@@ -60,7 +43,7 @@ struct tap_pg_conn;
  *   -ECONNREFUSED everything else that libpq reports; -ENOMEM
  * A host name in `conninfo` is resolved by the system's resolver, whose own timeouts then apply.
  */
-int tap_pg_conn_open(const struct tap_pg_where *where, struct tap_pg_conn **ret, struct tap_error *err);
+int tap_pg_conn_open(const struct tap_engine_where *where, struct tap_pg_conn **ret, struct tap_error *err);
 
 /* NULL is fine. Does not wait for the server. */
 void tap_pg_conn_close(struct tap_pg_conn *conn);

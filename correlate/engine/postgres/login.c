@@ -161,7 +161,7 @@ static const char *reachable_host(const char *listen)
  */
 static int use_socket(struct tap_pg_login *login)
 {
-	const char *path = login->where->socket_dir;
+	const char *path = login->where->socket;
 
 	if (!path)
 		return -ENOENT;
@@ -179,7 +179,7 @@ static int use_socket(struct tap_pg_login *login)
 
 static int find_place(struct tap_pg_login *login, struct tap_error *err)
 {
-	const struct tap_pg_where *where = login->where;
+	const struct tap_engine_where *where = login->where;
 	int r;
 
 	if (login->has_place)
@@ -195,7 +195,7 @@ static int find_place(struct tap_pg_login *login, struct tap_error *err)
 	}
 	return tap_error_set(err, -ENOENT,
 			     "%s: cannot connect: socket directory %s: %s; say where with --dsn NAME='host=...'",
-			     where->instance, where->socket_dir ? where->socket_dir : "(none)", strerror(-r));
+			     where->instance, where->socket ? where->socket : "(none)", strerror(-r));
 }
 
 /* Name and primary group of the owner. A user of a container may have none on this host. */
@@ -214,7 +214,7 @@ static void look_up_owner(struct tap_pg_login *login)
 		login->gid = login->where->gid;
 }
 
-int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *where, struct tap_error *err)
+int tap_pg_login_init(struct tap_pg_login *login, const struct tap_engine_where *where, struct tap_error *err)
 {
 	int r = 0;
 
@@ -234,7 +234,7 @@ int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *whe
 
 int tap_pg_login_check(const char *instance, const char *conninfo, struct tap_error *err)
 {
-	struct tap_pg_where where = { .instance = instance, .conninfo = conninfo };
+	struct tap_engine_where where = { .instance = instance, .conninfo = conninfo };
 	struct tap_pg_login login = { .where = &where, .automatic = true, .dir = -1 };
 	int status;
 

@@ -2,7 +2,7 @@
 /*
  * login.h - what a connection logs in with: the connection string handed to libpq, and the user we act as meanwhile.
  *
- * Only conn.c calls this; the rules are those of struct tap_pg_where in conn.h.
+ * Only conn.c calls this; the rules are those of struct tap_engine_where and conn.h.
  */
 #ifndef TAP_CORRELATE_ENGINE_POSTGRES_LOGIN_H
 #define TAP_CORRELATE_ENGINE_POSTGRES_LOGIN_H
@@ -16,11 +16,11 @@
 #define TAP_PG_USER_MAX 64
 
 struct tap_pg_login {
-	const struct tap_pg_where *where; /* borrowed */
-	struct tap_strbuf given;	  /* the user's settings, checked and quoted anew */
-	struct tap_strbuf options;	  /* for the server: the user's, then ours, as the last one wins */
-	bool automatic;			  /* our own way in: the server was found, not chosen */
-	bool has_place;			  /* `given` says where */
+	const struct tap_engine_where *where; /* borrowed */
+	struct tap_strbuf given;	      /* the user's settings, checked and quoted anew */
+	struct tap_strbuf options;	      /* for the server: the user's, then ours, as the last one wins */
+	bool automatic;			      /* our own way in: the server was found, not chosen */
+	bool has_place;			      /* `given` says where */
 	bool has_database;
 	bool switches; /* log in as the owner of the server */
 	gid_t gid;
@@ -32,7 +32,7 @@ struct tap_pg_login {
 /* Checks a connection string alone, before anything is done: -EINVAL when it is broken or holds a password. */
 int tap_pg_login_check(const char *instance, const char *conninfo, struct tap_error *err);
 /* Checks the connection string and opens the socket directory. `login` needs _done also after a failure. */
-int tap_pg_login_init(struct tap_pg_login *login, const struct tap_pg_where *where, struct tap_error *err);
+int tap_pg_login_init(struct tap_pg_login *login, const struct tap_engine_where *where, struct tap_error *err);
 void tap_pg_login_done(struct tap_pg_login *login);
 
 /* The role to try as the n-th (from 0), NULL: no more. "" leaves it to the connection string and libpq. */

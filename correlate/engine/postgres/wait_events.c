@@ -343,17 +343,17 @@ const char *tap_pg_wait_event(int32_t version_number, uint32_t event)
 	return number < names->count ? names->names[number] : names->beyond;
 }
 
-void tap_pg_wait_event_name(int32_t version_number, uint32_t event, char ret_class[TAP_PG_WAIT_CLASS_MAX],
-			    char ret_name[TAP_PG_WAIT_NAME_MAX])
+void tap_pg_wait_event_name(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],
+			    char ret_name[TAP_WAIT_NAME_MAX])
 {
 	const char *class_name = tap_pg_wait_class(event);
 	const char *event_name = tap_pg_wait_event(version_number, event);
 
-	snprintf(ret_class, TAP_PG_WAIT_CLASS_MAX, "%s", class_name ? class_name : "unknown");
+	snprintf(ret_class, TAP_WAIT_CLASS_MAX, "%s", class_name ? class_name : "unknown");
 	if (event_name)
-		snprintf(ret_name, TAP_PG_WAIT_NAME_MAX, "%s", event_name);
+		snprintf(ret_name, TAP_WAIT_NAME_MAX, "%s", event_name);
 	else
-		snprintf(ret_name, TAP_PG_WAIT_NAME_MAX, "unknown-0x%08x", event);
+		snprintf(ret_name, TAP_WAIT_NAME_MAX, "unknown-0x%08x", event);
 }
 
 bool tap_pg_wait_event_is_idle_class(uint32_t event)

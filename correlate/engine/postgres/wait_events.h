@@ -11,10 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-	TAP_PG_WAIT_CLASS_MAX = 16,
-	TAP_PG_WAIT_NAME_MAX = 64,
-};
+#include "correlate/engine/terms.h"
 
 /* "LWLock", "Lock", ...; "None" for event 0; NULL for a class this build has no name for. */
 const char *tap_pg_wait_class(uint32_t event);
@@ -26,8 +23,8 @@ const char *tap_pg_wait_class(uint32_t event);
 const char *tap_pg_wait_event(int32_t version_number, uint32_t event);
 
 /* Both names, always: "unknown" and "unknown-0x0b000001" stand in for what is not known. */
-void tap_pg_wait_event_name(int32_t version_number, uint32_t event, char ret_class[TAP_PG_WAIT_CLASS_MAX],
-			    char ret_name[TAP_PG_WAIT_NAME_MAX]);
+void tap_pg_wait_event_name(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],
+			    char ret_name[TAP_WAIT_NAME_MAX]);
 
 /* Whether the wait is one for work to do (class Activity), not one within a task. */
 bool tap_pg_wait_event_is_idle_class(uint32_t event);

@@ -130,7 +130,7 @@ START_TEST(test_commands_with_progress)
 {
 	struct tap_row_key row = add(0, APP, 1, 10, 100), other = add(0, APP, 2, 10, 0);
 
-	ck_assert_int_eq(tap_unseen_is_progress(commands[_i].text), commands[_i].progress);
+	ck_assert_int_eq(tap_terms_postgres.statement_reports_progress(commands[_i].text), commands[_i].progress);
 	two_text(1, NULL, commands[_i].text);
 	look();
 	ck_assert_int_eq(is_spoilt(row), !commands[_i].progress);

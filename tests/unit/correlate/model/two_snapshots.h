@@ -96,7 +96,7 @@ static inline void two_init(void)
 	two.end.realtime_ns = 1700000002000000000;
 	two.instances[0] = (struct tap_window_instance){ .present = true,
 							 .id = "postgres-5432",
-							 .engine = "postgres",
+							 .engine = TAP_ENGINE_POSTGRES,
 							 .version = "15.18",
 							 .version_number = 150018,
 							 .pid = 100,
@@ -110,7 +110,7 @@ static inline void two_init(void)
 							 .sessions = &two.sessions };
 	two.instances[1] = (struct tap_window_instance){ .present = true,
 							 .id = "postgres-5433",
-							 .engine = "postgres",
+							 .engine = TAP_ENGINE_POSTGRES,
 							 .version = "15.18",
 							 .version_number = 150018,
 							 .pid = 200,

@@ -17,7 +17,7 @@ static uint8_t entry[TAP_PG_STATUS_MAX] __attribute__((aligned(8)));
 static char activity[2048];
 static uint64_t my_beentry;
 static struct tap_target target;
-static struct tap_pg_statement statement;
+static struct tap_statement statement;
 
 static void put(uint16_t offset, uint64_t value, size_t size)
 {
@@ -51,7 +51,6 @@ START_TEST(test_read)
 {
 	ck_assert_int_eq(tap_pg_statement_read(&target, getpid(), &statement), 0);
 	ck_assert_uint_eq(statement.kind, TAP_KIND_CLIENT);
-	ck_assert_uint_eq(statement.pg_state, TAP_PG_STATE_IDLE_IN_TRANSACTION);
 	ck_assert_int_eq(statement.state, TAP_SESSION_IDLE_IN_TRANSACTION);
 	ck_assert_uint_eq(statement.database, 5);
 	ck_assert_uint_eq(statement.user, 10);
@@ -80,7 +79,6 @@ START_TEST(test_hostile)
 	put(target.layout.status_backend_type, 0xffffffff, 4);
 	ck_assert_int_eq(tap_pg_statement_read(&target, getpid(), &statement), 0);
 	ck_assert_int_eq(statement.state, TAP_SESSION_NONE);
-	ck_assert_uint_eq(statement.pg_state, TAP_PG_STATE_UNDEFINED);
 	ck_assert_uint_lt(statement.kind, TAP_KIND_COUNT);
 }
 END_TEST

@@ -53,7 +53,7 @@ START_TEST(test_one_instance)
 	ck_assert_int_eq(target->pid, postmaster);
 	ck_assert_str_eq(target->exe, fake_exe);
 	ck_assert_str_eq(target->data_dir, fake_data);
-	ck_assert_str_eq(target->socket_dir, "/run/a b");
+	ck_assert_str_eq(target->socket, "/run/a b");
 	ck_assert_str_eq(target->listen, "localhost");
 	ck_assert_str_eq(target->cluster_name, "15/my: main");
 	ck_assert_str_eq(target->build_id, "12345678");
@@ -64,7 +64,7 @@ START_TEST(test_one_instance)
 	ck_assert_str_eq(target->layout_source, "table row 15 x86-64, checked against 3 processes");
 	ck_assert_uint_eq(target->layout.status_query_id, 424);
 	ck_assert_uint_eq(target->addresses.my_beentry, (uint64_t)(uintptr_t)&fake_pg.my_beentry);
-	ck_assert_uint_eq(target->end_command_offset, FAKE_ELF_TEXT);
+	ck_assert_uint_eq(target->statement_end_offset, FAKE_ELF_TEXT);
 	ck_assert(tap_target_alive(target));
 	ck_assert_int_eq(tap_target_processes(target, &pids, &count), 0);
 	ck_assert_uint_eq(count, 4);
@@ -109,7 +109,7 @@ START_TEST(test_settings)
 		const struct tap_target *target = &list.items[i];
 
 		ck_assert_int_eq(target->port, 6000 + i);
-		ck_assert_pstr_eq(target->socket_dir, i == 1 ? relative : sockets[i]);
+		ck_assert_pstr_eq(target->socket, i == 1 ? relative : sockets[i]);
 		ck_assert_pstr_eq(target->listen, i ? NULL : "*");
 		ck_assert_ptr_null(target->cluster_name);
 		ck_assert_int_eq(target->query_ids, query_ids[i]);
@@ -312,7 +312,7 @@ START_TEST(test_other_mount_namespace)
 	snprintf(expected, sizeof(expected), "%s/%d/root%s", fake_proc_tree.root, postmaster, fake_data);
 	ck_assert_str_eq(list.items[0].data_dir, expected);
 	snprintf(expected, sizeof(expected), "%s/%d/root/run/a b", fake_proc_tree.root, postmaster);
-	ck_assert_str_eq(list.items[0].socket_dir, expected);
+	ck_assert_str_eq(list.items[0].socket, expected);
 }
 END_TEST
 

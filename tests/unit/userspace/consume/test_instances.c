@@ -208,7 +208,7 @@ static struct {
 	size_t n_wanted;
 } remote;
 
-int tap_pg_conn_open(const struct tap_pg_where *where, struct tap_pg_conn **ret, struct tap_error *err)
+int tap_pg_conn_open(const struct tap_engine_where *where, struct tap_pg_conn **ret, struct tap_error *err)
 {
 	snprintf(remote.conninfo, sizeof(remote.conninfo), "%s", where->conninfo ? where->conninfo : "-");
 	remote.opened++;
@@ -574,7 +574,7 @@ START_TEST(test_probe)
 {
 	struct tap_target *target = target_add(1);
 
-	target->end_command_offset = 0x1234;
+	target->statement_end_offset = 0x1234;
 	ck_assert_int_eq(search(), 0);
 	ck_assert_int_eq(tracer.probes, 0);
 	instances.items[0].alive = false;
@@ -591,7 +591,7 @@ START_TEST(test_no_probe)
 {
 	struct tap_target *target = target_add(1);
 
-	target->end_command_offset = 0x1234;
+	target->statement_end_offset = 0x1234;
 	options.depth = TAP_DEPTH_STATEMENT;
 	tracer.probe_status = -EACCES;
 	ck_assert_int_eq(search(), 0);
@@ -600,7 +600,7 @@ START_TEST(test_no_probe)
 	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "start dbtap again, or use --depth ambient"));
 	/* The first one's reason stays. */
 	tracer.probe_status = -E2BIG;
-	target_add(2)->end_command_offset = 1;
+	target_add(2)->statement_end_offset = 1;
 	ck_assert_int_eq(search(), 0);
 	ck_assert_int_eq(tracer.probes, 2);
 	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "postgres-1"));
@@ -621,7 +621,7 @@ END_TEST
 START_TEST(test_gone_before_its_probe)
 {
 	options.depth = TAP_DEPTH_STATEMENT;
-	target_add(1)->end_command_offset = 0x1234;
+	target_add(1)->statement_end_offset = 0x1234;
 	tracer.probe_status = -ENOENT;
 	host.dead[0] = true;
 	ck_assert_int_eq(search(), 0);

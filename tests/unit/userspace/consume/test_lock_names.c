@@ -94,7 +94,8 @@ END_TEST
 /* Without a connection nothing is asked, and nothing is put off. */
 START_TEST(test_no_connection)
 {
-	const struct tap_catalog catalog = { .conn = NULL };
+	const struct tap_target target = { .engine = TAP_ENGINE_POSTGRES };
+	const struct tap_catalog catalog = { .target = &target };
 	struct tap_lock_names names;
 
 	tap_lock_names_init(&names);

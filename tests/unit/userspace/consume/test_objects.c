@@ -24,13 +24,12 @@ static struct {
 	bool cut;
 } folders;
 
-int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, int32_t pid, const char *data_dir,
+int tap_places_find(const struct tap_host_roots *roots, uint32_t instance, const struct tap_target *of,
 		    struct tap_places *ret)
 {
 	(void)roots;
 	(void)instance;
-	(void)pid;
-	(void)data_dir;
+	(void)of;
 	if (folders.status)
 		return folders.status;
 	ret->items = malloc(folders.count * sizeof(*ret->items) + 1);
@@ -119,14 +118,14 @@ void tap_pg_database_done(struct tap_pg_database *database)
 	free(database->name);
 }
 
-int tap_target_login(const struct tap_target *target, const char *conninfo, const char *database,
-		     struct tap_pg_conn **ret, struct tap_error *err)
+int tap_pg_conn_open(const struct tap_engine_where *where, struct tap_pg_conn **ret, struct tap_error *err)
 {
-	ck_assert_str_eq(target->id, "postgres-1");
-	ck_assert_str_eq(conninfo, "user=mon");
+	ck_assert_str_eq(where->instance, "postgres-1");
+	ck_assert_str_eq(where->conninfo, "user=mon");
+	ck_assert(where->this_database);
 	if (server.status)
-		return tap_error_set(err, server.status, "no entry to %s", database);
-	snprintf(server.conn.database, sizeof(server.conn.database), "%s", database);
+		return tap_error_set(err, server.status, "no entry to %s", where->database);
+	snprintf(server.conn.database, sizeof(server.conn.database), "%s", where->database);
 	server.open++;
 	*ret = &server.conn;
 	return 0;
@@ -177,7 +176,9 @@ static void set_up(void)
 	memset(&list, 0, sizeof(list));
 	server.known = UINT32_MAX;
 	target = (struct tap_target){ .id = "postgres-1" };
-	catalog = (struct tap_catalog){ .target = &target, .conninfo = "user=mon", .conn = &main_conn };
+	catalog = (struct tap_catalog){ .target = &target,
+					.conninfo = "user=mon",
+					.conn = (struct tap_engine_conn *)&main_conn };
 	tap_instance_files_init(&files);
 }
 

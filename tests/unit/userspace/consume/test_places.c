@@ -16,6 +16,7 @@
 static struct fake_host host;
 static struct tap_places places;
 static char data_dir[FAKE_PATH_MAX];
+static struct tap_target target = { .engine = TAP_ENGINE_POSTGRES, .pid = PID, .data_dir = data_dir };
 static uint32_t own_device; /* of the folder that the tests' files are in */
 
 static uint32_t device_of(const char *path)
@@ -69,7 +70,7 @@ static void teardown(void)
 static void find(void)
 {
 	tap_places_done(&places);
-	ck_assert_int_eq(tap_places_find(&host.roots, 3, PID, data_dir, &places), 0);
+	ck_assert_int_eq(tap_places_find(&host.roots, 3, &target, &places), 0);
 }
 
 static const struct tap_place *tablespace(uint32_t oid)
@@ -103,9 +104,9 @@ END_TEST
 START_TEST(test_no_data_folder)
 {
 	fake_path(&host, data_dir, "server/none");
-	ck_assert_int_eq(tap_places_find(&host.roots, 3, PID, data_dir, &places), -ENOENT);
+	ck_assert_int_eq(tap_places_find(&host.roots, 3, &target, &places), -ENOENT);
 	fake_file(&host, "server/none", "");
-	ck_assert_int_eq(tap_places_find(&host.roots, 3, PID, data_dir, &places), -ENOTDIR);
+	ck_assert_int_eq(tap_places_find(&host.roots, 3, &target, &places), -ENOTDIR);
 	ck_assert_ptr_null(places.items);
 	tap_places_done(NULL);
 }
@@ -179,13 +180,14 @@ START_TEST(test_changes_are_noticed)
 {
 	char path[FAKE_PATH_MAX];
 	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1, .tv_nsec = 5 } };
+	const struct tap_target nowhere = { .engine = TAP_ENGINE_POSTGRES, .data_dir = (char *)"/nowhere" };
 
 	find();
-	ck_assert(!tap_places_changed(&places, data_dir));
+	ck_assert(!tap_places_changed(&places, &target));
 	fake_path(&host, path, "server/data/pg_tblspc");
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
-	ck_assert(tap_places_changed(&places, data_dir));
-	ck_assert(!tap_places_changed(&places, "/nowhere"));
+	ck_assert(tap_places_changed(&places, &target));
+	ck_assert(!tap_places_changed(&places, &nowhere));
 }
 END_TEST
 
@@ -314,7 +316,7 @@ START_TEST(test_without_memory)
 	mounted("/", "overlay overlay rw,upperdir=/nowhere");
 	for (n = 1;; n++) {
 		tap_alloc_fail_at(n);
-		status = tap_places_find(&host.roots, 3, PID, data_dir, &places);
+		status = tap_places_find(&host.roots, 3, &target, &places);
 		if (!tap_alloc_failed())
 			break;
 		tap_alloc_fail_at(0);

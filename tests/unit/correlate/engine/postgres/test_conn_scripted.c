@@ -26,17 +26,17 @@ static const char *const one_cell[] = { "0" };
 		.cells = one_cell \
 	}
 
-static struct tap_pg_where where;
+static struct tap_engine_where where;
 static struct tap_error err;
 static struct tap_pg_conn *conn;
 
 static void set_up(void)
 {
-	where = (struct tap_pg_where){ .instance = "postgres-5432",
-				       .socket_dir = "/tmp",
-				       .port = 5432,
-				       .connect_timeout_ms = SHORT_MS,
-				       .query_timeout_ms = SHORT_MS };
+	where = (struct tap_engine_where){ .instance = "postgres-5432",
+					   .socket = "/tmp",
+					   .port = 5432,
+					   .connect_timeout_ms = SHORT_MS,
+					   .query_timeout_ms = SHORT_MS };
 	err.text[0] = '\0';
 	conn = NULL;
 	tap_scripted_identity(0, NULL);
@@ -69,7 +69,7 @@ START_TEST(test_automatic_login)
 	static const struct tap_scripted_step steps[] = { ACCEPTED, SETTINGS };
 
 	PLAY(steps);
-	where.socket_dir = "/tmp/../tmp";
+	where.socket = "/tmp/../tmp";
 	ck_assert_int_eq(open_conn(), 0);
 	ck_assert_int_eq(tap_pg_conn_backend_pid(conn), TAP_SCRIPTED_PID);
 	ck_assert_int_eq(tap_pg_conn_version(conn), 150018);
@@ -255,9 +255,9 @@ static const char *host_of_login(void)
 
 START_TEST(test_places)
 {
-	where.socket_dir = "@abstract";
+	where.socket = "@abstract";
 	ck_assert_str_eq(host_of_login(), "@abstract");
-	where.socket_dir = NULL;
+	where.socket = NULL;
 	where.host = "*";
 	ck_assert_str_eq(host_of_login(), "127.0.0.1");
 	where.host = "0.0.0.0";
@@ -266,9 +266,9 @@ START_TEST(test_places)
 	ck_assert_str_eq(host_of_login(), "::1");
 	where.host = "10.0.0.7";
 	ck_assert_str_eq(host_of_login(), "10.0.0.7");
-	where.socket_dir = "/nonexistent";
+	where.socket = "/nonexistent";
 	ck_assert_str_eq(host_of_login(), "10.0.0.7");
-	where.socket_dir = "/tmp";
+	where.socket = "/tmp";
 	where.conninfo = "user=mon";
 	ck_assert_str_eq(host_of_login(), "/tmp");
 	where.conninfo = "host=db.example";
@@ -280,14 +280,14 @@ START_TEST(test_no_place)
 {
 	static char path[200];
 
-	where.socket_dir = "/nonexistent";
+	where.socket = "/nonexistent";
 	expect_error(open_conn(), -ENOENT, "/nonexistent: No such file");
-	where.socket_dir = NULL;
+	where.socket = NULL;
 	expect_error(open_conn(), -ENOENT, "(none)");
 	memset(path, 'p', sizeof(path));
 	path[0] = '@';
 	path[sizeof(path) - 1] = '\0';
-	where.socket_dir = path;
+	where.socket = path;
 	expect_error(open_conn(), -ENOENT, "File name too long");
 }
 END_TEST

@@ -23,7 +23,7 @@ static void play(const struct tap_scripted_step *step, int version)
 	static const char *const zero[] = { "0" };
 	static struct tap_scripted_step steps[3];
 	size_t count = 0;
-	const struct tap_pg_where where = { .instance = "postgres-5432", .socket_dir = "@x", .query_timeout_ms = 100 };
+	const struct tap_engine_where where = { .instance = "postgres-5432", .socket = "@x", .query_timeout_ms = 100 };
 
 	steps[count++] = (struct tap_scripted_step){ .outcome = TAP_SCRIPTED_LOGIN, .version = version };
 	if (version >= 140000)

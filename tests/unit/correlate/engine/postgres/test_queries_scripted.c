@@ -24,9 +24,9 @@ static void play(int version, const struct tap_scripted_step *step)
 	static struct tap_scripted_step steps[3];
 	size_t count = 0;
 	/* Only a script that ends in silence needs a short wait. */
-	const struct tap_pg_where where = { .instance = "postgres-5432",
-					    .socket_dir = "@x",
-					    .query_timeout_ms = step->outcome == TAP_SCRIPTED_HANG ? 40 : 0 };
+	const struct tap_engine_where where = { .instance = "postgres-5432",
+						.socket = "@x",
+						.query_timeout_ms = step->outcome == TAP_SCRIPTED_HANG ? 40 : 0 };
 
 	steps[count++] = (struct tap_scripted_step){ .outcome = TAP_SCRIPTED_LOGIN, .version = version };
 	if (version >= 140000)
@@ -556,7 +556,7 @@ START_TEST(test_limits)
 	struct tap_scripted_step step = {
 		.outcome = TAP_SCRIPTED_ROWS, .columns = SESSION_COLUMNS, .rows = TAP_PG_SESSIONS_MAX, .cells = many
 	};
-	const struct tap_pg_where where = { .instance = "x", .socket_dir = "@x" };
+	const struct tap_engine_where where = { .instance = "x", .socket = "@x" };
 	struct tap_scripted_step steps[2] = { { .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 }, step };
 	struct tap_session_list list;
 	size_t texts = 0;
@@ -587,7 +587,7 @@ START_TEST(test_one_row_too_many)
 		{ .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 },
 		{ .outcome = TAP_SCRIPTED_ENDLESS, .columns = 3, .rows = 1, .cells = cells },
 	};
-	const struct tap_pg_where where = { .instance = "x", .socket_dir = "@x" };
+	const struct tap_engine_where where = { .instance = "x", .socket = "@x" };
 
 	tap_scripted_play(steps, 2);
 	ck_assert_int_eq(tap_pg_conn_open(&where, &conn, &err), 0);

@@ -27,9 +27,9 @@ static void play(const struct tap_scripted_step *step)
 {
 	static struct tap_scripted_step steps[2];
 	/* Only a script that ends in silence needs a short wait. */
-	const struct tap_pg_where where = { .instance = "postgres-5432",
-					    .socket_dir = "@x",
-					    .query_timeout_ms = step->outcome == TAP_SCRIPTED_HANG ? 40 : 0 };
+	const struct tap_engine_where where = { .instance = "postgres-5432",
+						.socket = "@x",
+						.query_timeout_ms = step->outcome == TAP_SCRIPTED_HANG ? 40 : 0 };
 
 	steps[0] = (struct tap_scripted_step){ .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 };
 	steps[1] = *step;

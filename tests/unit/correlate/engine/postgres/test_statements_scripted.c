@@ -28,7 +28,7 @@ static const struct tap_scripted_step schema_step = { .expect = "pg_catalog.pg_e
 static void play(const struct tap_scripted_step *first, const struct tap_scripted_step *second)
 {
 	static struct tap_scripted_step steps[3];
-	const struct tap_pg_where where = { .instance = "postgres-5432", .socket_dir = "@x", .query_timeout_ms = 100 };
+	const struct tap_engine_where where = { .instance = "postgres-5432", .socket = "@x", .query_timeout_ms = 100 };
 
 	steps[0] = (struct tap_scripted_step){ .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 };
 	steps[1] = *first;
@@ -238,7 +238,7 @@ START_TEST(test_bound_of_texts)
 	static char text[TAP_PG_TEXT_MAX + 1];
 	static char ids[N][8];
 	static const char *cells[N * 2];
-	const struct tap_pg_where where = { .instance = "x", .socket_dir = "@x" };
+	const struct tap_engine_where where = { .instance = "x", .socket = "@x" };
 	const struct tap_scripted_step steps[] = {
 		{ .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 },
 		schema_step,

@@ -19,8 +19,8 @@ enum {
 
 static void check_pair(uint32_t event, const char *class_name, const char *event_name)
 {
-	char got_class[TAP_PG_WAIT_CLASS_MAX];
-	char got_name[TAP_PG_WAIT_NAME_MAX];
+	char got_class[TAP_WAIT_CLASS_MAX];
+	char got_name[TAP_WAIT_NAME_MAX];
 
 	tap_pg_wait_event_name(PG15, event, got_class, got_name);
 	ck_assert_str_eq(got_class, class_name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* test_relation_files.c - userspace/consume/relation_files over a data folder made for it. */
+/* test_pg_relation_files.c - userspace/attach/pg_relation_files over a data folder made for it. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include <check.h>
 
 #include "tests/lib/check_main.h"
-#include "userspace/consume/relation_files.h"
+#include "userspace/attach/pg_relation_files.h"
 
 static char data[64];
 static struct tap_objects objects;
@@ -58,16 +58,16 @@ START_TEST(test_large_ones)
 	folder("base/5/16390"); /* a folder is no file */
 	folder("base/16384");
 	folder("base/pgsql_tmp");
-	file("base/5/16400", TAP_RELATION_FILE_LARGE);
-	file("base/5/16401", TAP_RELATION_FILE_LARGE - 1);
-	file("base/5/16402.1", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/5/16403_fsm", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/5/t3_16404", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/5/99999999999", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/16384/16500", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/pgsql_tmp/16600", 2 * TAP_RELATION_FILE_LARGE);
-	file("base/17000", 2 * TAP_RELATION_FILE_LARGE);
-	tap_relation_files_want(data, &objects, 1);
+	file("base/5/16400", TAP_PG_RELATION_FILE_LARGE);
+	file("base/5/16401", TAP_PG_RELATION_FILE_LARGE - 1);
+	file("base/5/16402.1", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/5/16403_fsm", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/5/t3_16404", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/5/99999999999", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/16384/16500", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/pgsql_tmp/16600", 2 * TAP_PG_RELATION_FILE_LARGE);
+	file("base/17000", 2 * TAP_PG_RELATION_FILE_LARGE);
+	tap_pg_relation_files_want(data, &objects, 1);
 	ck_assert_uint_eq(objects.n_missing, 2);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, 1), 1);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 16384, 1), 1);
@@ -82,18 +82,18 @@ END_TEST
 
 START_TEST(test_nothing_there)
 {
-	tap_relation_files_want(data, &objects, 1);
-	tap_relation_files_want("/nowhere/at/all", &objects, 1);
-	file("base", TAP_RELATION_FILE_LARGE);
-	tap_relation_files_want(data, &objects, 1);
+	tap_pg_relation_files_want(data, &objects, 1);
+	tap_pg_relation_files_want("/nowhere/at/all", &objects, 1);
+	file("base", TAP_PG_RELATION_FILE_LARGE);
+	tap_pg_relation_files_want(data, &objects, 1);
 	ck_assert_uint_eq(objects.n_missing, 0);
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-	Suite *suite = suite_create("userspace/consume/relation_files");
-	TCase *tests = tcase_create("relation_files");
+	Suite *suite = suite_create("userspace/attach/pg_relation_files");
+	TCase *tests = tcase_create("pg_relation_files");
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, test_large_ones);

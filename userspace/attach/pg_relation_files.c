@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* relation_files.c - walks base/DATABASE/FILENODE of a data folder. See relation_files.h. */
-#include "userspace/consume/relation_files.h"
+/* pg_relation_files.c - walks base/DATABASE/FILENODE of a data folder. See pg_relation_files.h. */
+#include "userspace/attach/pg_relation_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -47,14 +47,14 @@ static void want_of_database(DIR *folder, uint32_t database, struct tap_objects 
 			continue;
 		--*looks;
 		if (!fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) && S_ISREG(info.st_mode) &&
-		    info.st_size >= TAP_RELATION_FILE_LARGE)
+		    info.st_size >= TAP_PG_RELATION_FILE_LARGE)
 			tap_objects_want(objects, &key, now_ms);
 	}
 }
 
-void tap_relation_files_want(const char *data_dir, struct tap_objects *objects, int64_t now_ms)
+void tap_pg_relation_files_want(const char *data_dir, struct tap_objects *objects, int64_t now_ms)
 {
-	unsigned looks = TAP_RELATION_FILES_LOOKS;
+	unsigned looks = TAP_PG_RELATION_FILES_LOOKS;
 	int data = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *base = folder_open(data >= 0 ? openat(data, "base", FOLDER) : -1);
 	const struct dirent *entry;

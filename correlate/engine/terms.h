@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * terms.h - what the numbers and file names of an engine mean, in the engine's own words.
+ *
+ * One table per engine, all of it pure: values in, names out. correlate/model and correlate/file ask here; nothing else
+ * of correlate knows which engines there are. Functions are never NULL.
+ */
+#ifndef TAP_CORRELATE_ENGINE_TERMS_H
+#define TAP_CORRELATE_ENGINE_TERMS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/abi/engine.h"
+#include "correlate/file.h"
+
+enum {
+	TAP_WAIT_CLASS_MAX = 16,
+	TAP_WAIT_NAME_MAX = 64,
+};
+
+struct tap_terms {
+	const char *name;	  /* "postgres": in views */
+	const char *const *stems; /* how ids of instances begin, before "-<port>"; ends with NULL */
+	const char *client_read;  /* name of the wait event of a session that waits for its client */
+
+	/* Both names of a wait event, always: "unknown" and "unknown-0x0b000001" stand in for what is not known. */
+	void (*wait_event)(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],
+			   char ret_name[TAP_WAIT_NAME_MAX]);
+	/* Whether the wait is one for work to do, not one within a task. */
+	bool (*wait_event_is_idle)(uint32_t event);
+
+	/*
+	 * What a file is that lies below one of its instance's folders; `ret` has the instance and is empty otherwise.
+	 * Always fills kind and path.
+	 */
+	void (*file_below)(const struct tap_file_root *root, const struct tap_file_place *place,
+			   struct tap_file_object *ret);
+	/*
+	 * What a file is whose folder is not known, when all names of the place have the shape of a data folder or of a
+	 * part of one; false: they do not. `ret` as above.
+	 */
+	bool (*file_by_shape)(const struct tap_file_place *place, struct tap_file_object *ret);
+
+	/* Whether a statement reports its progress where others report statements, so that none can be counted by it.
+	 */
+	bool (*statement_reports_progress)(const char *text);
+};
+
+#define X(id, name) extern const struct tap_terms tap_terms_##name;
+TAP_ENGINES(X)
+#undef X
+
+/* Never NULL: what is no engine has the first one's. */
+const struct tap_terms *tap_terms_of(enum tap_engine engine);
+
+/* The engine whose instances are called so: "postgres-5432". False: none's. */
+bool tap_engine_of_id(const char *id, enum tap_engine *ret);
+
+#endif
