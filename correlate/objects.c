@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* objects.c - the names of relations' files, and the list of those that were looked for in vain. */
+/* objects.c - the names of relations' files. */
 #include "correlate/objects.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@ void tap_objects_init(struct tap_objects *objects)
 {
 	*objects = (struct tap_objects){ 0 };
 	tap_hash_init(&objects->index, sizeof(struct tap_object_key));
-	tap_hash_init(&objects->missing_index, sizeof(struct tap_object_key));
+	tap_missing_init(&objects->missing, TAP_OBJECTS_MISSING_MAX);
 }
 
 void tap_objects_done(struct tap_objects *objects)
@@ -24,8 +24,7 @@ void tap_objects_done(struct tap_objects *objects)
 	}
 	free(objects->items);
 	tap_hash_done(&objects->index);
-	free(objects->missing);
-	tap_hash_done(&objects->missing_index);
+	tap_missing_done(&objects->missing);
 	tap_objects_init(objects);
 }
 
@@ -114,78 +113,47 @@ size_t tap_objects_count(const struct tap_objects *objects)
 	return objects->count;
 }
 
-/* Drops from the list of the missing what has been added since, and indexes the rest anew. */
-static void missing_pack(struct tap_objects *objects)
-{
-	size_t kept = 0;
+/* ---- what is missing ---- */
 
-	for (size_t i = 0; i < objects->n_missing; i++) {
-		if (!tap_objects_find(objects, &objects->missing[i].key))
-			objects->missing[kept++] = objects->missing[i];
-	}
-	objects->n_missing = 0;
-	tap_hash_done(&objects->missing_index);
-	/* Out of memory: the rest is forgotten, and written down again when it is looked for again. */
-	for (size_t i = 0; i < kept; i++) {
-		if (tap_hash_add(&objects->missing_index, objects->missing, sizeof(*objects->missing), i))
-			return;
-		objects->n_missing++;
-	}
-}
-
-static void miss_add(struct tap_objects *objects, const struct tap_object_key *key, int64_t now_ms)
+static bool has(const void *names, const struct tap_object_key *key)
 {
-	if (!objects->missing)
-		objects->missing = calloc(TAP_OBJECTS_MISSING_MAX, sizeof(*objects->missing));
-	if (!objects->missing || objects->n_missing == TAP_OBJECTS_MISSING_MAX)
-		return;
-	objects->missing[objects->n_missing] = (struct tap_object_miss){ .key = *key, .due_ms = now_ms };
-	if (!tap_hash_add(&objects->missing_index, objects->missing, sizeof(*objects->missing), objects->n_missing))
-		objects->n_missing++;
+	return tap_objects_find(names, key) != NULL;
 }
 
 bool tap_objects_want(struct tap_objects *objects, const struct tap_object_key *key, int64_t now_ms)
 {
 	if (!key->filenode || tap_objects_find(objects, key))
 		return true;
-	if (tap_hash_find(&objects->missing_index, objects->missing, sizeof(*objects->missing), key) == TAP_HASH_NONE)
-		miss_add(objects, key, now_ms);
+	/* One that finds no room is written down when it is looked for again. */
+	tap_missing_add(&objects->missing, key, now_ms);
 	return false;
 }
 
 size_t tap_objects_missing(const struct tap_objects *objects, uint32_t database, int64_t now_ms)
 {
-	size_t count = 0;
+	const struct tap_named named = { has, objects };
 
-	for (size_t i = 0; i < objects->n_missing; i++) {
-		const struct tap_object_miss *miss = &objects->missing[i];
-
-		if ((database == TAP_OBJECTS_ANY || miss->key.database == database) && miss->due_ms <= now_ms &&
-		    !tap_objects_find(objects, &miss->key))
-			count++;
-	}
-	return count;
+	return tap_missing_due(&objects->missing, database, now_ms, &named);
 }
 
-static int64_t retry_ms(uint32_t tries)
+bool tap_objects_next(const struct tap_objects *objects, int64_t now_ms, uint32_t *ret_database)
 {
-	int64_t ms = TAP_OBJECT_RETRY_MS;
+	const struct tap_named named = { has, objects };
 
-	while (tries-- > 1 && ms < TAP_OBJECT_RETRY_MAX_MS)
-		ms *= 2;
-	return ms < TAP_OBJECT_RETRY_MAX_MS ? ms : TAP_OBJECT_RETRY_MAX_MS;
+	return tap_missing_next(&objects->missing, now_ms, &named, ret_database);
+}
+
+size_t tap_objects_take(const struct tap_objects *objects, uint32_t database, int64_t now_ms,
+			struct tap_object_key *ret)
+{
+	const struct tap_named named = { has, objects };
+
+	return tap_missing_take(&objects->missing, database, now_ms, &named, ret, TAP_OBJECTS_ASKED_MAX);
 }
 
 void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_key *keys, size_t count, int64_t now_ms)
 {
-	for (size_t i = 0; i < count; i++) {
-		size_t place =
-			tap_hash_find(&objects->missing_index, objects->missing, sizeof(*objects->missing), &keys[i]);
+	const struct tap_named named = { has, objects };
 
-		if (place == TAP_HASH_NONE)
-			continue;
-		objects->missing[place].tries++;
-		objects->missing[place].due_ms = now_ms + retry_ms(objects->missing[place].tries);
-	}
-	missing_pack(objects);
+	tap_missing_put_off(&objects->missing, keys, count, now_ms, &named);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "correlate/file.h"
+#include "correlate/missing.h"
 #include "userspace/base/hash.h"
 
 enum {
@@ -21,15 +22,6 @@ enum {
 	TAP_OBJECTS_MISSING_MAX = 65536, /* written down: as many as the kernel side keeps files */
 	TAP_OBJECTS_ASKED_MAX = 4096,	 /* asked for at once */
 	TAP_OBJECT_NAME_MAX = 255,	 /* bytes kept of a schema, a relation */
-	TAP_OBJECT_RETRY_MS = 1000,	 /* before a catalog is asked again for the same file; doubles each time */
-	TAP_OBJECT_RETRY_MAX_MS = 60000,
-};
-
-/* A relation's files, segments and forks together. Compared as bytes. */
-struct tap_object_key {
-	uint32_t database;   /* oid; 0: shared by all databases */
-	uint32_t tablespace; /* oid, as paths have it: never 0, the database's own is resolved (1663 pg_default, ...) */
-	uint32_t filenode;   /* pg_relation_filenode(), which knows mapped catalogs too */
 };
 
 /* What the catalog says. Strings are raw bytes of the database and hostile. */
@@ -50,21 +42,12 @@ struct tap_object {
 	char *parent; /* "public.accounts" of its index or TOAST table; NULL: none */
 };
 
-/* A file that was looked for and is in no catalog read so far: dropped, not committed yet, or new. */
-struct tap_object_miss {
-	struct tap_object_key key; /* first, for the index */
-	uint32_t tries;
-	int64_t due_ms; /* when it is worth asking again */
-};
-
 struct tap_objects {
 	struct tap_object *items;
 	size_t count;
 	size_t capacity;
 	struct tap_hash index;
-	struct tap_object_miss *missing; /* may hold some that were added since: tap_objects_missing tells */
-	size_t n_missing;
-	struct tap_hash missing_index;
+	struct tap_missing missing; /* looked for, and in no catalog read so far: dropped, not committed yet, or new */
 };
 
 void tap_objects_init(struct tap_objects *objects);
@@ -85,17 +68,18 @@ const struct tap_object *tap_objects_find(const struct tap_objects *objects, con
 size_t tap_objects_count(const struct tap_objects *objects);
 
 /*
- * Look a file up and write it down when it is not known; true: known, or no relation's file. A full list takes no more:
- * those in it have the same catalogs asked again. `now_ms` is any clock that only grows.
+ * Look a file up and write it down when it is not known; true: known, or no relation's file. `now_ms` is any clock that
+ * only grows.
  */
 bool tap_objects_want(struct tap_objects *objects, const struct tap_object_key *key, int64_t now_ms);
 
-/*
- * How many files of a database (0: the shared ones, to be had from any database) are missing and due to be asked for.
- * `TAP_OBJECTS_ANY` counts those of all databases.
- */
-#define TAP_OBJECTS_ANY UINT32_MAX
+/* How many files of a database (0: the shared ones; or TAP_MISSING_ANY) are missing and due to be asked for. */
 size_t tap_objects_missing(const struct tap_objects *objects, uint32_t database, int64_t now_ms);
+/* The database of the first one that is; false: none is. */
+bool tap_objects_next(const struct tap_objects *objects, int64_t now_ms, uint32_t *ret_database);
+/* Those of a database, at most TAP_OBJECTS_ASKED_MAX. */
+size_t tap_objects_take(const struct tap_objects *objects, uint32_t database, int64_t now_ms,
+			struct tap_object_key *ret);
 
 /* Some files' catalog was asked for them (or could not be): those still missing are due again only after a while. */
 void tap_objects_asked_for(struct tap_objects *objects, const struct tap_object_key *keys, size_t count,

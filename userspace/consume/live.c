@@ -35,7 +35,7 @@ enum {
 
 /* While time passes anyway; and before a view, where what was just committed is worth another question. */
 static const struct tap_asking asking_meanwhile = { .budget_ms = 300 };
-static const struct tap_asking asking_for_view = { .budget_ms = 2000, .ahead_ms = 4 * TAP_OBJECT_RETRY_MS };
+static const struct tap_asking asking_for_view = { .budget_ms = 2000, .ahead_ms = 4 * TAP_MISSING_RETRY_MS };
 
 struct tap_live {
 	struct tap_live_options options;

@@ -7,6 +7,7 @@
 #define TAP_USERSPACE_CONSUME_LOCK_NAMES_H
 
 #include "correlate/lock_event.h"
+#include "correlate/missing.h"
 #include "correlate/relation_names.h"
 #include "userspace/consume/objects.h"
 
@@ -15,17 +16,9 @@ enum {
 	TAP_LOCK_NAMES_MAX = 65536,
 };
 
-struct tap_lock_name_miss {
-	struct tap_relation_key key; /* first, for the index */
-	uint32_t tries;
-	int64_t due_ms;
-};
-
 struct tap_lock_names {
 	struct tap_relation_names names;
-	struct tap_lock_name_miss *missing; /* may hold some that are known by now */
-	size_t n_missing;
-	struct tap_hash missing_index;
+	struct tap_missing missing;
 };
 
 void tap_lock_names_init(struct tap_lock_names *names);

@@ -220,21 +220,6 @@ int tap_files_want(const struct tap_io_set *io, const struct tap_file_root *root
 
 /* ---- the catalogs ---- */
 
-/* Files of a database that are missing and due; at most TAP_OBJECTS_ASKED_MAX. */
-static size_t missing_of(const struct tap_objects *objects, uint32_t database, int64_t now_ms,
-			 struct tap_object_key *wanted)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < objects->n_missing && count < TAP_OBJECTS_ASKED_MAX; i++) {
-		const struct tap_object_miss *miss = &objects->missing[i];
-
-		if (miss->key.database == database && miss->due_ms <= now_ms && !tap_objects_find(objects, &miss->key))
-			wanted[count++] = miss->key;
-	}
-	return count;
-}
-
 int tap_catalog_open(const struct tap_catalog *catalog, uint32_t oid, struct tap_engine_conn **ret,
 		     struct tap_error *err)
 {
@@ -263,20 +248,6 @@ static int ask(struct tap_objects *objects, const struct tap_catalog *catalog, u
 	return status;
 }
 
-/* The database of the first file that is missing and due; false: there is none. */
-static bool next_database(const struct tap_objects *objects, int64_t now_ms, uint32_t *ret)
-{
-	for (size_t i = 0; i < objects->n_missing; i++) {
-		const struct tap_object_miss *miss = &objects->missing[i];
-
-		if (miss->due_ms <= now_ms && !tap_objects_find(objects, &miss->key)) {
-			*ret = miss->key.database;
-			return true;
-		}
-	}
-	return false;
-}
-
 void tap_instance_files_learn(struct tap_instance_files *files, const struct tap_catalog *catalog,
 			      const struct tap_asking *asking)
 {
@@ -286,13 +257,13 @@ void tap_instance_files_learn(struct tap_instance_files *files, const struct tap
 	uint32_t database;
 
 	while (wanted && tap_client_of(catalog->target->engine)->relations && tap_clock_ms() < until_ms &&
-	       next_database(&files->objects, now_ms, &database)) {
-		size_t count = missing_of(&files->objects, database, now_ms, wanted);
+	       tap_objects_next(&files->objects, now_ms, &database)) {
+		size_t count = tap_objects_take(&files->objects, database, now_ms, wanted);
 
 		ask(&files->objects, catalog, database, wanted, count, &files->names_why_not);
 		tap_objects_asked_for(&files->objects, wanted, count, now_ms);
 	}
-	if (!next_database(&files->objects, INT64_MAX, &database))
+	if (!tap_objects_next(&files->objects, INT64_MAX, &database))
 		files->names_why_not.text[0] = '\0';
 	free(wanted);
 }

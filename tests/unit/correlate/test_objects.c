@@ -57,10 +57,10 @@ static void asked(uint32_t database, int64_t now_ms)
 	static struct tap_object_key keys[TAP_OBJECTS_MISSING_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; i < objects.n_missing; i++) {
-		const struct tap_object_miss *miss = &objects.missing[i];
+	for (size_t i = 0; i < objects.missing.count; i++) {
+		const struct tap_miss *miss = &objects.missing.items[i];
 
-		if ((database == TAP_OBJECTS_ANY || miss->key.database == database) && miss->due_ms <= now_ms)
+		if ((database == TAP_MISSING_ANY || miss->key.database == database) && miss->due_ms <= now_ms)
 			keys[count++] = miss->key;
 	}
 	tap_objects_asked_for(&objects, keys, count, now_ms);
@@ -144,7 +144,7 @@ START_TEST(test_missing)
 	ck_assert_int_eq(add(5, 10, 11, "t"), 0);
 	ck_assert(want(5, 10, 0));
 	ck_assert(want(5, 0, 0));
-	ck_assert_uint_eq(tap_objects_missing(&objects, TAP_OBJECTS_ANY, 0), 0);
+	ck_assert_uint_eq(tap_objects_missing(&objects, TAP_MISSING_ANY, 0), 0);
 	ck_assert(!want(5, 20, 0));
 	ck_assert(!want(5, 20, 0));
 	ck_assert(!want(5, 21, 0));
@@ -152,12 +152,12 @@ START_TEST(test_missing)
 	ck_assert(!want(0, 30, 0));
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, 0), 2);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 0, 0), 1);
-	ck_assert_uint_eq(tap_objects_missing(&objects, TAP_OBJECTS_ANY, 0), 4);
+	ck_assert_uint_eq(tap_objects_missing(&objects, TAP_MISSING_ANY, 0), 4);
 	/* Asked, and one was found. */
 	ck_assert_int_eq(add(5, 20, 11, "t"), 0);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, 0), 1);
 	asked(5, 0);
-	ck_assert_uint_eq(tap_objects_missing(&objects, 5, TAP_OBJECT_RETRY_MS - 1), 0);
+	ck_assert_uint_eq(tap_objects_missing(&objects, 5, TAP_MISSING_RETRY_MS - 1), 0);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 6, 0), 1);
 	/* Looking for it again does not make it due. */
 	ck_assert(!want(5, 21, 1));
@@ -165,7 +165,7 @@ START_TEST(test_missing)
 	/* A new one of the same database is. */
 	ck_assert(!want(5, 22, 2));
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, 2), 1);
-	ck_assert_uint_eq(tap_objects_missing(&objects, 5, TAP_OBJECT_RETRY_MS), 2);
+	ck_assert_uint_eq(tap_objects_missing(&objects, 5, TAP_MISSING_RETRY_MS), 2);
 }
 END_TEST
 
@@ -179,13 +179,13 @@ START_TEST(test_asked_in_vain)
 		int64_t before = wait;
 
 		ck_assert_uint_eq(tap_objects_missing(&objects, 5, now), 1);
-		asked(TAP_OBJECTS_ANY, now);
+		asked(TAP_MISSING_ANY, now);
 		for (wait = 1; !tap_objects_missing(&objects, 5, now + wait); wait++)
-			ck_assert_int_le(wait, TAP_OBJECT_RETRY_MAX_MS);
+			ck_assert_int_le(wait, TAP_MISSING_RETRY_MAX_MS);
 		ck_assert_int_ge(wait, before);
 		now += wait;
 	}
-	ck_assert_int_eq(wait, TAP_OBJECT_RETRY_MAX_MS);
+	ck_assert_int_eq(wait, TAP_MISSING_RETRY_MAX_MS);
 	ck_assert_int_eq(add(5, 20, 11, "t"), 0);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, now), 0);
 }

@@ -68,11 +68,11 @@ START_TEST(test_large_ones)
 	file("base/pgsql_tmp/16600", 2 * TAP_PG_RELATION_FILE_LARGE);
 	file("base/17000", 2 * TAP_PG_RELATION_FILE_LARGE);
 	tap_pg_relation_files_want(data, &objects, 1);
-	ck_assert_uint_eq(objects.n_missing, 2);
+	ck_assert_uint_eq(objects.missing.count, 2);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 5, 1), 1);
 	ck_assert_uint_eq(tap_objects_missing(&objects, 16384, 1), 1);
 	for (size_t i = 0; i < 2; i++) {
-		const struct tap_object_key *key = &objects.missing[i].key;
+		const struct tap_object_key *key = &objects.missing.items[i].key;
 
 		ck_assert_uint_eq(key->tablespace, 1663);
 		ck_assert_uint_eq(key->filenode, key->database == 5 ? 16400 : 16500);
@@ -86,7 +86,7 @@ START_TEST(test_nothing_there)
 	tap_pg_relation_files_want("/nowhere/at/all", &objects, 1);
 	file("base", TAP_PG_RELATION_FILE_LARGE);
 	tap_pg_relation_files_want(data, &objects, 1);
-	ck_assert_uint_eq(objects.n_missing, 0);
+	ck_assert_uint_eq(objects.missing.count, 0);
 }
 END_TEST
 

@@ -166,7 +166,7 @@ static struct tap_disk_list list;
 static struct tap_target target;
 static struct tap_catalog catalog;
 static const struct tap_asking now = { .budget_ms = 5000 };
-static const struct tap_asking ahead = { .budget_ms = 5000, .ahead_ms = 4 * TAP_OBJECT_RETRY_MS };
+static const struct tap_asking ahead = { .budget_ms = 5000, .ahead_ms = 4 * TAP_MISSING_RETRY_MS };
 
 static void set_up(void)
 {
@@ -469,7 +469,7 @@ START_TEST(test_wants)
 	ck_assert_int_eq(tap_io_set_add_dirty(&io, &dirty, 1), 0);
 	ck_assert_int_eq(tap_files_want(&io, roots, 2, files_of, &files), 0);
 	ck_assert_uint_eq(tap_objects_missing(&files.objects, 5, INT64_MAX), 2);
-	ck_assert_uint_eq(tap_objects_missing(&files.objects, TAP_OBJECTS_ANY, INT64_MAX), 2);
+	ck_assert_uint_eq(tap_objects_missing(&files.objects, TAP_MISSING_ANY, INT64_MAX), 2);
 	for (n = 1;; n++) {
 		int status;
 
