@@ -589,6 +589,33 @@ START_TEST(test_take_out_of_memory)
 }
 END_TEST
 
+static int stalls;
+
+static void stall(void)
+{
+	if (stalls-- > 0)
+		usleep(30000);
+}
+
+/* Threads that could not be read at about one moment are read again, a few times; nothing is counted twice. */
+START_TEST(test_stall)
+{
+	put_row(1, 0, 100);
+	put_row(1, 1, 100);
+	put_thread(1, 7);
+	tracer.on_threads = stall;
+	for (int n = 0; n < 5; n++) {
+		uint32_t epoch = tracer.epoch;
+
+		stalls = n;
+		ck_assert_int_eq(take(), 0);
+		ck_assert_uint_eq(tracer.epoch - epoch, n < 2 ? n + 1 : 3);
+		ck_assert_uint_eq(row(1)->account.cpu_ns, 207);
+		ck_assert_uint_eq(snapshot.n_threads, 1);
+	}
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("consume/reader");
@@ -597,6 +624,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, test_everything_adds_up);
 	tcase_add_test(tests, test_evictions_meanwhile);
+	tcase_add_test(tests, test_stall);
 	tcase_add_test(tests, test_many);
 	tcase_add_test(tests, test_nothing);
 	tcase_add_loop_test(tests, test_map_cannot_be_read, 0, 5);
