@@ -38,7 +38,8 @@ def assert_known(document):
 
 def assert_complete(document, processes):
     """So many processes from the first to the last moment lived so many windows."""
-    trace.assert_near(document["totals"]["elapsed_ns"], processes * document["window"]["seconds"] * 1e9, 0.01, what="elapsed_ns")
+    trace.assert_near(document["totals"]["elapsed_ns"], processes * document["window"]["seconds"] * 1e9, 0.01,
+                      what=f"elapsed_ns of {processes} processes" + trace.describe(document))
 
 
 @pytest.fixture

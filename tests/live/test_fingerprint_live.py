@@ -23,7 +23,7 @@ def many(server, statements):
 
 @pytest.mark.parametrize("connect", ((), ("--no-connect",)), ids=("connected", "memory"))
 def test_constants_are_folded(dbtap, plain_server, connect):
-    with trace.window(dbtap, plain_server, *connect) as traced:
+    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server, *connect) as traced:
         many(plain_server, (f"select name from items where id = {n} and name <> 'secret{n}'" for n in range(1000)))
     row = trace.one(traced.document, "select name from items", kind="client")
     assert row["query_id_source"] == "own" and row["query_id"] != "0"
@@ -35,7 +35,7 @@ def test_constants_are_folded(dbtap, plain_server, connect):
 @pytest.mark.parametrize("protocol", ("simple", "extended", "prepared"))
 def test_calls_by_own_ids(dbtap, plain_server, load, protocol):
     """Without an engine's id calls are counted as with one, against what pgbench says it did."""
-    with trace.window(dbtap, plain_server, "--no-connect") as traced:
+    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server, "--no-connect") as traced:
         done = load.pgbench(plain_server, "-M", protocol, "-c", 2, "-t", 1500,
                             script="\\set n random(1, 1000)\nselect name from items where id = :n;\nselect count(*) from items where id < :n;\n").wait()
     for text in ("select name from items", "select count(*) from items"):
@@ -43,7 +43,7 @@ def test_calls_by_own_ids(dbtap, plain_server, load, protocol):
         assert row["query_id_source"] == "own" and "calls" in row, row
         trace.assert_near(row["calls"], done["transactions"], 0.005, what=text)
     # One statement, few and far between, is no pipeline.
-    with trace.window(dbtap, plain_server, "--no-connect") as traced:
+    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server, "--no-connect") as traced:
         load.pgbench(plain_server, "-M", protocol, "-c", 1, "-t", 3, script="select max(id), min(id) from items;\n").wait()
     assert trace.one(traced.document, "select max", kind="client").get("calls") in ((3, 4) if protocol == "prepared" else (3,)), \
         trace.describe(traced.document)  # to prepare is a round of its own
@@ -55,7 +55,7 @@ def test_lists_and_comments_are_folded(dbtap, plain_server):
             yield f"select count(*) from items where id in ({', '.join(map(str, range(n)))})"
             yield f"/* trace {n} */ select count(*) from items where id in ({n}) -- {n}"
 
-    with trace.window(dbtap, plain_server) as traced:
+    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
         many(plain_server, statements())
     row = trace.one(traced.document, "from items where id in", kind="client")
     assert row["calls"] == 118

@@ -32,7 +32,7 @@ def test_copy(dbtap, server, load):
 def test_cursor(dbtap, server):
     """FETCH is a statement of its own."""
     connection = server.connect(autocommit=False)
-    with trace.window(dbtap, server) as traced:
+    with trace.one_cpu(server), trace.window(dbtap, server) as traced:
         execute(connection, "declare walker cursor for select i from generate_series(1, 2000) i", *["fetch 10 from walker"] * 200,
                 "close walker")
         connection.commit()
@@ -56,7 +56,7 @@ def test_nested_statements_belong_to_their_caller(dbtap, make_server):
 def test_prepared_statements(dbtap, server):
     connection = server.connect()
     execute(connection, "prepare again(int) as select $1 + 1 as prepared_once")
-    with trace.window(dbtap, server) as traced:
+    with trace.one_cpu(server), trace.window(dbtap, server) as traced:
         execute(connection, *["execute again(7)"] * 200)
     connection.close()
     found = [row for row in traced.document["queries"] if row["kind"] == "client"

@@ -9,6 +9,7 @@ That the window is open is seen from outside: dbtap gives its capabilities away 
 """
 import contextlib
 import datetime
+import os
 import signal
 import time
 
@@ -109,6 +110,24 @@ def describe(document):
         f"elapsed={row['elapsed_ns']} cpu={row['cpu_ns']} runq={row['runq_ns']} unknown={row['unknown_ns']} "
         + " ".join(f"{wait['class']}:{wait['event']}={wait['ns']}/{wait['count']}" for wait in row["waits"])
         for row in document["queries"])
+
+
+@contextlib.contextmanager
+def one_cpu(server):
+    """
+    The server and all that is started meanwhile share one CPU, so that a client cannot answer before the server was switched out. On
+    two, of which the hypervisor takes one away for a moment, a statement may follow another without that, and is not seen to end.
+    """
+    before = os.sched_getaffinity(0)
+    pids = [0, *server.pids()]
+    for pid in pids:
+        os.sched_setaffinity(pid, {min(before)})
+    try:
+        yield
+    finally:
+        for pid in [0, *server.pids()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, before)
 
 
 def total(found, figure):
