@@ -60,12 +60,14 @@ static __always_inline int bio_submit(struct bio *bio)
  */
 TAP_LOCAL int request_end_unseen(struct io_request *request)
 {
-	struct tap_io *total = io_totals_of(&request->key);
+	struct tap_io_total *total = io_total_at(request->total);
 
 	count_loss(TAP_LOSS_COMPLETIONS_MISSED);
 	if (!total)
 		return 0;
-	__sync_fetch_and_add(&total->requests, 1);
+	io_add_size(total, request->bytes);
+	if (request->ahead_bytes)
+		__sync_fetch_and_add(&total->ahead_bytes, request->ahead_bytes);
 	if (request->bytes > request->done_bytes)
 		io_add_bytes(total, request->pattern, request->bytes - request->done_bytes);
 	return 0;
@@ -190,15 +192,15 @@ int BPF_PROG(on_block_rq_merge, struct request *rq)
 TAP_LOCAL bool bio_charge(__u64 address, __u32 bytes, bool is_done)
 {
 	struct io_request *merged = bpf_map_lookup_elem(&bio_to_io, &address);
-	struct tap_io *total;
+	struct tap_io_total *total;
 
 	if (!merged || merged->epoch != io_epoch)
 		return false;
-	total = io_totals_of(&merged->key);
+	total = io_total_at(merged->total);
 	if (total)
 		io_add_bytes(total, merged->pattern, bytes);
-	if (total && is_done && merged->asked_bytes)
-		__sync_fetch_and_add(&total->asked_bytes, merged->asked_bytes);
+	if (total && is_done && merged->ahead_bytes)
+		__sync_fetch_and_add(&total->ahead_bytes, merged->ahead_bytes);
 	if (is_done)
 		bpf_map_delete_elem(&bio_to_io, &address);
 	return true;
@@ -228,8 +230,8 @@ SEC("?tp_btf/block_rq_complete")
 int BPF_PROG(on_block_rq_complete, struct request *rq, int error, unsigned int bytes)
 {
 	struct io_request *request;
+	struct tap_io_total *total;
 	struct io_done done;
-	struct tap_io *total;
 
 	if (!gate_open)
 		return 0;
@@ -241,7 +243,7 @@ int BPF_PROG(on_block_rq_complete, struct request *rq, int error, unsigned int b
 	done.has_failed = error != 0;
 	/* With a flush before or behind its data a request is completed once more without any. */
 	done.is_last = bytes >= rq->__data_len && !(rq->rq_flags & flag_flush_sequence());
-	total = io_totals_of(&request->key);
+	total = io_total_at(request->total);
 	if (total && done.bytes)
 		io_add_bytes(total, request->pattern, done.bytes);
 	if (!done.is_last)

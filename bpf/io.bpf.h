@@ -2,14 +2,17 @@
 /*
  * io.bpf.h - one request from its submission to its totals: whose, of which file, how it lies, what it took.
  *
- * The owner is in owner.bpf.h, the file in file.bpf.h, the pattern in stream.bpf.h; block.bpf.c has the programs.
+ * The owner is in owner.bpf.h, the file in file.bpf.h, the pattern in stream.bpf.h, the sums in io_total.bpf.h;
+ * block.bpf.c has the programs.
  */
 #ifndef TAP_BPF_IO_BPF_H
 #define TAP_BPF_IO_BPF_H
 
 #include "bpf/file.bpf.h"
+#include "bpf/io_total.bpf.h"
 #include "bpf/owner.bpf.h"
 #include "bpf/stream.bpf.h"
+#include "bpf/stream_place.bpf.h"
 
 /* Operations of the block layer, include/linux/blk_types.h; from 32 on they are commands, not input or output. */
 enum {
@@ -103,45 +106,28 @@ TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
 }
 
 /*
- * Adds the row's entry where it may allocate; 0: it is there. What is full is found out, and counted, at the
- * completion.
- */
-TAP_GLOBAL int io_totals_make(struct tap_io_key *key)
-{
-	if (!key || bpf_map_lookup_elem(&request_totals, key))
-		return 0;
-	return bpf_map_update_elem(&request_totals, key, io_nothing, BPF_NOEXIST) ? -1 : 0;
-}
-
-static __always_inline bool row_is_same(const struct tap_row_key *a, const struct tap_row_key *b)
-{
-	return a->query_id == b->query_id && *(const __u64 *)a == *(const __u64 *)b && a->database == b->database &&
-	       a->user == b->user;
-}
-
-/*
- * The positions of the request's owner in its file. When they are new, or their last row was another, the row's totals
- * and the file's name may be new, too.
+ * The positions of the request's owner in its file, which remember where the row's sums are. When they are new, or
+ * their last row was another, the row's sums may be new, too, and the file's name.
  */
 static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner,
 							 const struct inode *inode)
 {
 	struct tap_stream_key key = { .file = request->key.file, .owner = owner, .op = request->key.op };
-	struct tap_stream_set *set = bpf_map_lookup_elem(&streams, &key);
-	bool is_there;
+	bool is_new = false;
+	struct tap_stream_place *place = stream_place_of(&key, &is_new);
 
-	if (set && row_is_same(&set->row, &request->key.row))
-		return set;
-	is_there = !io_totals_make(&request->key);
-	if (!set) {
-		file_note(&request->key.file, inode);
-		bpf_map_update_elem(&streams, &key, io_nothing, BPF_NOEXIST);
-		set = bpf_map_lookup_elem(&streams, &key);
+	if (place && io_total_is_of(place->total, &request->key)) {
+		request->total = place->total;
+		return &place->set;
 	}
-	/* Else it is tried again at the next request: memory may just have been short. */
-	if (set && is_there)
-		set->row = request->key.row;
-	return set;
+	request->total = io_total_of(&request->key);
+	if (!place)
+		return NULL;
+	if (is_new)
+		file_note(&request->key.file, inode);
+	place->set.row = request->key.row;
+	place->total = request->total;
+	return &place->set;
 }
 
 /* Fills what is known of a request when it is submitted; its row is there. */
@@ -152,23 +138,24 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 	struct tap_stream_set *set;
 	struct io_place place;
 	__u64 call = 0;
+	__u32 asked = 0;
 
 	request->bytes = bio->bi_iter.bi_size;
 	request->issued_ns = 0;
 	request->done_bytes = 0;
-	request->asked_bytes = 0;
 	request->pattern = TAP_PATTERN_SEQUENTIAL;
 	request->key.disk = disk;
 	request->key.op = io_op(flags, bio->bi_iter.bi_size);
 	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size, cast);
 	if (request->key.op == TAP_IO_READ && place.is_direct)
-		request->asked_bytes = place.bytes;
+		asked = place.bytes;
 	else if (request->key.op == TAP_IO_READ && place.inode && request->key.row.kind != TAP_KIND_KERNEL)
-		request->asked_bytes = asked_bytes(place.begin, place.bytes, &call);
+		asked = asked_bytes(place.begin, place.bytes, &call);
+	request->ahead_bytes = request->key.op == TAP_IO_READ ? place.bytes - asked : 0;
 	set = streams_of(request, owner, place.inode);
 	if (set && place.bytes) {
 		request->pattern = stream_follow_call(set, place.begin, place.begin + place.bytes,
-						      stream_near(place.file_bytes), call, request->asked_bytes > 0);
+						      stream_near(place.file_bytes), call, asked > 0);
 		if (request->pattern < TAP_PATTERNS)
 			set->bytes[request->pattern] += place.bytes;
 	}
@@ -185,61 +172,25 @@ struct io_done {
 	bool has_failed;
 };
 
-/* The row into which full totals spill, one per disk and operation; userspace has put it in. */
-TAP_LOCAL struct tap_io *io_totals_rest(const struct tap_io_key *key)
-{
-	struct tap_io_key rest = { .disk = key->disk, .op = key->op };
-
-	count_loss(TAP_LOSS_IO_TOTALS_FULL);
-	row_of_none(&rest.row, TAP_KIND_REST);
-	return bpf_map_lookup_elem(&request_totals, &rest);
-}
-
-static __always_inline struct tap_io *io_totals_of(const struct tap_io_key *key)
-{
-	struct tap_io *total = bpf_map_lookup_elem(&request_totals, key);
-
-	return total ? total : io_totals_rest(key);
-}
-
-static __always_inline void io_add_bytes(struct tap_io *total, __u8 pattern, __u64 bytes)
-{
-	__sync_fetch_and_add(&total->bytes, bytes);
-	if (pattern < TAP_PATTERNS)
-		__sync_fetch_and_add(&total->pattern_bytes[pattern], bytes);
-}
-
-static __always_inline void latency_add(__u32 *histogram, __u64 ns)
-{
-	__u32 bucket = tap_latency_bucket(ns);
-
-	if (bucket < TAP_LATENCY_BUCKETS)
-		__sync_fetch_and_add(&histogram[bucket], 1);
-}
-
-static __always_inline void io_add_request(struct tap_io *total, const struct io_request *request,
+static __always_inline void io_add_request(struct tap_io_total *total, const struct io_request *request,
 					   const struct io_done *done)
 {
 	__u64 submitted_ns = request->submitted_ns;
 	/* Flushes and what was done without an issue: all of it is the disk's time. */
 	__u64 issued_ns = request->issued_ns ? request->issued_ns : submitted_ns;
 	__u64 device_ns = done->now_ns - issued_ns, ns = done->now_ns - submitted_ns, max_ns = total->max_ns;
-	__u32 size = tap_size_bucket(request->done_bytes);
 
-	__sync_fetch_and_add(&total->requests, 1);
-	if (done->has_failed)
-		__sync_fetch_and_add(&total->failed, 1);
-	if (request->asked_bytes)
-		__sync_fetch_and_add(&total->asked_bytes, request->asked_bytes);
 	__sync_fetch_and_add(&total->queue_ns, issued_ns - submitted_ns);
 	__sync_fetch_and_add(&total->device_ns, device_ns);
-	if (size < TAP_SIZE_BUCKETS)
-		__sync_fetch_and_add(&total->sizes[size], 1);
-	latency_add(total->latency, ns);
-	latency_add(total->device_latency, device_ns);
+	if (request->ahead_bytes)
+		__sync_fetch_and_add(&total->ahead_bytes, request->ahead_bytes);
+	if (done->has_failed)
+		__sync_fetch_and_add(&total->failed, 1);
 	/* Two CPUs at once may lose the smaller of two new maxima, or this one: a maximum is not worth a loop. */
 	if (ns > max_ns)
 		__sync_val_compare_and_swap(&total->max_ns, max_ns, ns);
+	io_add_size(total, request->done_bytes);
+	io_add_times(total, ns, device_ns);
 }
 
 #endif

@@ -12,36 +12,49 @@
 #define IO_SLOT_BITS 14
 #endif
 
+#ifndef IO_STREAM_BITS
+#define IO_STREAM_BITS 12
+#endif
+
 enum {
 	IO_SLOTS = 1 << IO_SLOT_BITS, /* requests under way at once */
 	IO_SLOT_STEPS = 8,
 	IO_CLAIMED = 0xffffffff,
 	IO_BIOS_MAX = 8192,
-	IO_STREAM_SETS_MAX = 4096,
+	IO_STREAM_PLACES = 1 << IO_STREAM_BITS,
+	IO_STREAM_STEPS = 8,
 	IO_PIECES_MAX = 64, /* of a vectored read that are looked at */
+	IO_NO_TOTAL = 0xffffffff,
 };
 
-/* A request, or a bio that went into another's request, on its way. */
+/*
+ * A request, or a bio that went into another's request, on its way. Other CPUs issue and complete it than submitted it:
+ * all that they touch is in the first 64 bytes.
+ */
 struct io_request {
-	struct tap_io_key key;
+	__u64 number; /* that stands for the request's address; 0: never used */
 	__u64 submitted_ns;
 	__u64 issued_ns; /* 0: not, or not again since it was requeued */
-	__u64 number;	 /* that stands for the request's address; 0: never used */
 	__u32 epoch;	 /* io_epoch when it was submitted; 0: done; IO_CLAIMED: being filled */
+	__u32 total;	 /* index of its row's sums; IO_NO_TOTAL: none */
 	__u32 done_bytes;
-	__u32 asked_bytes;
-	__u32 bytes;  /* when it was submitted; what was merged into it comes on top */
-	__u8 pattern; /* enum tap_pattern */
+	__u32 ahead_bytes; /* of a read: more than the system call that it came from had asked for */
+	__u32 bytes;	   /* when it was submitted; what was merged into it comes on top */
+	__u8 pattern;	   /* enum tap_pattern */
 	__u8 pad[3];
+	__u64 more_pad;
+	struct tap_io_key key;
+	__u64 last_pad[2];
 };
 
 /*
  * Requests by their address, open addressing: at most IO_SLOT_STEPS from the slot that the address gives. A disk has a
  * fixed number of requests and uses them again and again, so a slot stays its request's when it is done, until another
- * one finds no better.
+ * one finds no better. An array that may be mapped begins on a page: what is 64 bytes long is one cache line.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, IO_SLOTS);
 	__type(key, __u32);
 	__type(value, struct io_request);
@@ -55,14 +68,23 @@ struct {
 	__type(value, struct io_request);
 } bio_to_io __weak SEC(".maps");
 
-/* Entries are added where a request is submitted, in a thread's own time; resized. */
+/* Sums of requests, the first io_totals_used of them in use; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tap_io_total);
+} io_totals __weak SEC(".maps");
+
+/* Where a row's sums are. Entries are added where a request is submitted, in a thread's own time; resized. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct tap_io_key);
-	__type(value, struct tap_io);
-} request_totals __weak SEC(".maps");
+	__type(value, __u32);
+} io_key_to_total __weak SEC(".maps");
 
 /* resized */
 struct {
@@ -82,12 +104,14 @@ struct {
 	__type(value, struct tap_file);
 } files __weak SEC(".maps");
 
+/* Positions by owner, file and direction: at most IO_STREAM_STEPS from where the key's hash says. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, IO_STREAM_SETS_MAX);
-	__type(key, struct tap_stream_key);
-	__type(value, struct tap_stream_set);
-} streams __weak SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, IO_STREAM_PLACES);
+	__type(key, __u32);
+	__type(value, struct tap_stream_place);
+} stream_places __weak SEC(".maps");
 
 struct io_piece {
 	__u64 address;
@@ -114,14 +138,14 @@ const volatile __u64 direct_end_io __weak = 0;	      /* address of iomap_dio_bio
 const volatile __u64 chain_end_io __weak = 0;	      /* of bio_chain_endio */
 const volatile __u32 page_shift __weak = 12;
 
-/* What new entries of the maps begin as: the largest of their values. */
-const __u8 io_nothing[sizeof(struct tap_io)] __weak = {};
-
 /* Whole disks whose requests, and file systems whose dirtied pages are looked at; filled by userspace. */
 struct tap_number_set watched_disks __weak = {};
 struct tap_number_set watched_devices __weak = {};
 
 /* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
 __u32 io_epoch __weak = 0;
+
+/* Entries of io_totals that are in use; userspace adds some, too. */
+__u32 io_totals_used __weak = 0;
 
 #endif

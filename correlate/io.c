@@ -128,6 +128,28 @@ static void add_counts(uint32_t *to, const uint32_t *from, size_t n)
 	}
 }
 
+void tap_io_of_total(struct tap_io *ret, const struct tap_io_total *total)
+{
+	*ret = (struct tap_io){ .failed = total->failed,
+				.queue_ns = total->queue_ns,
+				.device_ns = total->device_ns,
+				.max_ns = total->max_ns };
+	for (int i = 0; i < TAP_PATTERNS; i++) {
+		ret->pattern_bytes[i] = total->pattern_bytes[i];
+		ret->bytes = add_u64(ret->bytes, total->pattern_bytes[i]);
+	}
+	for (int i = 0; i < TAP_SIZE_BUCKETS; i++) {
+		ret->sizes[i] = (uint32_t)total->sizes[i];
+		ret->requests = add_u64(ret->requests, total->sizes[i]);
+	}
+	for (int i = 0; i < TAP_LATENCY_BUCKETS; i++) {
+		ret->latency[i] = total->times[i].whole;
+		ret->device_latency[i] = total->times[i].device;
+	}
+	if (total->key.op == TAP_IO_READ && ret->bytes > total->ahead_bytes)
+		ret->asked_bytes = ret->bytes - total->ahead_bytes;
+}
+
 void tap_io_add(struct tap_io *to, const struct tap_io *from)
 {
 	to->requests = add_u64(to->requests, from->requests);

@@ -79,6 +79,9 @@ int tap_io_set_add_disk(struct tap_io_set *set, const struct tap_disk_entry *dis
  */
 int tap_io_set_subtract(const struct tap_io_set *end, const struct tap_io_set *begin, struct tap_io_set *ret);
 
+/* What the kernel side's sums say. */
+void tap_io_of_total(struct tap_io *ret, const struct tap_io_total *total);
+
 /* Adds the figures of one request account to another; max is the larger one. */
 void tap_io_add(struct tap_io *to, const struct tap_io *from);
 

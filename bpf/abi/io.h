@@ -96,7 +96,7 @@ struct tap_file_key {
 };
 TAP_ABI_SIZE(tap_file_key, 16);
 
-/* Whose requests: key of `request_totals`. Compared as bytes, so every byte is set. */
+/* Whose requests: key of `io_key_to_total`. Compared as bytes, so every byte is set. */
 struct tap_io_key {
 	struct tap_row_key row; /* parity 0 */
 	struct tap_file_key file;
@@ -106,7 +106,7 @@ struct tap_io_key {
 };
 TAP_ABI_SIZE(tap_io_key, 48);
 
-/* Added up as requests complete. */
+/* What was added up of requests that completed. */
 struct tap_io {
 	__u64 requests; /* completed for good, failed ones too */
 	__u64 bytes;	/* as the disk's own counter has them */
@@ -122,6 +122,33 @@ struct tap_io {
 	__u32 pad;
 };
 TAP_ABI_SIZE(tap_io, 80 + 56 + 2 * 4 * 192);
+
+/* Requests by what they took, submitted to completed and issued to completed: one next to the other, as their times. */
+struct tap_io_times {
+	__u32 whole;
+	__u32 device;
+};
+TAP_ABI_SIZE(tap_io_times, 8);
+
+/*
+ * The same as the kernel side adds it up: value of `io_totals`, in cache lines of 64 bytes. The key's line is written
+ * once; a completion writes the line behind it, one of the sizes and, mostly, one of the times. What follows from the
+ * others is not kept: bytes are those of all patterns, requests those of all sizes, asked for is what was not ahead.
+ */
+struct tap_io_total {
+	struct tap_io_key key; /* kind NONE: not used yet */
+	__u64 pad[2];
+	__u64 pattern_bytes[TAP_PATTERNS];
+	__u64 ahead_bytes; /* of what was read: more than the submitter's own system call had asked for */
+	__u64 queue_ns;
+	__u64 device_ns;
+	__u64 max_ns;
+	__u64 failed;
+	__u64 sizes[TAP_SIZE_BUCKETS];
+	__u64 more_pad[3];
+	struct tap_io_times times[TAP_LATENCY_BUCKETS];
+};
+TAP_ABI_SIZE(tap_io_total, 64 + 64 + 128 + 8 * 192);
 
 /* Page cache dirtied: key of `dirty_totals`; its value is bytes, a __u64. */
 struct tap_dirty_key {
@@ -140,7 +167,7 @@ struct tap_file {
 };
 TAP_ABI_SIZE(tap_file, 40 + 4 * 48);
 
-/* Positions of one owner in one file: key of `streams`. */
+/* Positions of one owner in one file. */
 struct tap_stream_key {
 	struct tap_file_key file;
 	__u32 owner; /* pid of the session, of its leader in a parallel group; 0: kernel threads */
@@ -157,21 +184,34 @@ struct tap_stream {
 };
 TAP_ABI_SIZE(tap_stream, 24);
 
+/* Ordered by use: a request touches the first two cache lines of tap_stream_place, the third, and its position's. */
 struct tap_stream_set {
-	struct tap_stream streams[TAP_STREAMS];
-	struct tap_row_key row; /* the last owner's */
-	__u64 bytes[TAP_PATTERNS];
-	__u64 requests;
 	__u32 clock;
-	__u16 last; /* index of the stream of the last request */
-	__u16 next; /* ... and of the one to lose next */
-	/* Where each one ends, in pieces of TAP_STREAM_NEAR: in a line of its own, what is far off is passed over. */
-	__u32 tags[TAP_STREAMS];
+	__u16 last;	    /* index of the stream of the last request */
+	__u16 next;	    /* ... and of the one to lose next */
 	__u32 reach;	    /* pieces of the largest request */
 	__u32 last_pattern; /* enum tap_pattern of the last request */
 	__u64 call;	    /* where the read call of the last request asked from, plus one; 0: not known */
+	/* Where each one ends, in pieces of TAP_STREAM_NEAR: in a line of its own, what is far off is passed over. */
+	__u32 tags[TAP_STREAMS];
+	struct tap_row_key row; /* the last owner's */
+	__u64 bytes[TAP_PATTERNS];
+	__u64 requests;
+	__u64 pad;
+	struct tap_stream streams[TAP_STREAMS];
 };
-TAP_ABI_SIZE(tap_stream_set, 16 * 24 + 24 + 24 + 8 + 8 + 64 + 16);
+TAP_ABI_SIZE(tap_stream_set, 24 + 64 + 64 + 16 * 24);
+
+/* Value of `stream_places`: a set where its key's hash puts it, or nearby. */
+struct tap_stream_place {
+	struct tap_stream_key key;
+	__u32 total;   /* index of the last request's entry in `io_totals` */
+	__u32 claimed; /* 1: about to become another key's */
+	__u32 recent;  /* used since one that needs a place came by */
+	__u32 pad;
+	struct tap_stream_set set; /* of no request: free */
+};
+TAP_ABI_SIZE(tap_stream_place, 40 + 536);
 
 /* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
 static inline __u32 tap_log2(__u64 value)

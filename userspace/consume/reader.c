@@ -147,10 +147,16 @@ static int calls_entry_add(struct tap_snapshot *snapshot, const void *key, const
 	return row ? 0 : -ENOMEM;
 }
 
+/* What was taken and not used, or not yet, has no figures. */
 static int request_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
+	const struct tap_io_total *total = value;
+	struct tap_io io;
+
+	(void)key;
 	(void)parity;
-	return tap_io_set_add_request(&snapshot->io, key, value);
+	tap_io_of_total(&io, total);
+	return io.requests || io.bytes ? tap_io_set_add_request(&snapshot->io, &total->key, &io) : 0;
 }
 
 static int dirty_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
@@ -170,8 +176,11 @@ static int file_add(struct tap_snapshot *snapshot, const void *key, const void *
 
 static int stream_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
+	const struct tap_stream_place *place = value;
+
+	(void)key;
 	(void)parity;
-	return tap_io_set_add_stream(&snapshot->io, key, value);
+	return place->set.requests ? tap_io_set_add_stream(&snapshot->io, &place->key, &place->set) : 0;
 }
 
 /* What is read of a map in batches. */
@@ -187,11 +196,11 @@ static const struct relation rows = { TAP_MAP_ROWS, sizeof(struct tap_row_key), 
 static const struct relation waits = { TAP_MAP_WAITS, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total),
 				       wait_entry_add };
 static const struct relation calls = { TAP_MAP_CALLS, sizeof(struct tap_row_key), sizeof(uint64_t), calls_entry_add };
-static const struct relation requests = { TAP_MAP_REQUESTS, sizeof(struct tap_io_key), sizeof(struct tap_io),
+static const struct relation requests = { TAP_MAP_REQUESTS, sizeof(uint32_t), sizeof(struct tap_io_total),
 					  request_add };
 static const struct relation dirty = { TAP_MAP_DIRTY, sizeof(struct tap_dirty_key), sizeof(uint64_t), dirty_add };
 static const struct relation files = { TAP_MAP_FILES, sizeof(struct tap_file_key), sizeof(struct tap_file), file_add };
-static const struct relation streams = { TAP_MAP_STREAMS, sizeof(struct tap_stream_key), sizeof(struct tap_stream_set),
+static const struct relation streams = { TAP_MAP_STREAMS, sizeof(uint32_t), sizeof(struct tap_stream_place),
 					 stream_add };
 
 /* One bucket of the map holds more entries than a batch. */
@@ -221,17 +230,18 @@ static int batch_add(const struct relation *relation, const char *keys, const ch
 	return status;
 }
 
-/* Walks a whole hash map in batches: values first in the buffer, which keeps both aligned. */
-static int map_read(struct tap_reader *reader, const struct relation *relation, struct tap_snapshot *snapshot,
-		    uint8_t parity)
+/* Walks the first `left` entries of a map in batches: values first in the buffer, which keeps both aligned. */
+static int entries_read(struct tap_reader *reader, const struct relation *relation, uint32_t left,
+			struct tap_snapshot *snapshot, uint8_t parity)
 {
 	int fd = tap_tracer_map_fd(reader->tracer, relation->map);
 	uint32_t position = 0, next = 0;
 	bool first = true, last = false;
 	int status = 0;
 
-	while (!last && !status) {
-		uint32_t count = (uint32_t)(reader->batch_capacity / (relation->key_size + relation->value_size));
+	while (!last && !status && left) {
+		uint32_t room = (uint32_t)(reader->batch_capacity / (relation->key_size + relation->value_size));
+		uint32_t count = room < left ? room : left;
 		char *keys = reader->batch + count * relation->value_size;
 
 		if (!bpf_map_lookup_batch(fd, first ? NULL : &position, &next, keys, reader->batch, &count, NULL)) {
@@ -244,10 +254,17 @@ static int map_read(struct tap_reader *reader, const struct relation *relation, 
 			status = errno == ENOSPC ? batch_grow(reader) : -errno;
 			continue;
 		}
+		left -= count < left ? count : left;
 		position = next;
 		first = false;
 	}
 	return status;
+}
+
+static int map_read(struct tap_reader *reader, const struct relation *relation, struct tap_snapshot *snapshot,
+		    uint8_t parity)
+{
+	return entries_read(reader, relation, UINT32_MAX, snapshot, parity);
 }
 
 static int totals_read(struct tap_reader *reader, struct tap_snapshot *snapshot, uint32_t epoch)
@@ -324,7 +341,7 @@ static int io_read(struct tap_reader *reader, const struct tap_reader_wants *wan
 	if (!status)
 		status = tap_diskstats_read("/proc", wants->disks, wants->n_disks, &snapshot->io);
 	if (!status)
-		status = map_read(reader, &requests, snapshot, 0);
+		status = entries_read(reader, &requests, tap_tracer_requests_used(reader->tracer), snapshot, 0);
 	if (!status)
 		status = map_read(reader, &dirty, snapshot, 0);
 	if (!status)

@@ -66,7 +66,8 @@ void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uin
 	struct tap_symbol symbols[] = { { .name = "iomap_dio_bio_end_io" }, { .name = "bio_chain_endio" } };
 	uint32_t shift = 0;
 
-	bpf_map__set_max_entries(skeleton->maps.request_totals, totals_max ? totals_max : DEFAULT_TOTALS);
+	bpf_map__set_max_entries(skeleton->maps.io_totals, totals_max ? totals_max : DEFAULT_TOTALS);
+	bpf_map__set_max_entries(skeleton->maps.io_key_to_total, totals_max ? totals_max : DEFAULT_TOTALS);
 	bpf_map__set_max_entries(skeleton->maps.dirty_totals, dirty_max ? dirty_max : DEFAULT_DIRTY);
 	bpf_map__set_max_entries(skeleton->maps.files, files_max ? files_max : DEFAULT_FILES);
 	if (!tap_feature_has(TAP_FEATURE_BLOCK)) {
@@ -156,21 +157,36 @@ void tap_block_detach(struct tap_block *block)
 	links_drop(block);
 }
 
+/* An entry of the totals for a key, as the programs make them. What is there already is left as it is. */
+static int total_add(const struct tap_block *block, const struct tap_io_key *key)
+{
+	int totals = bpf_map__fd(block->skeleton->maps.io_totals);
+	int indexes = bpf_map__fd(block->skeleton->maps.io_key_to_total);
+	struct tap_io_total total = { .key = *key };
+	uint32_t index;
+
+	if (!bpf_map_lookup_elem(indexes, key, &index))
+		return 0;
+	index = __atomic_fetch_add(&block->skeleton->bss->io_totals_used, 1, __ATOMIC_RELAXED);
+	if (bpf_map_update_elem(totals, &index, &total, BPF_ANY) ||
+	    bpf_map_update_elem(indexes, key, &index, BPF_NOEXIST))
+		return -errno;
+	return 0;
+}
+
 /* The rows into which full totals spill. */
 static int rest_rows_add(const struct tap_block *block, uint32_t disk)
 {
-	int totals = bpf_map__fd(block->skeleton->maps.request_totals);
-	struct tap_io nothing = { 0 };
+	int status = 0;
 
-	for (int op = 0; op < TAP_IO_OPS; op++) {
+	for (int op = 0; op < TAP_IO_OPS && !status; op++) {
 		struct tap_io_key key = { .row = { .instance = TAP_INSTANCE_NONE, .kind = TAP_KIND_REST },
 					  .disk = disk,
 					  .op = (uint8_t)op };
 
-		if (bpf_map_update_elem(totals, &key, &nothing, BPF_NOEXIST) && errno != EEXIST)
-			return -errno;
+		status = total_add(block, &key);
 	}
-	return 0;
+	return status;
 }
 
 /* 1: it was there already. */

@@ -434,18 +434,22 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 	case TAP_MAP_EVENTS:
 		return bpf_map__fd(tracer->skeleton->maps.events);
 	case TAP_MAP_REQUESTS:
-		return bpf_map__fd(tracer->skeleton->maps.request_totals);
+		return bpf_map__fd(tracer->skeleton->maps.io_totals);
 	case TAP_MAP_DIRTY:
 		return bpf_map__fd(tracer->skeleton->maps.dirty_totals);
 	case TAP_MAP_FILES:
 		return bpf_map__fd(tracer->skeleton->maps.files);
 	case TAP_MAP_STREAMS:
-		return bpf_map__fd(tracer->skeleton->maps.streams);
+		return bpf_map__fd(tracer->skeleton->maps.stream_places);
 	}
 	return -EINVAL;
 }
 
-/* The programs of block I/O are not in yet: nothing of them is claimed. */
+uint32_t tap_tracer_requests_used(const struct tap_tracer *tracer)
+{
+	return __atomic_load_n(&tracer->skeleton->bss->io_totals_used, __ATOMIC_ACQUIRE);
+}
+
 int tap_tracer_end_unseen(struct tap_tracer *tracer)
 {
 	return tap_block_end_unseen(&tracer->block);

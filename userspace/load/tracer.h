@@ -92,15 +92,17 @@ enum tap_tracer_map {
 	TAP_MAP_WAITS,
 	TAP_MAP_CALLS,
 	TAP_MAP_EVENTS,
-	TAP_MAP_REQUESTS, /* tap_io_key -> tap_io */
+	TAP_MAP_REQUESTS, /* array of tap_io_total, tap_tracer_requests_used() of them in use */
 	TAP_MAP_DIRTY,	  /* tap_dirty_key -> uint64_t */
 	TAP_MAP_FILES,	  /* tap_file_key -> tap_file */
-	TAP_MAP_STREAMS,  /* tap_stream_key -> tap_stream_set */
+	TAP_MAP_STREAMS,  /* array of tap_stream_place */
 };
 
 /* Before the totals of requests are read: ends those that completed without a program being run. 0 or -errno. */
 int tap_tracer_end_unseen(struct tap_tracer *tracer);
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);
+/* Grows. */
+uint32_t tap_tracer_requests_used(const struct tap_tracer *tracer);
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch);
 uint32_t tap_tracer_epoch(const struct tap_tracer *tracer);
 

@@ -5,6 +5,7 @@
  */
 #include "tests/unit/bpf/fake/block.h"
 
+#include "correlate/io.h"
 #include "tests/lib/check_main.h"
 
 enum {
@@ -115,23 +116,58 @@ static struct tap_io_key key_of(__u8 kind, __u64 query_id, const struct fake_fil
 	return key;
 }
 
-static const struct tap_io *total(__u8 kind, __u64 query_id, const struct fake_file *file, __u8 op)
+static const struct tap_io_total *total_at(__u32 index)
+{
+	return bpf_map_lookup_elem(&io_totals, &index);
+}
+
+/* A row's sums as they are now. */
+static struct tap_io total(__u8 kind, __u64 query_id, const struct fake_file *file, __u8 op)
 {
 	struct tap_io_key key = key_of(kind, query_id, file, op);
-	const struct tap_io *io = bpf_map_lookup_elem(&request_totals, &key);
+	const __u32 *index = bpf_map_lookup_elem(&io_key_to_total, &key);
+	struct tap_io io;
 
-	ck_assert_msg(io, "no totals of kind %d, id %llu, op %d", kind, query_id, op);
+	ck_assert_msg(index, "no totals of kind %d, id %llu, op %d", kind, query_id, op);
+	ck_assert_mem_eq(&total_at(*index)->key, &key, sizeof(key));
+	tap_io_of_total(&io, total_at(*index));
 	return io;
 }
 
 static __u64 bytes_of_all(void)
 {
-	const struct fake_map *map = fake_map_of(&request_totals);
 	__u64 bytes = 0;
+	struct tap_io io;
 
-	for (size_t i = 0; i < map->count; i++)
-		bytes += ((const struct tap_io *)(const void *)(map->values + i * map->value_size))->bytes;
+	for (__u32 i = 0; i < io_totals_used; i++) {
+		tap_io_of_total(&io, total_at(i));
+		bytes += io.bytes;
+	}
 	return bytes;
+}
+
+/* The place of the positions that the other process reads a file from. */
+static const struct tap_stream_place *place(const struct fake_file *file, __u32 owner)
+{
+	struct tap_stream_key key = { .file = key_of(TAP_KIND_OTHER, 0, file, 0).file, .owner = owner };
+	const struct tap_stream_place *found = NULL;
+
+	for (__u32 i = 0; i < IO_STREAM_PLACES; i++) {
+		const struct tap_stream_place *at = bpf_map_lookup_elem(&stream_places, &i);
+
+		if (memcmp(&at->key, &key, sizeof(key)))
+			continue;
+		ck_assert_ptr_null(found);
+		found = at;
+	}
+	return found;
+}
+
+static void streams_forget(void)
+{
+	struct fake_map *map = fake_map_of(&stream_places);
+
+	memset(map->values, 0, map->count * map->value_size);
 }
 
 /* Slots that some request has had. */
@@ -154,29 +190,30 @@ static void calls(struct pg_process *process, long number, __u64 second_arg, __u
 
 START_TEST(test_a_read)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 
 	fake_request_init(&request, BLOCK_READ, &relation.pages[8], 4 * PAGE);
 	calls(&other, SYSCALL_PREAD, 0, 2 * PAGE, 9 * PAGE);
 	passes(&request);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
-	ck_assert_uint_eq(io->requests, 1);
-	ck_assert_uint_eq(io->bytes, 4 * PAGE);
-	ck_assert_uint_eq(io->pattern_bytes[TAP_PATTERN_RANDOM], 4 * PAGE);
-	ck_assert_uint_eq(io->asked_bytes, 2 * PAGE);
-	ck_assert_uint_eq(io->failed, 0);
-	ck_assert_uint_eq(io->queue_ns, 300);
-	ck_assert_uint_eq(io->device_ns, 5000);
-	ck_assert_uint_eq(io->max_ns, 5300);
-	ck_assert_uint_eq(io->sizes[tap_size_bucket(4 * PAGE)], 1);
-	ck_assert_uint_eq(io->latency[tap_latency_bucket(5300)], 1);
-	ck_assert_uint_eq(io->device_latency[tap_latency_bucket(5000)], 1);
+	ck_assert_uint_eq(io.requests, 1);
+	ck_assert_uint_eq(io.bytes, 4 * PAGE);
+	ck_assert_uint_eq(io.pattern_bytes[TAP_PATTERN_RANDOM], 4 * PAGE);
+	ck_assert_uint_eq(io.asked_bytes, 2 * PAGE);
+	ck_assert_uint_eq(io.failed, 0);
+	ck_assert_uint_eq(io.queue_ns, 300);
+	ck_assert_uint_eq(io.device_ns, 5000);
+	ck_assert_uint_eq(io.max_ns, 5300);
+	ck_assert_uint_eq(io.sizes[tap_size_bucket(4 * PAGE)], 1);
+	ck_assert_uint_eq(io.latency[tap_latency_bucket(5300)], 1);
+	ck_assert_uint_eq(io.device_latency[tap_latency_bucket(5000)], 1);
 	/* The next pages continue it, when it is not the same call that reads them ahead. */
 	calls(&other, SYSCALL_PREAD, 0, PAGE, 11 * PAGE);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[12], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(io->pattern_bytes[TAP_PATTERN_SEQUENTIAL], PAGE);
-	ck_assert_uint_eq(io->requests, 2);
+	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
+	ck_assert_uint_eq(io.pattern_bytes[TAP_PATTERN_SEQUENTIAL], PAGE);
+	ck_assert_uint_eq(io.requests, 2);
 }
 END_TEST
 
@@ -218,7 +255,7 @@ START_TEST(test_hostile_names)
 	relation.dentries[0].d_name.name = (const unsigned char *)long_name;
 	relation.dentries[1].d_name.name = (const unsigned char *)8;
 	relation.dentries[1].d_parent = &relation.dentries[1];
-	fake_map_of(&streams)->count = 0; /* it is met anew */
+	streams_forget(); /* it is met anew */
 	passes(&request);
 	file = bpf_map_lookup_elem(&files, &key);
 	ck_assert_ptr_nonnull(file);
@@ -249,7 +286,7 @@ START_TEST(test_what_is_not_looked_at)
 	/* Submitted before the attach. */
 	on_block_rq_issue(&request.rq);
 	on_block_rq_complete(&request.rq, 0, PAGE);
-	ck_assert_uint_eq(fake_map_of(&request_totals)->count, 0);
+	ck_assert_uint_eq(io_totals_used, 0);
 	ck_assert_uint_eq(slots_used(), 0);
 }
 END_TEST
@@ -271,23 +308,24 @@ END_TEST
 
 START_TEST(test_partial_completions)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], 8 * PAGE);
 	submitted(&request, 100);
 	issued(&request, 1000);
 	on_block_rq_complete(&request.rq, 0, 3 * PAGE);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
-	ck_assert_uint_eq(io->bytes, 3 * PAGE);
-	ck_assert_uint_eq(io->requests, 0);
+	ck_assert_uint_eq(io.bytes, 3 * PAGE);
+	ck_assert_uint_eq(io.requests, 0);
 	request.rq.__data_len -= 3 * PAGE;
 	request.bio.bi_iter.bi_size -= 3 * PAGE;
 	clock_advance(500);
 	on_block_rq_complete(&request.rq, 0, 5 * PAGE);
-	ck_assert_uint_eq(io->bytes, 8 * PAGE);
-	ck_assert_uint_eq(io->requests, 1);
-	ck_assert_uint_eq(io->sizes[tap_size_bucket(8 * PAGE)], 1);
-	ck_assert_uint_eq(io->device_ns, 1500);
+	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
+	ck_assert_uint_eq(io.bytes, 8 * PAGE);
+	ck_assert_uint_eq(io.requests, 1);
+	ck_assert_uint_eq(io.sizes[tap_size_bucket(8 * PAGE)], 1);
+	ck_assert_uint_eq(io.device_ns, 1500);
 }
 END_TEST
 
@@ -297,14 +335,14 @@ START_TEST(test_failed)
 	submitted(&request, 0);
 	issued(&request, 0);
 	on_block_rq_complete(&request.rq, -5, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->failed, 1);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).failed, 1);
 }
 END_TEST
 
 /* Time on the disk counts from the last issue. */
 START_TEST(test_requeued)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	submitted(&request, 100);
@@ -314,15 +352,16 @@ START_TEST(test_requeued)
 	issued(&request, 700);
 	on_block_rq_complete(&request.rq, 0, PAGE);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
-	ck_assert_uint_eq(io->queue_ns, 5100);
-	ck_assert_uint_eq(io->device_ns, 700);
+	ck_assert_uint_eq(io.queue_ns, 5100);
+	ck_assert_uint_eq(io.device_ns, 700);
 	/* Given up before it was issued again: nothing tells how long it was with the disk. */
 	submitted(&request, 100);
 	issued(&request, 1000);
 	on_block_rq_requeue(&request.rq);
 	on_block_rq_complete(&request.rq, -5, PAGE);
-	ck_assert_uint_eq(io->queue_ns, 5100);
-	ck_assert_uint_eq(io->device_ns, 700 + 1100);
+	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
+	ck_assert_uint_eq(io.queue_ns, 5100);
+	ck_assert_uint_eq(io.device_ns, 700 + 1100);
 }
 END_TEST
 
@@ -337,11 +376,11 @@ START_TEST(test_merged_bios)
 	fake_bio_append(&request, &merged);
 	issued(&request, 10);
 	on_block_rq_complete(&request.rq, 0, 5 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->bytes, 2 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->requests, 1);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->sizes[tap_size_bucket(5 * PAGE)], 1);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->bytes, 3 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->requests, 0);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).bytes, 2 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).sizes[tap_size_bucket(5 * PAGE)], 1);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).bytes, 3 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).requests, 0);
 	ck_assert_uint_eq(fake_map_of(&bio_to_io)->count, 0);
 }
 END_TEST
@@ -358,13 +397,13 @@ START_TEST(test_merged_and_partial)
 	request.rq.bio = &merged.bio;
 	request.rq.__data_len += 4 * PAGE;
 	on_block_rq_complete(&request.rq, 0, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).bytes, PAGE);
 	merged.bio.bi_iter.bi_size -= PAGE;
 	request.rq.__data_len -= PAGE;
 	on_block_rq_complete(&request.rq, 0, 5 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->bytes, 4 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->bytes, 2 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).bytes, 4 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).bytes, 2 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).requests, 1);
 }
 END_TEST
 
@@ -379,9 +418,9 @@ START_TEST(test_merged_requests)
 	on_block_rq_merge(&merged.rq);
 	issued(&request, 10);
 	on_block_rq_complete(&request.rq, 0, 5 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE)->bytes, 2 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->bytes, 3 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->requests, 0);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE).bytes, 2 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).bytes, 3 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).requests, 0);
 	/* The other request's structure is free for another. */
 	on_block_rq_complete(&merged.rq, 0, 3 * PAGE);
 	ck_assert_uint_eq(bytes_of_all(), 5 * PAGE);
@@ -402,7 +441,7 @@ START_TEST(test_many_merged_bios)
 		fake_bio_append(&request, &many[i]);
 	}
 	on_block_rq_complete(&request.rq, 0, (BIOS_MAX + 9) * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE)->bytes, (BIOS_MAX - 1) * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, &second, TAP_IO_WRITE).bytes, (BIOS_MAX - 1) * PAGE);
 	ck_assert_uint_eq(bytes_of_all(), (BIOS_MAX + 9) * PAGE);
 }
 END_TEST
@@ -410,7 +449,7 @@ END_TEST
 /* A write that is flushed behind: completed with its data, and once more without. */
 START_TEST(test_flush_sequence)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 
 	fake_request_init(&request, BLOCK_WRITE | FAKE_OP_PREFLUSH, &relation.pages[0], 2 * PAGE);
 	submitted(&request, 10);
@@ -418,15 +457,16 @@ START_TEST(test_flush_sequence)
 	issued(&request, 500);
 	on_block_rq_complete(&request.rq, 0, 2 * PAGE);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE);
-	ck_assert_uint_eq(io->requests, 0);
+	ck_assert_uint_eq(io.requests, 0);
 	request.rq.rq_flags = 0;
 	request.rq.__data_len = 0;
 	request.bio.bi_iter.bi_size = 0;
 	clock_advance(300);
 	on_block_rq_complete(&request.rq, 0, 0);
-	ck_assert_uint_eq(io->requests, 1);
-	ck_assert_uint_eq(io->bytes, 2 * PAGE);
-	ck_assert_uint_eq(io->device_ns, 800);
+	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE);
+	ck_assert_uint_eq(io.requests, 1);
+	ck_assert_uint_eq(io.bytes, 2 * PAGE);
+	ck_assert_uint_eq(io.device_ns, 800);
 }
 END_TEST
 
@@ -435,16 +475,16 @@ START_TEST(test_flush_discard_zeroes)
 	fake_request_init(&request, BLOCK_WRITE | FAKE_OP_PREFLUSH, NULL, 0);
 	submitted(&request, 900);
 	on_block_rq_complete(&request.rq, 0, 0);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_FLUSH)->requests, 1);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_FLUSH)->device_ns, 900);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_FLUSH).requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_FLUSH).device_ns, 900);
 	fake_request_init(&request, BLOCK_DISCARD, &relation.pages[0], 1 << 20);
 	request.bio.bi_io_vec = NULL;
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_DISCARD)->bytes, 1 << 20);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_DISCARD).bytes, 1 << 20);
 	/* Zeroes carry no pages, whatever their bio points to. */
 	fake_request_init(&request, 9, &relation.pages[0], 1 << 20);
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_WRITE)->bytes, 1 << 20);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_WRITE).bytes, 1 << 20);
 }
 END_TEST
 
@@ -452,7 +492,6 @@ END_TEST
 START_TEST(test_pages)
 {
 	const struct tap_stream_set *set;
-	struct tap_stream_key key;
 
 	for (int i = 17; i < 20; i++) {
 		relation.pages[i].compound_head = (unsigned long)(uintptr_t)&relation.pages[16] | 1;
@@ -462,26 +501,23 @@ START_TEST(test_pages)
 	request.piece.offset = 512;
 	request.bio.bi_iter.bi_bvec_done = 1024;
 	passes(&request);
-	key = (struct tap_stream_key){ .file = key_of(TAP_KIND_OTHER, 0, &relation, 0).file,
-				       .owner = OTHER_PID,
-				       .op = TAP_IO_READ };
-	set = bpf_map_lookup_elem(&streams, &key);
-	ck_assert_ptr_nonnull(set);
+	ck_assert_ptr_nonnull(place(&relation, OTHER_PID));
+	set = &place(&relation, OTHER_PID)->set;
 	ck_assert_uint_eq(set->streams[set->last].begin, 18 * PAGE + 512 + 1024);
 	/* The same page under a mask instead of its head's address. */
 	ck_assert_uint_eq(page_head(0xffffea0000400080, 0xffffffffffff8001), 0xffffea0000400000);
 	relation.pages[0].mapping = (struct address_space *)((uintptr_t)&relation.mapping | 1);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ).bytes, PAGE);
 	fake_super.s_magic = MAGIC_TMPFS;
 	fake_request_init(&request, BLOCK_READ, &relation.pages[1], PAGE);
 	passes(&request);
 	fake_super.s_magic = 0xef53;
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ)->bytes, 2 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ).bytes, 2 * PAGE);
 	relation.inode.i_mode = FAKE_MODE_BLOCK;
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ)->bytes, 3 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, NULL, TAP_IO_READ).bytes, 3 * PAGE);
 }
 END_TEST
 
@@ -492,7 +528,6 @@ START_TEST(test_direct)
 	struct kiocb call = { .ki_filp = &file, .ki_pos = 100 * PAGE };
 	struct iomap_dio direct = { .iocb = &call, .size = 8 * PAGE };
 	const struct tap_stream_set *set;
-	struct tap_stream_key key;
 
 	fake_direct_end_io = DIRECT_END_IO;
 	fake_chain_end_io = CHAIN_END_IO;
@@ -504,15 +539,12 @@ START_TEST(test_direct)
 	request.bio.bi_private = &merged.bio;
 	passes(&request);
 	passes(&merged);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->bytes, 8 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->asked_bytes, 8 * PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->pattern_bytes[TAP_PATTERN_SEQUENTIAL],
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).bytes, 8 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).asked_bytes, 8 * PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).pattern_bytes[TAP_PATTERN_SEQUENTIAL],
 			  3 * PAGE);
-	key = (struct tap_stream_key){ .file = key_of(TAP_KIND_OTHER, 0, &relation, 0).file,
-				       .owner = OTHER_PID,
-				       .op = TAP_IO_READ };
-	set = bpf_map_lookup_elem(&streams, &key);
-	ck_assert_ptr_nonnull(set);
+	ck_assert_ptr_nonnull(place(&relation, OTHER_PID));
+	set = &place(&relation, OTHER_PID)->set;
 	ck_assert_uint_eq(set->streams[set->last].begin, 105 * PAGE);
 	ck_assert_uint_eq(set->streams[set->last].end, 108 * PAGE);
 }
@@ -520,15 +552,15 @@ END_TEST
 
 static void asks(__u64 expected)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 	__u64 before = 0;
 
 	fake_request_init(&request, BLOCK_READ, &relation.pages[10], 4 * PAGE);
-	if (fake_map_of(&request_totals)->count)
-		before = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->asked_bytes;
+	if (io_totals_used)
+		before = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).asked_bytes;
 	passes(&request);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
-	ck_assert_uint_eq(io->asked_bytes - before, expected);
+	ck_assert_uint_eq(io.asked_bytes - before, expected);
 }
 
 START_TEST(test_asked)
@@ -562,15 +594,15 @@ START_TEST(test_owner_is_the_statement)
 	client_runs(77);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ).bytes, PAGE);
 	/* The next statement has begun since the last switch: nobody but its own memory says so. */
 	pg_report_idle(&backend, TAP_PG_STATE_IDLE);
 	pg_report_running(&backend, "select 2");
 	pg_report_query_id(&backend, 78);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[1], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 78, &relation, TAP_IO_READ)->bytes, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 78, &relation, TAP_IO_READ).bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ).bytes, PAGE);
 	ck_assert_uint_eq(pg_account(&backend)->seq & 1, 0);
 }
 END_TEST
@@ -599,7 +631,7 @@ START_TEST(test_interrupted_refresh)
 	ck_assert_uint_gt(ticks, 1);
 	for (int i = 0; i < TAP_WAYS; i++)
 		ck_assert_uint_eq(pg_account(&backend)->ways[i].account.preemptions, 0);
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 79, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 79, &relation, TAP_IO_READ).bytes, PAGE);
 	ck_assert_uint_eq(pg_account(&backend)->seq & 1, 0);
 }
 END_TEST
@@ -616,12 +648,12 @@ START_TEST(test_owner_of_io_worker)
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	worker.task.flags |= PF_IO_WORKER;
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ).bytes, PAGE);
 	/* The backend is at a boundary for as long as we look: not its row then. */
 	pg_account(&backend)->seq++;
 	passes(&request);
 	pg_account(&backend)->seq++;
-	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_CLIENT, 77, &relation, TAP_IO_READ).bytes, PAGE);
 	ck_assert_uint_eq(bytes_of_all(), 2 * PAGE);
 	pg_process_done(&worker);
 }
@@ -630,7 +662,6 @@ END_TEST
 START_TEST(test_parallel_group)
 {
 	struct tap_instance instance = pg_instance();
-	struct tap_stream_key key;
 	__s32 worker_number = 0, leader_pid = 321;
 	__u32 zero = 0;
 
@@ -649,11 +680,8 @@ START_TEST(test_parallel_group)
 	runs(&backend);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	passes(&request);
-	key = (struct tap_stream_key){ .file = key_of(TAP_KIND_PARALLEL, 77, &relation, 0).file,
-				       .owner = 321,
-				       .op = TAP_IO_READ };
-	ck_assert_ptr_nonnull(bpf_map_lookup_elem(&streams, &key));
-	ck_assert_uint_eq(total(TAP_KIND_PARALLEL, 77, &relation, TAP_IO_READ)->bytes, PAGE);
+	ck_assert_ptr_nonnull(place(&relation, 321));
+	ck_assert_uint_eq(total(TAP_KIND_PARALLEL, 77, &relation, TAP_IO_READ).bytes, PAGE);
 }
 END_TEST
 
@@ -687,9 +715,9 @@ START_TEST(test_missed_completion)
 	submitted(&request, 10);
 	fake_request_init(&request, BLOCK_READ, &second.pages[0], PAGE);
 	passes(&request);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &second, TAP_IO_READ)->bytes, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->bytes, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &second, TAP_IO_READ).bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).requests, 1);
 	ck_assert_uint_eq(losses[TAP_LOSS_COMPLETIONS_MISSED], 1);
 	ck_assert_uint_eq(slots_used(), 1);
 }
@@ -715,8 +743,8 @@ START_TEST(test_missed_completion_without_reuse)
 	request.rq.ref.counter = 0;
 	end_all_unseen();
 	end_all_unseen();
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->bytes, PAGE);
-	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ)->requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).bytes, PAGE);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).requests, 1);
 	ck_assert_uint_eq(losses[TAP_LOSS_COMPLETIONS_MISSED], 1);
 	ck_assert_uint_eq(slots_used(), 1);
 	fake_request_init(&request, BLOCK_READ, &second.pages[0], PAGE);
@@ -727,31 +755,125 @@ START_TEST(test_missed_completion_without_reuse)
 }
 END_TEST
 
+/* The rest's row of a kind of operation, as userspace puts it in. */
+static __u32 rest_add(__u8 op)
+{
+	struct tap_io_key rest = key_of(TAP_KIND_REST, 0, NULL, op);
+	__u32 index = io_totals_used++;
+
+	rest.file.device = 0;
+	((struct tap_io_total *)bpf_map_lookup_elem(&io_totals, &index))->key = rest;
+	bpf_map_update_elem(&io_key_to_total, &rest, &index, BPF_ANY);
+	return index;
+}
+
 START_TEST(test_totals_full)
 {
-	struct tap_io_key rest;
-	struct tap_io nothing = { 0 };
+	struct tap_io io;
+	__u32 rest;
 
 	tear_down();
 	start_with(2);
-	rest = key_of(TAP_KIND_REST, 0, NULL, TAP_IO_READ);
-	rest.file.device = 0;
-	bpf_map_update_elem(&request_totals, &rest, &nothing, BPF_ANY);
+	rest = rest_add(TAP_IO_READ);
 	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
 	passes(&request);
 	fake_request_init(&request, BLOCK_READ, &second.pages[0], 2 * PAGE);
 	passes(&request);
 	ck_assert_uint_eq(losses[TAP_LOSS_IO_TOTALS_FULL], 1);
-	ck_assert_uint_eq(((const struct tap_io *)bpf_map_lookup_elem(&request_totals, &rest))->bytes, 2 * PAGE);
-	ck_assert_uint_eq(((const struct tap_io *)bpf_map_lookup_elem(&request_totals, &rest))->requests, 1);
-	ck_assert_uint_eq(bytes_of_all(), 3 * PAGE);
+	passes(&request);
+	ck_assert_uint_eq(losses[TAP_LOSS_IO_TOTALS_FULL], 2);
+	ck_assert_uint_eq(io_totals_used, 2);
+	tap_io_of_total(&io, total_at(rest));
+	ck_assert_uint_eq(io.bytes, 4 * PAGE);
+	ck_assert_uint_eq(io.requests, 2);
+	ck_assert_uint_eq(bytes_of_all(), 5 * PAGE);
+	/* Nor has the rest of writes a place: lost, and counted. */
+	fake_request_init(&request, BLOCK_WRITE, &second.pages[0], PAGE);
+	passes(&request);
+	ck_assert_uint_eq(losses[TAP_LOSS_IO_TOTALS_FULL], 3);
+	ck_assert_uint_eq(bytes_of_all(), 5 * PAGE);
+}
+END_TEST
+
+/* Memory for the index is short: the entry is the next row's. */
+START_TEST(test_index_full)
+{
+	struct tap_io io;
+	__u32 rest;
+
+	tear_down();
+	start_with(3);
+	rest = rest_add(TAP_IO_READ);
+	fake_map_of(&io_key_to_total)->max = 1;
+	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
+	passes(&request);
+	ck_assert_uint_eq(io_totals_used, 1);
+	ck_assert_uint_eq(losses[TAP_LOSS_IO_TOTALS_FULL], 1);
+	tap_io_of_total(&io, total_at(rest));
+	ck_assert_uint_eq(io.bytes, PAGE);
+	fake_map_of(&io_key_to_total)->max = 3;
+	fake_request_init(&request, BLOCK_READ, &second.pages[0], PAGE);
+	passes(&request);
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &second, TAP_IO_READ).bytes, PAGE);
+	ck_assert_uint_eq(io_totals_used, 2);
+}
+END_TEST
+
+/* More owners than there are places: each has its own again when it comes back, and what is charged stays right. */
+START_TEST(test_streams_full)
+{
+	enum {
+		OWNERS = 4 * IO_STREAM_PLACES,
+	};
+
+	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < OWNERS; i++) {
+			other.task.tgid = OTHER_PID + i;
+			passes(&request);
+			ck_assert_ptr_nonnull(place(&relation, (__u32)(OTHER_PID + i)));
+		}
+	}
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).bytes, 2 * OWNERS * PAGE);
+	ck_assert_uint_eq(io_totals_used, 1);
+}
+END_TEST
+
+/* One that is used again and again keeps its place while others come and go. */
+START_TEST(test_recent_streams_stay)
+{
+	const struct tap_stream_place *steady;
+
+	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
+	passes(&request);
+	steady = place(&relation, OTHER_PID);
+	for (int i = 1; i < 4 * IO_STREAM_PLACES; i++) {
+		other.task.tgid = OTHER_PID + i;
+		passes(&request);
+		other.task.tgid = OTHER_PID;
+		passes(&request);
+	}
+	ck_assert_ptr_eq(place(&relation, OTHER_PID), steady);
+	ck_assert_uint_eq(steady->set.requests, 4 * IO_STREAM_PLACES);
+}
+END_TEST
+
+/* A place that another CPU is about to take: the request goes without positions, not without its row. */
+START_TEST(test_streams_claimed)
+{
+	for (__u32 i = 0; i < IO_STREAM_PLACES; i++)
+		((struct tap_stream_place *)bpf_map_lookup_elem(&stream_places, &i))->claimed = 1;
+	fake_request_init(&request, BLOCK_READ, &relation.pages[8], PAGE);
+	passes(&request);
+	ck_assert_ptr_null(place(&relation, OTHER_PID));
+	ck_assert_uint_eq(total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).bytes, PAGE);
 }
 END_TEST
 
 /* Where there is no block_io_start: the bio is met before its request. */
 START_TEST(test_without_io_start)
 {
-	const struct tap_io *io;
+	struct tap_io io;
 
 	fake_has_block_io_start = false;
 	fake_request_init(&request, BLOCK_WRITE, &relation.pages[0], 2 * PAGE);
@@ -761,15 +883,15 @@ START_TEST(test_without_io_start)
 	issued(&request, 5000);
 	on_block_rq_complete(&request.rq, 0, 2 * PAGE);
 	io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_WRITE);
-	ck_assert_uint_eq(io->bytes, 2 * PAGE);
-	ck_assert_uint_eq(io->requests, 1);
-	ck_assert_uint_eq(io->queue_ns, 300);
-	ck_assert_uint_eq(io->device_ns, 5000);
+	ck_assert_uint_eq(io.bytes, 2 * PAGE);
+	ck_assert_uint_eq(io.requests, 1);
+	ck_assert_uint_eq(io.queue_ns, 300);
+	ck_assert_uint_eq(io.device_ns, 5000);
 	/* A flush is never issued itself. */
 	fake_request_init(&request, BLOCK_WRITE | FAKE_OP_PREFLUSH, NULL, 0);
 	on_block_getrq(&request.bio);
 	on_block_rq_complete(&request.rq, 0, 0);
-	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, NULL, TAP_IO_FLUSH)->requests, 1);
+	ck_assert_uint_eq(total(TAP_KIND_KERNEL, 0, NULL, TAP_IO_FLUSH).requests, 1);
 	ck_assert_uint_eq(fake_map_of(&bio_to_io)->count, 0);
 }
 END_TEST
@@ -843,6 +965,10 @@ static Suite *make_suite(void)
 	tcase_add_test(limits, test_missed_completion);
 	tcase_add_test(limits, test_missed_completion_without_reuse);
 	tcase_add_test(limits, test_totals_full);
+	tcase_add_test(limits, test_index_full);
+	tcase_add_test(limits, test_streams_full);
+	tcase_add_test(limits, test_recent_streams_stay);
+	tcase_add_test(limits, test_streams_claimed);
 	tcase_add_test(limits, test_without_io_start);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, owners);

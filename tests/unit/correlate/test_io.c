@@ -45,6 +45,41 @@ static void subtract(void)
 	ck_assert_int_eq(tap_io_set_subtract(&end, &begin, &window), 0);
 }
 
+/* What the kernel side does not keep follows from what it does. */
+START_TEST(test_of_total)
+{
+	struct tap_io_total total = { .key = key_of(1),
+				      .pattern_bytes = { 4096, 8192, 1024 },
+				      .ahead_bytes = 5000,
+				      .queue_ns = 7,
+				      .device_ns = 8,
+				      .max_ns = 9,
+				      .failed = 2,
+				      .sizes = { 1, 0, 1ull << 33 },
+				      .times = { [3] = { 4, 5 }, [191] = { 6, 0xffffffff } } };
+	struct tap_io io;
+
+	tap_io_of_total(&io, &total);
+	ck_assert_uint_eq(io.requests, (1ull << 33) + 1);
+	ck_assert_uint_eq(io.bytes, 13312);
+	ck_assert_uint_eq(io.pattern_bytes[2], 1024);
+	ck_assert_uint_eq(io.asked_bytes, 13312 - 5000);
+	ck_assert(io.queue_ns == 7 && io.device_ns == 8 && io.max_ns == 9 && io.failed == 2);
+	ck_assert(io.sizes[0] == 1 && io.latency[3] == 4 && io.device_latency[3] == 5);
+	ck_assert(io.latency[191] == 6 && io.device_latency[191] == 0xffffffff);
+	/* A completion in between: ahead may be in already, its bytes not. */
+	total.ahead_bytes = 20000;
+	tap_io_of_total(&io, &total);
+	ck_assert_uint_eq(io.asked_bytes, 0);
+	total.ahead_bytes = 0;
+	total.key.op = TAP_IO_WRITE;
+	total.pattern_bytes[1] = UINT64_MAX;
+	tap_io_of_total(&io, &total);
+	ck_assert_uint_eq(io.asked_bytes, 0);
+	ck_assert_uint_eq(io.bytes, UINT64_MAX);
+}
+END_TEST
+
 START_TEST(test_difference_of_requests)
 {
 	struct tap_io one = { .requests = 1, .bytes = 4096, .pattern_bytes = { 4096 }, .max_ns = 5000 };
@@ -359,6 +394,7 @@ static Suite *make_suite(void)
 	TCase *tests = tcase_create("all");
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, test_of_total);
 	tcase_add_test(tests, test_difference_of_requests);
 	tcase_add_test(tests, test_longest_time_of_the_window);
 	tcase_add_test(tests, test_figures_that_shrank);

@@ -116,23 +116,28 @@ static inline void fake_bio_append(struct fake_request *to, struct fake_request 
 	to->rq.__data_len += from->bio.bi_iter.bi_size;
 }
 
+/* An array: all of its entries are there, zeroed. */
+static inline void fake_array_add(const void *identity, size_t value_size, __u32 entries)
+{
+	void *nothing = calloc(1, value_size);
+
+	fake_map_add(identity, sizeof(__u32), value_size, entries);
+	for (__u32 i = 0; i < entries; i++)
+		bpf_map_update_elem(identity, &i, nothing, BPF_ANY);
+	free(nothing);
+}
+
 /* The disk watched, its maps empty. After fake_programs_init. */
 static inline void fake_block_init(size_t totals_max)
 {
-	struct io_scratch *space = calloc(1, sizeof(*space));
-	__u32 zero = 0;
-
-	fake_map_add(&request_slots, sizeof(__u32), sizeof(struct io_request), IO_SLOTS);
-	for (__u32 i = 0; i < IO_SLOTS; i++)
-		bpf_map_update_elem(&request_slots, &i, io_nothing, BPF_ANY);
+	fake_array_add(&request_slots, sizeof(struct io_request), IO_SLOTS);
 	fake_map_add(&bio_to_io, sizeof(__u64), sizeof(struct io_request), 64);
-	fake_map_add(&request_totals, sizeof(struct tap_io_key), sizeof(struct tap_io), totals_max);
+	fake_array_add(&io_totals, sizeof(struct tap_io_total), (__u32)totals_max);
+	fake_map_add(&io_key_to_total, sizeof(struct tap_io_key), sizeof(__u32), totals_max);
 	fake_map_add(&dirty_totals, sizeof(struct tap_dirty_key), sizeof(__u64), 2);
 	fake_map_add(&files, sizeof(struct tap_file_key), sizeof(struct tap_file), 64);
-	fake_map_add(&streams, sizeof(struct tap_stream_key), sizeof(struct tap_stream_set), 64);
-	fake_map_add(&io_space, sizeof(__u32), sizeof(struct io_scratch), 1);
-	bpf_map_update_elem(&io_space, &zero, space, BPF_ANY);
-	free(space);
+	fake_array_add(&stream_places, sizeof(struct tap_stream_place), IO_STREAM_PLACES);
+	fake_array_add(&io_space, sizeof(struct io_scratch), 1);
 	memset(&watched_disks, 0, sizeof(watched_disks));
 	memset(&watched_devices, 0, sizeof(watched_devices));
 	watched_disks.slots[tap_number_slot(FAKE_DISK, 0)] = FAKE_DISK;
@@ -140,6 +145,7 @@ static inline void fake_block_init(size_t totals_max)
 	fake_has_block_io_start = true;
 	fake_direct_end_io = fake_chain_end_io = 0;
 	io_epoch = 1;
+	io_totals_used = 0;
 }
 
 #endif

@@ -34,6 +34,7 @@ enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1,
+	BPF_F_MMAPABLE = 1024,
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
@@ -273,7 +274,7 @@ struct request {
 
 enum {
 	FAKE_MEMORY = 4096, /* bytes of a process's memory */
-	FAKE_MAPS = 20,
+	FAKE_MAPS = 24,
 	FAKE_ENTRIES = 2048, /* most of one map */
 };
 

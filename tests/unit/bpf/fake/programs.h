@@ -17,6 +17,7 @@ static bool fake_has_bpf_loop;
 #define has_bpf_loop fake_has_bpf_loop
 
 #define IO_SLOT_BITS 5
+#define IO_STREAM_BITS 4
 #include "bpf/io_maps.bpf.h"
 static bool fake_has_block_io_start __attribute__((unused)) = true;
 static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __attribute__((unused));

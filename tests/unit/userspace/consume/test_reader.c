@@ -20,9 +20,8 @@
 
 enum {
 	ENTRIES_MAX = 2048,
-	KEY_MAX = sizeof(struct tap_wait_key) > sizeof(struct tap_stream_key) ? sizeof(struct tap_wait_key)
-									      : sizeof(struct tap_stream_key),
-	VALUE_MAX = sizeof(struct tap_stream_set),
+	KEY_MAX = sizeof(struct tap_dirty_key),
+	VALUE_MAX = sizeof(struct tap_io_total),
 	STREAM_MAX = 1024 * 1024,
 	NO_STREAM = -1,
 };
@@ -49,6 +48,7 @@ struct map {
 struct tap_tracer {
 	struct map maps[TAP_MAP_STREAMS + 1];
 	bool has_io;
+	uint32_t requests_used;
 	char stream[STREAM_MAX];
 	size_t stream_size;
 	int stream_fd; /* NO_STREAM: from `stream`; otherwise this, or the error */
@@ -81,6 +81,11 @@ int tap_tracer_map_fd(const struct tap_tracer *from, enum tap_tracer_map map)
 bool tap_tracer_has_io(const struct tap_tracer *from)
 {
 	return from->has_io;
+}
+
+uint32_t tap_tracer_requests_used(const struct tap_tracer *from)
+{
+	return from->requests_used;
 }
 
 uint32_t tap_tracer_epoch(const struct tap_tracer *from)
@@ -130,7 +135,9 @@ int bpf_map_lookup_batch(int fd, void *in_batch, void *out_batch, void *keys, vo
 		errno = ENOSPC;
 		return -errno;
 	}
-	n = *count / 2 < map->count - from ? *count / 2 : (uint32_t)map->count - from;
+	n = (*count + 1) / 2;
+	if (n > map->count - from)
+		n = (uint32_t)map->count - from;
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy((char *)keys + i * map->key_size, map->keys[from + i], map->key_size);
 		memcpy((char *)values + i * map->value_size, map->values[from + i], map->value_size);
@@ -177,10 +184,10 @@ static const struct {
 	[TAP_MAP_ROWS] = { sizeof(struct tap_row_key), sizeof(struct tap_account) },
 	[TAP_MAP_WAITS] = { sizeof(struct tap_wait_key), sizeof(struct tap_wait_total) },
 	[TAP_MAP_CALLS] = { sizeof(struct tap_row_key), sizeof(uint64_t) },
-	[TAP_MAP_REQUESTS] = { sizeof(struct tap_io_key), sizeof(struct tap_io) },
+	[TAP_MAP_REQUESTS] = { sizeof(uint32_t), sizeof(struct tap_io_total) },
 	[TAP_MAP_DIRTY] = { sizeof(struct tap_dirty_key), sizeof(uint64_t) },
 	[TAP_MAP_FILES] = { sizeof(struct tap_file_key), sizeof(struct tap_file) },
-	[TAP_MAP_STREAMS] = { sizeof(struct tap_stream_key), sizeof(struct tap_stream_set) },
+	[TAP_MAP_STREAMS] = { sizeof(uint32_t), sizeof(struct tap_stream_place) },
 };
 
 static void set_up(void)
@@ -393,21 +400,33 @@ END_TEST
 
 static void put_io(uint32_t number)
 {
-	struct tap_io_key request = { 0 };
 	struct tap_dirty_key dirty = { 0 };
 	struct tap_file_key file = { .inode = number };
-	struct tap_stream_key stream = { .file = file };
-	struct tap_io io = { 0 };
-	struct tap_stream_set set = { .requests = number };
+	struct tap_io_total total = { .key.row.query_id = number, .sizes = { number }, .pattern_bytes = { 512 } };
+	struct tap_stream_place stream = { .key.file = file, .set.requests = number };
 	struct tap_file place = { .size_bytes = number };
+	uint32_t index = tracer.requests_used++;
 	uint64_t bytes = 4096 * number;
 
-	request.row.query_id = number;
 	dirty.row.query_id = number;
-	put(TAP_MAP_REQUESTS, &request, &io);
+	put(TAP_MAP_REQUESTS, &index, &total);
 	put(TAP_MAP_DIRTY, &dirty, &bytes);
 	put(TAP_MAP_FILES, &file, &place);
-	put(TAP_MAP_STREAMS, &stream, &set);
+	put(TAP_MAP_STREAMS, &index, &stream);
+}
+
+/* An entry that was taken and has no figures, one that nobody took yet, a place without positions. */
+static void put_unused(void)
+{
+	struct tap_io_total total = { .key.row.query_id = 3 };
+	struct tap_stream_place stream = { .key.owner = 3 };
+	uint32_t index = tracer.requests_used++;
+
+	put(TAP_MAP_REQUESTS, &index, &total);
+	put(TAP_MAP_STREAMS, &index, &stream);
+	index++;
+	total.sizes[0] = 1;
+	put(TAP_MAP_REQUESTS, &index, &total);
 }
 
 START_TEST(test_io)
@@ -416,6 +435,7 @@ START_TEST(test_io)
 
 	put_io(1);
 	put_io(2);
+	put_unused();
 	/* Not traced: the maps are not looked at. */
 	ck_assert_int_eq(take(), 0);
 	ck_assert(!snapshot.io.traced);
