@@ -198,7 +198,7 @@ build/lock_reader: build/obj/tests/lib/lock_reader.o $(LIBTAP_obj)
 	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
 
 # --- checks --------------------------------------------------------------------------------------------------------
-.PHONY: test test-unit test-live test-matrix coverage bench bench-block unit-programs coverage-programs fuzz-programs
+.PHONY: test test-unit test-live test-matrix pg-layout-row coverage bench bench-block unit-programs coverage-programs fuzz-programs
 .PHONY: check-includes check-headers check-format check-tidy check-abi verifier verifier-keep fuzz-short
 .PHONY: print-tidy-flags print-bpf-flags print-unit-programs
 unit-programs: $(UNIT_san)
@@ -212,10 +212,12 @@ test-unit:
 	@$(PYTHON) tests/lib/run_tests.py unit
 test-live:
 	@$(PYTHON) tests/lib/run_tests.py live
-# The servers of other versions are not installed by this tree yet.
+# Servers of other versions, fetched once into build/servers; TAP_MATRIX="17 18" for some of them.
 test-matrix:
-	@echo "test-matrix: only the installed version is run for now: $$(pg_config --version 2>/dev/null || echo none)"
-	@$(PYTHON) tests/lib/run_tests.py live
+	@$(PYTHON) tests/lib/run_tests.py matrix
+# The numbers of a row of userspace/attach/pg_layout.c: make pg-layout-row HEADERS=$$(pg_config --includedir-server)
+pg-layout-row:
+	@$(PYTHON) tests/lib/pg_layout_row.py $(or $(HEADERS),$(shell pg_config --includedir-server))
 coverage:
 	@$(PYTHON) tests/lib/coverage.py
 bench: dbtap

@@ -49,7 +49,8 @@ int on_end_command(struct pt_regs *ctx)
 	instance = bpf_map_lookup_elem(&instances, &index);
 	if (!instance || account->identity.kind != TAP_KIND_CLIENT)
 		return 0;
-	if (bpf_probe_read_user(&query_id, sizeof(query_id),
+	if (instance->layout.status_query_id != TAP_PG_ABSENT &&
+	    bpf_probe_read_user(&query_id, sizeof(query_id),
 				(const void *)(account->status_address + instance->layout.status_query_id))) {
 		count_loss(TAP_LOSS_READ_FAILED);
 		return 0;

@@ -49,7 +49,7 @@ static __always_inline __u64 lock_proc(struct tap_task *task, const struct tap_i
 static __always_inline int lock_read(struct tap_task *task, const struct tap_instance *instance, struct lock_words *ret)
 {
 	const struct tap_pg_layout *layout = &instance->layout;
-	__u64 words[4] = {}, proc = lock_proc(task, instance);
+	__u64 words[8] = {}, proc = lock_proc(task, instance);
 	__u32 mode_at = (__u32)layout->proc_wait_lock_mode - layout->proc_wait_lock;
 	__u32 start_at = (__u32)layout->proc_wait_start - layout->proc_wait_lock;
 
@@ -63,7 +63,7 @@ static __always_inline int lock_read(struct tap_task *task, const struct tap_ins
 	ret->mode = *(const __u32 *)((const char *)words + (mode_at & (sizeof(words) - 4)));
 	ret->wait_start = 0;
 	if (layout->proc_wait_start)
-		ret->wait_start = (__s64)words[start_at / 8 & 3];
+		ret->wait_start = (__s64)words[start_at / 8 & 7];
 	return 0;
 }
 

@@ -54,7 +54,7 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 		return PG_READ_STARTING;
 	if (bpf_probe_read_user(&type, sizeof(type), (const void *)(status + instance->layout.status_backend_type)))
 		return PG_READ_STARTING;
-	if (user_read_pointer(&wait, instance->addresses.my_wait_event_info))
+	if (user_read_pointer(&wait, instance->addresses.my_wait_event_info) || !wait)
 		return PG_READ_STARTING;
 	if (user_read_pointer(&activity, status + instance->layout.status_activity))
 		return PG_READ_STARTING;
@@ -65,7 +65,7 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 		task->identity.kind = instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)];
 	if (task->identity.kind == TAP_KIND_BGWORKER && worker >= 0)
 		task->identity.kind = TAP_KIND_PARALLEL;
-	task->wait_address = wait;
+	task->wait_address = wait + instance->layout.wait_event_offset;
 	task->activity_address = activity;
 	task->status_address = status;
 	return PG_READ_CURRENT;
@@ -84,15 +84,24 @@ static __always_inline bool pg_unchanged(const struct tap_task *task, const stru
 	return count == task->identity.change_count;
 }
 
+static __always_inline __u8 pg_state(const struct tap_pg_layout *layout, __u32 state)
+{
+	if (state >= TAP_PG_BACKEND_STATES)
+		return TAP_PG_STATE_UNDEFINED;
+	return layout->state_of[state & (TAP_PG_BACKEND_STATES - 1)];
+}
+
 static __always_inline void pg_decode(struct tap_identity *ret, const struct tap_scratch *copy,
 				      const struct tap_pg_layout *layout)
 {
 	ret->change_count = pg_u32(copy, layout->status_changecount);
 	ret->database = pg_u32(copy, layout->status_database);
 	ret->user = pg_u32(copy, layout->status_user);
-	ret->state = (__u8)pg_u32(copy, layout->status_state);
+	ret->state = pg_state(layout, pg_u32(copy, layout->status_state));
 	ret->activity_start_us = (__s64)pg_u64(copy, layout->status_activity_start);
-	ret->query_id = pg_u64(copy, layout->status_query_id);
+	ret->query_id = 0;
+	if (layout->status_query_id != TAP_PG_ABSENT)
+		ret->query_id = pg_u64(copy, layout->status_query_id);
 	ret->source = ret->query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
 }
 

@@ -25,7 +25,8 @@
 	X(SPECTOKEN, "spectoken") \
 	X(OBJECT, "object") \
 	X(USERLOCK, "userlock") \
-	X(ADVISORY, "advisory")
+	X(ADVISORY, "advisory") \
+	X(APPLY_TRANSACTION, "applytransaction")
 
 enum tap_lock_type {
 #define X(id, name) TAP_LOCK_##id,

@@ -31,7 +31,11 @@
 	X(IDLE_IN_TRANSACTION, "idle_in_transaction") \
 	X(REST, "rest") \
 	X(KERNEL, "kernel") \
-	X(OTHER, "other")
+	X(OTHER, "other") \
+	X(STATS_COLLECTOR, "stats_collector") \
+	X(SLOTSYNC_WORKER, "slotsync_worker") \
+	X(WALSUMMARIZER, "walsummarizer") \
+	X(IO_WORKER, "io_worker")
 
 /*
  * NONE         no row: a free place in a table; never shown
@@ -43,6 +47,7 @@
  * REST         what a full map could not keep apart
  * KERNEL       kernel threads: block requests only
  * OTHER        processes of no watched instance: block requests only
+ * IO_WORKER    reads that sessions asked for: its own row has what cannot be told to be one's
  */
 enum tap_kind {
 #define X(id, name) TAP_KIND_##id,

@@ -13,11 +13,13 @@
 
 enum {
 	TAP_PG_BACKEND_TYPES = 32,	 /* bound of BackendType values, all versions */
+	TAP_PG_BACKEND_STATES = 8,	 /* the same of BackendState */
+	TAP_PG_ABSENT = 0xffff,		 /* an offset of what the version does not have */
 	TAP_PG_STATUS_MAX = 448,	 /* bound of sizeof(PgBackendStatus), all versions */
 	TAP_PG_CLIENT_READ = 0x06000000, /* wait event ClientRead, all versions from 13 */
 };
 
-/* What the engine's BackendState numbers mean; the table of a layout maps them. */
+/* What the engine's BackendState numbers mean; the table of a layout maps them. A session that logs in has none. */
 enum tap_pg_state {
 	TAP_PG_STATE_UNDEFINED = 0,
 	TAP_PG_STATE_IDLE = 1,
@@ -77,24 +79,28 @@ struct tap_pg_layout {
 	__u16 status_appname;  /* char * */
 	__u16 status_activity; /* char * */
 	__u16 status_progress_command;
-	__u16 status_query_id;
+	__u16 status_query_id;	      /* TAP_PG_ABSENT before version 14 */
 	__u16 proc_lock_group_leader; /* PGPROC * */
 	__u16 proc_pid;
 	__u16 proc_wait_event_info;
-	/* The wait for a heavyweight lock. The two after the first lie within 32 bytes of it. */
+	__u16 wait_event_offset; /* of the wait event word, from where *my_wait_event_info leads to */
+	__u16 pad[3];
+	/* The wait for a heavyweight lock. The two after the first lie within 64 bytes of it. */
 	__u16 proc_wait_lock;			 /* LOCK *; 0: not known, and nothing of the rest is */
 	__u16 proc_wait_lock_mode;		 /* int */
 	__u16 proc_wait_start;			 /* uint64; 0: the version has none */
 	__u16 proc_wait_status;			 /* int */
 	__u16 lock_tag;				 /* of LOCK: LOCKTAG */
 	__u8 kind_of_type[TAP_PG_BACKEND_TYPES]; /* enum tap_kind by BackendType; UNKNOWN where the version has none */
+	/* enum tap_pg_state by BackendState; TAP_PG_STATE_COUNT where the version has none */
+	__u8 state_of[TAP_PG_BACKEND_STATES];
 };
-TAP_ABI_SIZE(tap_pg_layout, 80);
+TAP_ABI_SIZE(tap_pg_layout, 96);
 
 /* Addresses of the binary's variables in every process of an instance (the postmaster forks, so they are the same). */
 struct tap_pg_addresses {
 	__u64 my_beentry;	      /* PgBackendStatus *MyBEEntry */
-	__u64 my_wait_event_info;     /* uint32 *my_wait_event_info */
+	__u64 my_wait_event_info;     /* uint32 *my_wait_event_info; before version 14 MyProc */
 	__u64 my_proc;		      /* PGPROC *MyProc */
 	__u64 parallel_worker_number; /* int ParallelWorkerNumber, -1 outside parallel workers */
 	__u64 query_id_enabled;	      /* bool query_id_enabled */

@@ -54,7 +54,7 @@ class Pgbench:
 
     def __init__(self, server, arguments, database, preexec_fn):
         self.process = subprocess.Popen(
-            [os.path.join(server.folder.binaries, "pgbench"), "-h", server.host, "-p", str(server.port), "-U",
+            [pg_server.client("pgbench", server.folder.binaries), "-h", server.host, "-p", str(server.port), "-U",
              pg_server.USER, *map(str, arguments), database], cwd=server.folder.path, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=preexec_fn)
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pg_server.py - throwaway PostgreSQL servers for live tests.
 
+Which server: the installed one, or the one that TAP_PG_SERVER names (a row of pg_versions.py that has been fetched).
+
 A Folder holds everything: data directories, sockets, logs. Servers run as user postgres (initdb refuses root), listen on a
 socket in the folder and on an unused port of 127.0.0.1 that gives them a name, and die with the process that started them.
 They are stopped by their own process id.
@@ -9,6 +11,7 @@ import ctypes
 import glob
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +21,8 @@ import time
 
 import psycopg2
 
+import pg_versions
+
 USER = "postgres"
 PR_SET_PDEATHSIG = 1
 START_SECONDS = 60
@@ -25,13 +30,31 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 # What a throwaway server has unless the caller says otherwise; tests of reads and writes want real fsyncs, so those stay on.
 SETTINGS = {"listen_addresses": "127.0.0.1", "shared_buffers": "64MB", "max_connections": "100", "logging_collector": "off",
             "log_line_prefix": "%m [%p] ", "compute_query_id": "on"}
+SINCE = {"compute_query_id": 14}  # settings that older versions do not know
 
 
 def binaries(version="15"):
-    """The folder of the installed server's programs, or None."""
+    """The folder of the server's programs, or None."""
+    chosen = os.environ.get("TAP_PG_SERVER")
+    if chosen:
+        return pg_versions.binaries(chosen)
     found = sorted(glob.glob(f"/usr/lib/postgresql/{version}/bin")) or sorted(glob.glob("/usr/lib/postgresql/*/bin"))
     found = [folder for folder in found if os.access(os.path.join(folder, "postgres"), os.X_OK)]
     return found[-1] if found else None
+
+
+def major_of(folder):
+    """Major version of the server whose programs are there."""
+    text = subprocess.run([os.path.join(folder, "postgres"), "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return int(re.search(r"PostgreSQL\) (\d+)", text).group(1))
+
+
+def client(program, folder):
+    """A client program: the server's own, or the installed one."""
+    for place in (folder, *reversed(sorted(glob.glob("/usr/lib/postgresql/*/bin")))):
+        if os.access(os.path.join(place, program), os.X_OK):
+            return os.path.join(place, program)
+    return program
 
 
 def unused_port():
@@ -59,19 +82,32 @@ class Folder:
     def __init__(self, version="15"):
         self.binaries = binaries(version)
         if not self.binaries:
-            raise RuntimeError("no PostgreSQL server is installed under /usr/lib/postgresql")
+            raise RuntimeError("no PostgreSQL server is installed under /usr/lib/postgresql, or TAP_PG_SERVER is not fetched")
         self.path = tempfile.mkdtemp(prefix="dbtap-test-", dir="/tmp")
         os.chmod(self.path, 0o755)
         if os.geteuid() == 0:
             shutil.chown(self.path, USER, USER)
         self.servers = []
         self.templates = {}
+        self.major = major_of(self.binaries)
+        self.make_reachable()
+
+    def make_reachable(self):
+        """Servers run as another user, who may not look into the folder of this tree."""
+        try:
+            subprocess.run([os.path.join(self.binaries, "postgres"), "--version"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, cwd="/", check=True, **credentials())
+        except (OSError, subprocess.CalledProcessError):
+            copy = os.path.join(self.path, "server")
+            shutil.copytree(os.path.dirname(self.binaries), copy, symlinks=True)
+            self.binaries = os.path.join(copy, os.path.basename(self.binaries))
 
     def template(self, options):
         """A fresh data directory made once per set of initdb options."""
         if options not in self.templates:
             data = os.path.join(self.path, f"template{len(self.templates)}")
-            self.run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "--no-instructions", "-E", "UTF8",
+            quiet = ["--no-instructions"] if self.major >= 14 else []
+            self.run("initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", *quiet, "-E", "UTF8",
                      "--locale=C.UTF-8", *options)
             self.templates[options] = data
         return self.templates[options]
@@ -139,6 +175,8 @@ class Server:
         """Settings for the next start (or reload); later ones win."""
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
             for name, value in {**SETTINGS, **settings}.items():
+                if name in SINCE and self.folder.major < SINCE[name]:
+                    continue
                 text = str(value).replace("'", "''")
                 file.write(f"{name} = '{text}'\n")
             file.write(f"port = {self.port}\nunix_socket_directories = '{self.host}'\n")

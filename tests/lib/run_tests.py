@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """run_tests.py [GROUP...] - builds, runs every test, prints failures, writes the results.
 
-Groups, in this order: build, unit, static, fuzz, live; none named: all, and the results go to test_results.json at the top
+Groups, in this order: build, unit, static, fuzz, live; none named: these, and the results go to test_results.json at the top
 of the tree (else to build/test_results-<groups>.json). The last line is `N passed, N failed, N skipped`; the exit status is 1
-when a test failed or none passed. Called by `make test`, test-unit, test-live and fuzz-short. Only python's own library is
+when a test failed or none passed. The group matrix, only when named, runs the live tests of MATRIX_TESTS with every server of
+pg_versions.py. Called by `make test`, test-unit, test-live, test-matrix and fuzz-short. Only python's own library is
 used here, so that a missing package is one skipped test and not a broken run.
 """
 import argparse
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import pg_versions
 import results
 from build_flags import ask_make, clean_environment
 
@@ -28,6 +30,9 @@ BUILD_SECONDS = 900
 UNIT_SECONDS = 300
 STATIC_SECONDS = 900
 LIVE_SECONDS = 3600
+MATRIX_SECONDS = 1800  # of one version
+# The truth tests of what depends on the server's version: what is read from its memory, and what is made of it.
+MATRIX_TESTS = ("test_smoke", "test_conservation", "test_rows", "test_sessions", "test_waits", "test_locks_graph", "test_aio")
 # One row a check: test's name, make goal
 STATIC = (("format", "check-format"), ("includes", "check-includes"), ("headers", "check-headers"), ("abi", "check-abi"),
           ("tidy", "check-tidy"), ("verifier", "verifier"))
@@ -198,6 +203,34 @@ def run_live(found, environment=None):
     run_pytest(found, "live", ["tests/live"], environment)
 
 
+def matrix_servers():
+    """[(name, why it cannot be had or None)]; TAP_MATRIX names those that are wanted, others are not asked for."""
+    rows = []
+    for name in os.environ.get("TAP_MATRIX", "").split() or pg_versions.SERVERS:
+        try:
+            say(f"matrix: {name}: {pg_versions.fetch(name)}")
+            rows.append((name, None))
+        except (pg_versions.Missing, OSError, ValueError, KeyError) as error:
+            rows.append((name, f"cannot be had: {error}"))
+    return rows
+
+
+def run_matrix(found):
+    """What it ran is told at the end: a version that could not be had is a skipped test, not one that is forgotten."""
+    ran = []
+    for name, missing in matrix_servers():
+        group = f"matrix-{name}"
+        if missing:
+            found.add(group, "server", "skipped", 0, missing)
+        else:
+            paths = [f"tests/live/{test}.py" for test in MATRIX_TESTS]
+            run_pytest(found, group, paths, {"TAP_PG_SERVER": name}, MATRIX_SECONDS)
+        rows = [row for row in found.tests if row["group"] == group]
+        ran.append(f"{name}: " + ", ".join(f"{sum(row['outcome'] == outcome for row in rows)} {outcome}"
+                                           for outcome in ("passed", "failed", "skipped")))
+    found.matrix = ran
+
+
 def run_groups(found, groups, fuzz_seconds):
     if "build" in groups:
         run_build(found)
@@ -210,6 +243,8 @@ def run_groups(found, groups, fuzz_seconds):
         run_fuzz(found, fuzz_seconds)
     if "live" in groups:
         run_live(found)
+    if "matrix" in groups:
+        run_matrix(found)
 
 
 def main():
@@ -217,7 +252,7 @@ def main():
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--fuzz-seconds", type=int, default=10)
     arguments = parser.parse_args()
-    unknown = set(arguments.groups) - set(GROUPS)
+    unknown = set(arguments.groups) - {*GROUPS, "matrix"}
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
@@ -229,6 +264,8 @@ def main():
         run_groups(found, groups, arguments.fuzz_seconds)
     finally:
         found.write(path)
+    for line in getattr(found, "matrix", ()):
+        say(f"matrix: {line}")
     found.print_summary()
     return 0 if found.ok() else 1
 

@@ -59,6 +59,8 @@ static int variables_read(const struct reader *reader, struct tap_pg_backend *ba
 			return -EFAULT;
 	}
 	backend->exiting = exiting;
+	if (backend->my_wait_event_info)
+		backend->my_wait_event_info += reader->target->layout.wait_event_offset;
 	return 0;
 }
 
@@ -188,8 +190,14 @@ static int proc_read(const struct reader *reader, struct tap_pg_backend *backend
 	return 0;
 }
 
+/* The logger never has a status entry; the archiver and the collector of statistics had none while there was one. */
+static bool has_no_entry(uint8_t kind, int32_t major)
+{
+	return kind == TAP_KIND_LOGGER || kind == TAP_KIND_STATS_COLLECTOR || (kind == TAP_KIND_ARCHIVER && major < 14);
+}
+
 /*
- * What the process is. Without a status entry: the logger never has one; a process that still carries its parent's pid
+ * What the process is. Without a status entry: some never have one; a process that still carries its parent's pid
  * was forked a moment ago; one that says it is leaving is.
  */
 static uint8_t classify(const struct reader *reader, const struct tap_pg_backend *backend)
@@ -205,8 +213,8 @@ static uint8_t classify(const struct reader *reader, const struct tap_pg_backend
 		return TAP_KIND_STARTING;
 	if (backend->exiting)
 		return TAP_KIND_EXITING;
-	if (kind == TAP_KIND_LOGGER)
-		return TAP_KIND_LOGGER;
+	if (has_no_entry(kind, reader->target->version_number / 10000))
+		return kind;
 	/* Torn: it has an entry, and its own variable says what it is. */
 	if (backend->torn && kind == TAP_KIND_BGWORKER && backend->parallel_worker_number >= 0)
 		return TAP_KIND_PARALLEL;

@@ -151,10 +151,19 @@ void tap_pg_binary_done(struct tap_pg_binary *binary)
 	binary->elf = NULL;
 }
 
+static enum tap_pg_symbol_need need_of(const struct tap_pg_binary *binary, size_t symbol)
+{
+	enum tap_pg_symbol_need need = symbol_infos[symbol].need;
+
+	if (need != TAP_PG_NEED_LAYOUT_14)
+		return need;
+	return binary->version_number / 10000 >= 14 ? TAP_PG_NEED_LAYOUT : TAP_PG_NEED_EXTRA;
+}
+
 const char *tap_pg_binary_lacks(const struct tap_pg_binary *binary, enum tap_pg_symbol_need need)
 {
 	for (size_t i = 0; i < TAP_PG_SYMBOL_COUNT; i++) {
-		if (symbol_infos[i].need <= need && !binary->found[i])
+		if (need_of(binary, i) <= need && !binary->found[i])
 			return symbol_infos[i].name;
 	}
 	return NULL;

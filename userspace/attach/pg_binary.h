@@ -17,7 +17,7 @@
 
 /*
  * id, name, size in bytes, need. RECOGNISE: without these it is no server at all to us; LAYOUT: without these an
- * instance is found but refused; EXTRA: without these a field of the target is unknown.
+ * instance is found but refused, LAYOUT_14: from version 14 on; EXTRA: without these a field of the target is unknown.
  */
 #define TAP_PG_SYMBOLS(X) \
 	X(MY_PROC_PID, "MyProcPid", 4, RECOGNISE) \
@@ -28,10 +28,10 @@
 	X(DATA_DIR, "DataDir", 8, RECOGNISE) \
 	X(PORT, "PostPortNumber", 4, RECOGNISE) \
 	X(MY_BEENTRY, "MyBEEntry", 8, LAYOUT) \
-	X(MY_WAIT_EVENT_INFO, "my_wait_event_info", 8, LAYOUT) \
+	X(MY_WAIT_EVENT_INFO, "my_wait_event_info", 8, LAYOUT_14) \
 	X(MY_PROC, "MyProc", 8, LAYOUT) \
 	X(PARALLEL_WORKER_NUMBER, "ParallelWorkerNumber", 4, LAYOUT) \
-	X(QUERY_ID_ENABLED, "query_id_enabled", 1, LAYOUT) \
+	X(QUERY_ID_ENABLED, "query_id_enabled", 1, LAYOUT_14) \
 	X(MY_DATABASE_ID, "MyDatabaseId", 4, LAYOUT) \
 	X(MY_START_TIMESTAMP, "MyStartTimestamp", 8, LAYOUT) \
 	X(MY_BACKEND_TYPE, "MyBackendType", 4, LAYOUT) \
@@ -41,6 +41,7 @@
 	X(PROC_GLOBAL, "ProcGlobal", 8, EXTRA) \
 	X(PREPARED_PROCS, "PreparedXactProcs", 8, EXTRA) \
 	X(MAX_PREPARED, "max_prepared_xacts", 4, EXTRA) \
+	X(FAST_GROUPS, "FastPathLockGroupsPerBackend", 4, EXTRA) \
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
@@ -56,6 +57,7 @@ enum tap_pg_symbol {
 enum tap_pg_symbol_need {
 	TAP_PG_NEED_RECOGNISE,
 	TAP_PG_NEED_LAYOUT,
+	TAP_PG_NEED_LAYOUT_14,
 	TAP_PG_NEED_EXTRA,
 };
 
@@ -74,7 +76,9 @@ struct tap_pg_binary {
 int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err);
 void tap_pg_binary_done(struct tap_pg_binary *binary);
 
-/* Name of the first symbol of that need (or a stronger one) that is missing or of an unexpected size; NULL: all there.
+/*
+ * Name of the first symbol of that need (or a stronger one) that is missing or of an unexpected size, though the
+ * file's version has it; NULL: all there.
  */
 const char *tap_pg_binary_lacks(const struct tap_pg_binary *binary, enum tap_pg_symbol_need need);
 

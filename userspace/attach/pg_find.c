@@ -262,7 +262,7 @@ static void layout_establish(struct tap_target *target, const struct tap_pg_bina
 {
 	const struct tap_pg_layout_row *row = tap_pg_layout_find(target->version_number, binary->machine);
 	const char *lacking = tap_pg_binary_lacks(binary, TAP_PG_NEED_LAYOUT);
-	char who[192], known[128], machine[32];
+	char who[192], known[256], machine[32];
 	struct tap_error why;
 	size_t checked;
 

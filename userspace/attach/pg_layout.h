@@ -8,6 +8,7 @@
 #ifndef TAP_USERSPACE_ATTACH_PG_LAYOUT_H
 #define TAP_USERSPACE_ATTACH_PG_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,10 @@ struct tap_pg_layout_row {
 };
 
 enum {
-	TAP_PG_ABSENT = 0xffff,		 /* an offset of what the version does not have */
 	TAP_PG_LOCK_MODES = 10,		 /* MAX_LOCKMODES, the length of LOCK's counters */
 	TAP_PG_LOCK_PARTITIONS_MAX = 64, /* bound of lists a PGPROC has */
-	TAP_PG_FAST_SLOTS_MAX = 16,	 /* of fast-path locks in a PGPROC */
+	TAP_PG_FAST_SLOTS_MAX = 16,	 /* of fast-path locks in a group */
+	TAP_PG_FAST_GROUPS_MAX = 1024,
 };
 
 /*
@@ -41,7 +42,7 @@ struct tap_pg_lock_layout {
 	uint16_t header_count; /* uint32, its length, prepared transactions not counted */
 	uint16_t proc_size;
 	uint16_t proc_links; /* in the queue it waits in */
-	uint16_t proc_xid;
+	uint16_t proc_xid;   /* before version 14 the lxid, which is the same in a prepared transaction */
 	uint16_t proc_pid;
 	uint16_t proc_backend_id;
 	uint16_t proc_database;
@@ -54,6 +55,7 @@ struct tap_pg_lock_layout {
 	uint16_t proc_fast_bits; /* uint64, 3 bits a slot: the three weakest modes */
 	uint16_t proc_fast_relations;
 	uint16_t proc_fast_slots;
+	bool fast_apart;	 /* from version 18 these two lead to arrays, with so many slots a group */
 	uint16_t proc_fast_vxid; /* bool */
 	uint16_t proc_fast_lxid;
 	uint16_t lock_size;
@@ -74,9 +76,32 @@ struct tap_pg_lock_layout {
 	uint16_t share_proc_link;
 };
 
+/*
+ * Asynchronous reads and writes, from version 18: offsets in PgAioCtl (`control_*`), PgAioHandle (`handle_*`) and
+ * BufferDesc (`descriptor_*`).
+ */
+struct tap_pg_aio_layout {
+	int32_t major;
+	uint16_t machine;
+	uint16_t control_iovec_count; /* uint32: of all handles together, the same number each */
+	uint16_t control_iovecs;      /* struct iovec * */
+	uint16_t control_handle_count;
+	uint16_t control_handles;
+	uint16_t handle_size;
+	uint16_t handle_state; /* uint8 */
+	uint16_t handle_owner; /* int32: place of the process that asked, in the arrays of processes */
+	uint16_t handle_resowner;
+	uint16_t handle_iovec; /* uint32: place of its first one */
+	uint16_t submitted;    /* the state of one that is under way */
+	uint16_t descriptor_size;
+	uint16_t descriptor_wait; /* uint32: the handle that reads into the buffer */
+	uint16_t block_size;
+};
+
 /* NULL: this build has none, and nothing may be guessed. */
 const struct tap_pg_layout_row *tap_pg_layout_find(int32_t version_number, uint16_t machine);
 const struct tap_pg_lock_layout *tap_pg_lock_layout_find(int32_t version_number, uint16_t machine);
+const struct tap_pg_aio_layout *tap_pg_aio_layout_find(int32_t version_number, uint16_t machine);
 
 /* All rows, for messages and tests. */
 const struct tap_pg_layout_row *tap_pg_layout_rows(size_t *ret_count);

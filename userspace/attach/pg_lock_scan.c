@@ -79,6 +79,8 @@ static bool arrays_fit(const struct tap_pg_lock_memory *memory)
 {
 	uint64_t count = (uint64_t)memory->n_procs + memory->n_prepared;
 
+	if (memory->layout->fast_apart && (!memory->n_fast_groups || memory->n_fast_groups > TAP_PG_FAST_GROUPS_MAX))
+		return false;
 	return memory->start < memory->end && memory->n_procs && count <= PROCS_MAX &&
 	       count * memory->layout->proc_size <= PROCS_BYTES_MAX &&
 	       array_fits(memory, memory->procs, memory->n_procs) &&
@@ -120,8 +122,14 @@ void tap_pg_lock_scan_set_proc(struct tap_pg_lock_scan *scan, size_t index, cons
 static void fast_decode(const struct tap_pg_lock_layout *layout, const uint8_t *bytes, struct tap_pg_fast_record *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	memcpy(&ret->bits, bytes + layout->proc_fast_bits, sizeof(ret->bits));
-	memcpy(ret->relations, bytes + layout->proc_fast_relations, layout->proc_fast_slots * sizeof(*ret->relations));
+	if (layout->fast_apart) {
+		memcpy(&ret->bits_at, bytes + layout->proc_fast_bits, sizeof(ret->bits_at));
+		memcpy(&ret->relations_at, bytes + layout->proc_fast_relations, sizeof(ret->relations_at));
+	} else {
+		memcpy(&ret->group.bits, bytes + layout->proc_fast_bits, sizeof(ret->group.bits));
+		memcpy(ret->group.relations, bytes + layout->proc_fast_relations,
+		       layout->proc_fast_slots * sizeof(*ret->group.relations));
+	}
 	memcpy(&ret->database, bytes + layout->proc_database, sizeof(ret->database));
 	memcpy(&ret->backend_id, bytes + layout->proc_backend_id, sizeof(ret->backend_id));
 	if (bytes[layout->proc_fast_vxid])
@@ -376,9 +384,19 @@ int tap_pg_lock_scan_waiters(struct tap_pg_lock_scan *scan)
 
 /* ---- fast-path locks ---- */
 
+/* What is read of one process, twice. */
+struct fast_copy {
+	struct tap_pg_fast_record record;
+	struct tap_pg_fast_group *groups;
+	uint8_t *proc;
+	uint64_t *bits; /* of all groups, and */
+	uint32_t *relations;
+};
+
+/* Whether it may have any: those that lie apart are yet to be read. */
 static bool fast_holds(const struct tap_pg_fast_record *fast)
 {
-	return fast->bits || fast->lxid;
+	return fast->group.bits || fast->lxid || fast->bits_at;
 }
 
 static int fast_add(struct tap_lock_table *table, int32_t pid, struct tap_lock_tag tag, uint16_t held)
@@ -390,29 +408,87 @@ static int fast_add(struct tap_lock_table *table, int32_t pid, struct tap_lock_t
 }
 
 /* A slot that is the same in both readings was not being written in between. */
-static int fast_take(const struct tap_pg_lock_layout *layout, int32_t pid, const struct tap_pg_fast_record *first,
-		     const struct tap_pg_fast_record *second, struct tap_lock_table *table)
+static int fast_take_group(uint32_t database, int32_t pid, const struct tap_pg_fast_group *first,
+			   const struct tap_pg_fast_group *second, struct tap_lock_table *table)
 {
 	int err = 0;
 
-	if (first->database != second->database || first->backend_id != second->backend_id)
-		return 0;
-	for (size_t i = 0; i < layout->proc_fast_slots && !err; i++) {
+	for (size_t i = 0; i < TAP_PG_FAST_SLOTS_MAX && !err; i++) {
 		uint16_t held = first->bits >> i * FAST_MODE_BITS & ((1u << FAST_MODE_BITS) - 1);
 		uint16_t again = second->bits >> i * FAST_MODE_BITS & ((1u << FAST_MODE_BITS) - 1);
-		struct tap_lock_tag tag = { .field1 = first->database,
+		struct tap_lock_tag tag = { .field1 = database,
 					    .field2 = first->relations[i],
 					    .type = TAP_LOCK_RELATION };
 
 		if (held && held == again && first->relations[i] == second->relations[i] && tag.field2)
 			err = fast_add(table, pid, tag, (uint16_t)(held << TAP_LOCK_MODE_ACCESS_SHARE));
 	}
-	if (!err && first->lxid && first->lxid == second->lxid) {
-		struct tap_lock_tag tag = { .field1 = first->backend_id,
-					    .field2 = first->lxid,
-					    .type = TAP_LOCK_VIRTUALXID };
+	return err;
+}
 
+static int fast_take(const struct fast_copy *first, const struct fast_copy *second, size_t n_groups, int32_t pid,
+		     struct tap_lock_table *table)
+{
+	const struct tap_pg_fast_record *record = &first->record, *again = &second->record;
+	struct tap_lock_tag tag = { .field1 = record->backend_id, .field2 = record->lxid, .type = TAP_LOCK_VIRTUALXID };
+	int err = 0;
+
+	if (record->database != again->database || record->backend_id != again->backend_id)
+		return 0;
+	for (size_t i = 0; i < n_groups && !err; i++)
+		err = fast_take_group(record->database, pid, &first->groups[i], &second->groups[i], table);
+	if (!err && record->lxid && record->lxid == again->lxid)
 		err = fast_add(table, pid, tag, 1u << TAP_LOCK_MODE_EXCLUSIVE);
+	return err;
+}
+
+/* The process anew, and the groups that lie apart. */
+static int fast_read(const struct tap_pg_lock_scan *scan, size_t index, size_t n_groups, struct fast_copy *copy,
+		     bool *ret_ok)
+{
+	const struct tap_pg_lock_layout *layout = scan->memory->layout;
+	size_t slots = layout->proc_fast_slots, count = layout->fast_apart ? 3 : 1;
+	struct tap_memory_read reads[] = {
+		{ scan->procs[index].address, copy->proc, layout->proc_size, false },
+		{ scan->fast[index].bits_at, copy->bits, n_groups * sizeof(*copy->bits), false },
+		{ scan->fast[index].relations_at, copy->relations, n_groups * slots * sizeof(*copy->relations), false },
+	};
+	int err = tap_pg_lock_scan_read(scan, reads, count);
+
+	*ret_ok = !err && reads[0].ok && (count == 1 || (reads[1].ok && reads[2].ok));
+	if (!*ret_ok)
+		return err;
+	fast_decode(layout, copy->proc, &copy->record);
+	if (!layout->fast_apart) {
+		copy->groups[0] = copy->record.group;
+		return 0;
+	}
+	for (size_t i = 0; i < n_groups; i++) {
+		copy->groups[i].bits = copy->bits[i];
+		memcpy(copy->groups[i].relations, copy->relations + i * slots, slots * sizeof(*copy->relations));
+	}
+	return 0;
+}
+
+static int fast_scan(const struct tap_pg_lock_scan *scan, size_t n_groups, struct fast_copy copies[2],
+		     struct tap_lock_table *table)
+{
+	const struct tap_pg_lock_layout *layout = scan->memory->layout;
+	int err = 0;
+
+	for (size_t i = 0; i < scan->memory->n_procs && !err; i++) {
+		bool ok = true;
+
+		if (!fast_holds(&scan->fast[i]) || scan->procs[i].pid <= 0)
+			continue;
+		copies[0].record = scan->fast[i];
+		copies[0].groups[0] = scan->fast[i].group;
+		if (layout->fast_apart)
+			err = fast_read(scan, i, n_groups, &copies[0], &ok);
+		if (!err && ok)
+			err = fast_read(scan, i, n_groups, &copies[1], &ok);
+		if (!err && ok)
+			err = fast_take(&copies[0], &copies[1], n_groups, scan->procs[i].pid, table);
 	}
 	return err;
 }
@@ -420,21 +496,25 @@ static int fast_take(const struct tap_pg_lock_layout *layout, int32_t pid, const
 int tap_pg_lock_scan_fast(struct tap_pg_lock_scan *scan, struct tap_lock_table *table)
 {
 	const struct tap_pg_lock_layout *layout = scan->memory->layout;
-	uint8_t *bytes = malloc(layout->proc_size);
-	int err = bytes ? 0 : -ENOMEM;
+	size_t n_groups = layout->fast_apart ? scan->memory->n_fast_groups : 1;
+	struct fast_copy copies[2] = { 0 };
+	int err = 0;
 
-	for (size_t i = 0; i < scan->memory->n_procs && !err; i++) {
-		struct tap_memory_read read = { scan->procs[i].address, bytes, layout->proc_size, false };
-		struct tap_pg_fast_record again;
-
-		if (!fast_holds(&scan->fast[i]) || scan->procs[i].pid <= 0)
-			continue;
-		err = tap_pg_lock_scan_read(scan, &read, 1);
-		if (err || !read.ok)
-			continue;
-		fast_decode(layout, bytes, &again);
-		err = fast_take(layout, scan->procs[i].pid, &scan->fast[i], &again, table);
+	for (size_t i = 0; i < 2; i++) {
+		copies[i].proc = calloc(1, layout->proc_size);
+		copies[i].groups = calloc(n_groups, sizeof(*copies[i].groups));
+		copies[i].bits = calloc(n_groups, sizeof(*copies[i].bits));
+		copies[i].relations = calloc(n_groups, layout->proc_fast_slots * sizeof(*copies[i].relations));
+		if (!copies[i].proc || !copies[i].groups || !copies[i].bits || !copies[i].relations)
+			err = -ENOMEM;
 	}
-	free(bytes);
+	if (!err)
+		err = fast_scan(scan, n_groups, copies, table);
+	for (size_t i = 0; i < 2; i++) {
+		free(copies[i].proc);
+		free(copies[i].groups);
+		free(copies[i].bits);
+		free(copies[i].relations);
+	}
 	return err;
 }

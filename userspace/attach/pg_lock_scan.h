@@ -14,10 +14,17 @@ enum {
 	TAP_PG_PROC_MAX = 2048,
 };
 
-/* Fast-path locks of a PGPROC, as read. */
-struct tap_pg_fast_record {
+/* A group of fast-path locks, as read. */
+struct tap_pg_fast_group {
 	uint64_t bits;
 	uint32_t relations[TAP_PG_FAST_SLOTS_MAX];
+};
+
+/* Fast-path locks of a PGPROC, as read. */
+struct tap_pg_fast_record {
+	struct tap_pg_fast_group group; /* where they do not lie apart */
+	uint64_t bits_at;		/* addresses, where they do */
+	uint64_t relations_at;
 	uint32_t database;
 	uint32_t backend_id;
 	uint32_t lxid; /* 0: none */

@@ -78,15 +78,17 @@ static int header_read(const struct tap_target *target, struct tap_pg_lock_memor
 {
 	const struct tap_pg_lock_layout *layout = memory->layout;
 	uint64_t header = 0;
-	int32_t max_prepared = 0;
+	int32_t max_prepared = 0, n_groups = 0;
 	struct tap_memory_read variables[] = {
 		{ target->variables.proc_global, &header, sizeof(header), false },
 		{ target->variables.prepared_procs, &memory->prepared, sizeof(memory->prepared), false },
 		{ target->variables.max_prepared, &max_prepared, sizeof(max_prepared), false },
+		{ target->variables.fast_groups, &n_groups, sizeof(n_groups), false },
 	};
-	int code = tap_memory_read_many(target->pid, variables, 3);
+	int code = tap_memory_read_many(target->pid, variables, layout->fast_apart ? 4 : 3);
 
-	if (!code && (!variables[0].ok || !variables[1].ok || !variables[2].ok))
+	if (!code &&
+	    (!variables[0].ok || !variables[1].ok || !variables[2].ok || (layout->fast_apart && !variables[3].ok)))
 		code = -EFAULT;
 	if (code)
 		return unreadable(target, code, err);
@@ -101,7 +103,10 @@ static int header_read(const struct tap_target *target, struct tap_pg_lock_memor
 		return unreadable(target, code, err);
 	if (max_prepared < 0 || max_prepared > PREPARED_MAX)
 		return tap_error_set(err, -EBADMSG, "%s: max_prepared_xacts is %d", target->id, max_prepared);
+	if (layout->fast_apart && (n_groups <= 0 || n_groups > TAP_PG_FAST_GROUPS_MAX))
+		return tap_error_set(err, -EBADMSG, "%s: FastPathLockGroupsPerBackend is %d", target->id, n_groups);
 	memory->n_prepared = (uint32_t)max_prepared;
+	memory->n_fast_groups = (uint32_t)n_groups;
 	return 0;
 }
 
@@ -158,11 +163,12 @@ static int layout_find(const struct tap_target *target, struct tap_pg_lock_memor
 	if (!memory->layout)
 		return tap_error_set(err, -ENOTSUP, "%s: this dbtap does not know the lock tables of PostgreSQL %s",
 				     target->id, target->version);
-	if (!variables->proc_global || !variables->prepared_procs || !variables->max_prepared || !target->max_backends)
+	if (!variables->proc_global || !variables->prepared_procs || !variables->max_prepared ||
+	    (memory->layout->fast_apart && !variables->fast_groups) || !target->max_backends)
 		return tap_error_set(
 			err, -ENOTSUP,
-			"%s: its binary does not export ProcGlobal, PreparedXactProcs, max_prepared_xacts or "
-			"MaxBackends: its lock tables cannot be found",
+			"%s: its binary does not export ProcGlobal, PreparedXactProcs, max_prepared_xacts, "
+			"FastPathLockGroupsPerBackend (from 18) or MaxBackends: its lock tables cannot be found",
 			target->id);
 	return 0;
 }

@@ -219,11 +219,18 @@ static int strings_read(struct tap_target *target, const struct variables *v)
 	return err;
 }
 
+/* Where there is no pointer to the wait event word, the layout knows where in PGPROC it is. */
+static enum tap_pg_symbol wait_event_symbol(const struct tap_pg_binary *binary)
+{
+	return binary->found[TAP_PG_SYMBOL_MY_WAIT_EVENT_INFO] ? TAP_PG_SYMBOL_MY_WAIT_EVENT_INFO
+							       : TAP_PG_SYMBOL_MY_PROC;
+}
+
 static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, struct tap_target *target)
 {
 	target->addresses = (struct tap_pg_addresses){
 		.my_beentry = address_of(binary, bias, TAP_PG_SYMBOL_MY_BEENTRY),
-		.my_wait_event_info = address_of(binary, bias, TAP_PG_SYMBOL_MY_WAIT_EVENT_INFO),
+		.my_wait_event_info = address_of(binary, bias, wait_event_symbol(binary)),
 		.my_proc = address_of(binary, bias, TAP_PG_SYMBOL_MY_PROC),
 		.parallel_worker_number = address_of(binary, bias, TAP_PG_SYMBOL_PARALLEL_WORKER_NUMBER),
 		.query_id_enabled = address_of(binary, bias, TAP_PG_SYMBOL_QUERY_ID_ENABLED),
@@ -237,6 +244,7 @@ static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, st
 		.proc_global = address_of(binary, bias, TAP_PG_SYMBOL_PROC_GLOBAL),
 		.prepared_procs = address_of(binary, bias, TAP_PG_SYMBOL_PREPARED_PROCS),
 		.max_prepared = address_of(binary, bias, TAP_PG_SYMBOL_MAX_PREPARED),
+		.fast_groups = address_of(binary, bias, TAP_PG_SYMBOL_FAST_GROUPS),
 	};
 }
 

@@ -28,9 +28,12 @@ void tap_pg_status_decode(const struct tap_pg_layout *layout, const uint8_t *ent
 	FIELD(entry, layout->status_database, ret->database);
 	FIELD(entry, layout->status_user, ret->user);
 	FIELD(entry, layout->status_state, ret->state);
+	ret->state = ret->state < TAP_PG_BACKEND_STATES ? layout->state_of[ret->state] : TAP_PG_STATE_COUNT;
 	FIELD(entry, layout->status_appname, ret->appname);
 	FIELD(entry, layout->status_activity, ret->activity);
-	FIELD(entry, layout->status_query_id, ret->query_id);
+	ret->query_id = 0;
+	if (layout->status_query_id != TAP_PG_ABSENT)
+		FIELD(entry, layout->status_query_id, ret->query_id);
 }
 
 uint8_t tap_pg_status_kind(const struct tap_pg_layout *layout, uint32_t backend_type)

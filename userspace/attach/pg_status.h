@@ -14,7 +14,7 @@ enum {
 	TAP_PG_CLIENT_MAX = 64,
 };
 
-/* Numbers as the server holds them; times in its own epoch (tap_pg_time_us). Nothing is checked. */
+/* Numbers as the server holds them; times in its own epoch (tap_pg_time_us). Nothing else is checked. */
 struct tap_pg_status {
 	uint32_t changecount;
 	int32_t procpid;
@@ -25,7 +25,7 @@ struct tap_pg_status {
 	int64_t state_start;
 	uint32_t database;
 	uint32_t user;
-	uint32_t state;	   /* enum tap_pg_state */
+	uint32_t state;	   /* enum tap_pg_state; TAP_PG_STATE_COUNT: none of this version's */
 	uint64_t appname;  /* address */
 	uint64_t activity; /* address */
 	uint64_t query_id;

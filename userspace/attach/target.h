@@ -26,6 +26,7 @@ struct tap_pg_variables {
 	uint64_t proc_global;	 /* PROC_HDR *ProcGlobal */
 	uint64_t prepared_procs; /* PGPROC *PreparedXactProcs */
 	uint64_t max_prepared;	 /* int max_prepared_xacts */
+	uint64_t fast_groups;	 /* int FastPathLockGroupsPerBackend, from version 18 */
 };
 
 struct tap_target {

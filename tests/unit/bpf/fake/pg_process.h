@@ -73,6 +73,8 @@ static inline struct tap_instance pg_instance(void)
 	layout->status_activity_start = offsetof(struct pg_status, activity_start);
 	layout->status_query_id = offsetof(struct pg_status, query_id);
 	layout->status_activity = offsetof(struct pg_status, activity);
+	for (__u8 state = 0; state < TAP_PG_BACKEND_STATES; state++)
+		layout->state_of[state] = state;
 	layout->kind_of_type[PG_TYPE_CLIENT] = TAP_KIND_CLIENT;
 	layout->kind_of_type[PG_TYPE_BGWORKER] = TAP_KIND_BGWORKER;
 	layout->kind_of_type[PG_TYPE_AUTOVACUUM] = TAP_KIND_AUTOVACUUM;

