@@ -155,9 +155,11 @@ static enum tap_pg_symbol_need need_of(const struct tap_pg_binary *binary, size_
 {
 	enum tap_pg_symbol_need need = symbol_infos[symbol].need;
 
-	if (need != TAP_PG_NEED_LAYOUT_14)
-		return need;
-	return binary->version_number / 10000 >= 14 ? TAP_PG_NEED_LAYOUT : TAP_PG_NEED_EXTRA;
+	int32_t major = binary->version_number / 10000;
+
+	if (need == TAP_PG_NEED_LAYOUT_14)
+		return major >= 14 ? TAP_PG_NEED_LAYOUT : TAP_PG_NEED_EXTRA_18;
+	return need == TAP_PG_NEED_EXTRA_18 && major >= 18 ? TAP_PG_NEED_EXTRA : need;
 }
 
 const char *tap_pg_binary_lacks(const struct tap_pg_binary *binary, enum tap_pg_symbol_need need)

@@ -17,7 +17,8 @@
 
 /*
  * id, name, size in bytes, need. RECOGNISE: without these it is no server at all to us; LAYOUT: without these an
- * instance is found but refused, LAYOUT_14: from version 14 on; EXTRA: without these a field of the target is unknown.
+ * instance is found but refused, LAYOUT_14: from version 14 on; EXTRA: without these a field of the target is unknown,
+ * EXTRA_18: from version 18 on.
  */
 #define TAP_PG_SYMBOLS(X) \
 	X(MY_PROC_PID, "MyProcPid", 4, RECOGNISE) \
@@ -41,7 +42,7 @@
 	X(PROC_GLOBAL, "ProcGlobal", 8, EXTRA) \
 	X(PREPARED_PROCS, "PreparedXactProcs", 8, EXTRA) \
 	X(MAX_PREPARED, "max_prepared_xacts", 4, EXTRA) \
-	X(FAST_GROUPS, "FastPathLockGroupsPerBackend", 4, EXTRA) \
+	X(FAST_GROUPS, "FastPathLockGroupsPerBackend", 4, EXTRA_18) \
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
@@ -59,6 +60,7 @@ enum tap_pg_symbol_need {
 	TAP_PG_NEED_LAYOUT,
 	TAP_PG_NEED_LAYOUT_14,
 	TAP_PG_NEED_EXTRA,
+	TAP_PG_NEED_EXTRA_18,
 };
 
 struct tap_pg_binary {

@@ -227,11 +227,12 @@ static void layouts_describe(char *ret, size_t size)
 {
 	size_t count;
 	const struct tap_pg_layout_row *rows = tap_pg_layout_rows(&count);
-	size_t length = 0;
+	int length = snprintf(ret, size, "%d to %d on", rows[0].major, rows[count - 1].major);
 
-	ret[0] = '\0';
-	for (size_t i = 0; i < count && length < size; i++)
-		length += (size_t)snprintf(ret + length, size - length, "%s%s", i ? ", " : "", rows[i].name);
+	/* Every version has a row for each machine. */
+	for (size_t i = 0; i < count && rows[i].major == rows[0].major && length < (int)size; i++)
+		length += snprintf(ret + length, size - (size_t)length, "%s%s", i ? " and" : "",
+				   strchr(rows[i].name, ' '));
 }
 
 static const char *machine_name(uint16_t machine, char ret[32])
@@ -262,7 +263,7 @@ static void layout_establish(struct tap_target *target, const struct tap_pg_bina
 {
 	const struct tap_pg_layout_row *row = tap_pg_layout_find(target->version_number, binary->machine);
 	const char *lacking = tap_pg_binary_lacks(binary, TAP_PG_NEED_LAYOUT);
-	char who[192], known[256], machine[32];
+	char who[192], known[128], machine[32];
 	struct tap_error why;
 	size_t checked;
 

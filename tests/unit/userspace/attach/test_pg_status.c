@@ -31,9 +31,38 @@ START_TEST(test_fields)
 	ck_assert_uint_eq(status.backend_type, 0x0b0a0908);
 	ck_assert_int_eq(status.proc_start, 0x1716151413121110);
 	ck_assert_uint_eq(status.database, 0x33323130);
-	ck_assert_uint_eq(status.state, 0xebeae9e8);
+	ck_assert_uint_eq(status.state, TAP_PG_STATE_COUNT);
 	ck_assert_uint_eq(status.activity, 0xfffefdfcfbfaf9f8);
 	ck_assert_uint_eq(status.query_id, 0xafaeadacabaaa9a8);
+}
+END_TEST
+
+/* Numbers changed with 18, and 13 has no query id. */
+START_TEST(test_fields_by_version)
+{
+	static const struct {
+		int32_t version;
+		uint32_t number;
+		uint32_t state;
+	} states[] = {
+		{ 130000, 1, TAP_PG_STATE_IDLE },	    { 130000, 6, TAP_PG_STATE_DISABLED },
+		{ 170000, 2, TAP_PG_STATE_RUNNING },	    { 170000, 7, TAP_PG_STATE_COUNT },
+		{ 180000, 1, TAP_PG_STATE_UNDEFINED },	    { 180000, 2, TAP_PG_STATE_IDLE },
+		{ 180000, 3, TAP_PG_STATE_RUNNING },	    { 180000, 7, TAP_PG_STATE_DISABLED },
+		{ 190000, 5, TAP_PG_STATE_FASTPATH },	    { 190000, 8, TAP_PG_STATE_COUNT },
+		{ 190000, UINT32_MAX, TAP_PG_STATE_COUNT },
+	};
+	struct tap_pg_status status;
+
+	memset(entry, 0x55, sizeof(entry));
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		const struct tap_pg_layout *of = &tap_pg_layout_find(states[i].version, EM_X86_64)->layout;
+
+		memcpy(entry + of->status_state, &states[i].number, sizeof(states[i].number));
+		tap_pg_status_decode(of, entry, &status);
+		ck_assert_uint_eq(status.state, states[i].state);
+		ck_assert_uint_eq(status.query_id, states[i].version < 140000 ? 0 : 0x5555555555555555);
+	}
 }
 END_TEST
 
@@ -126,6 +155,7 @@ static Suite *make_suite(void)
 	TCase *tcase = tcase_create("pg_status");
 
 	tcase_add_test(tcase, test_fields);
+	tcase_add_test(tcase, test_fields_by_version);
 	tcase_add_test(tcase, test_kinds);
 	tcase_add_test(tcase, test_clients);
 	tcase_add_test(tcase, test_times);

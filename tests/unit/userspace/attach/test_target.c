@@ -196,10 +196,10 @@ START_TEST(test_unknown_versions_are_refused)
 	pid_t postmaster = fake_pg_postmaster(5432);
 
 	aux(postmaster, 0);
-	fake_pg_write_exe(fake_exe, "PostgreSQL 14.2 on test, compiled by hand", EM_X86_64, NULL);
+	fake_pg_write_exe(fake_exe, "PostgreSQL 12.2 on test, compiled by hand", EM_X86_64, NULL);
 	check_refused(
-		"postgres-5432: PostgreSQL 14.2 (build id 12345678) on x86-64 has no memory layout in this dbtap, "
-		"which knows 15 x86-64, 15 arm64; use a dbtap that knows this version");
+		"postgres-5432: PostgreSQL 12.2 (build id 12345678) on x86-64 has no memory layout in this dbtap, "
+		"which knows 13 to 19 on x86-64 and arm64; use a dbtap that knows this version");
 	fake_pg_write_exe(fake_exe, "PostgreSQL 15.2 on test, compiled by hand", EM_RISCV, NULL);
 	check_refused("on ELF machine 243 has no memory layout");
 	fake_pg_write_exe(fake_exe, "nothing of use", EM_X86_64, NULL);
