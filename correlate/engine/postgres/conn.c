@@ -18,6 +18,7 @@
 #include <libpq-fe.h>
 
 #include "correlate/engine/postgres/login.h"
+#include "correlate/engine/user_switch.h"
 #include "userspace/base/clock.h"
 
 /* Of the column types: all others would need a decoder. */
@@ -218,15 +219,15 @@ static int log_in(const struct tap_pg_login *login, PGconn **ret, struct tap_err
 {
 	const struct tap_engine_where *where = login->where;
 	int32_t timeout_ms = where->connect_timeout_ms > 0 ? where->connect_timeout_ms : TAP_PG_CONNECT_TIMEOUT_MS;
-	struct tap_pg_identity own = { 0 };
+	struct tap_user_switch own = { 0 };
 	PGconn *pg = NULL;
-	int r = login->switches ? tap_pg_identity_switch(&own, where->uid, login->gid) : 0;
+	int r = login->switches ? tap_user_switch_begin(&own, where->uid, login->gid) : 0;
 	int back;
 
 	if (r)
 		return identity_failed(where, r, err);
 	r = try_logins(login, tap_clock_ms() + timeout_ms, &pg, err);
-	back = tap_pg_identity_restore(&own);
+	back = tap_user_switch_end(&own);
 	if (back) {
 		PQfinish(pg);
 		return identity_failed(where, back, err);

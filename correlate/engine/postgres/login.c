@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* login.c - composes connection strings and changes the effective user, as login.h says. */
+/* login.c - composes connection strings, as login.h says. */
 #include "correlate/engine/postgres/login.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,61 +264,4 @@ const char *tap_pg_login_user(const struct tap_pg_login *login, int n)
 	if (n == 0)
 		return *login->owner ? login->owner : usual;
 	return n == 1 && *login->owner && strcmp(login->owner, usual) != 0 ? usual : NULL;
-}
-
-/* ---- acting as another user ---- */
-
-static int remember(struct tap_pg_identity *own)
-{
-	int n = getgroups(0, NULL);
-
-	if (n < 0)
-		return -errno;
-	own->groups = calloc((size_t)n + 1, sizeof(*own->groups));
-	if (!own->groups)
-		return -ENOMEM;
-	own->n_groups = getgroups(n, own->groups);
-	own->uid = geteuid();
-	own->gid = getegid();
-	return own->n_groups < 0 ? -errno : 0;
-}
-
-/* Every step is tried, also after one that failed; the user first: it brings back the right to do the others. */
-static int go_back(const struct tap_pg_identity *own)
-{
-	int r = seteuid(own->uid);
-
-	r |= setegid(own->gid);
-	r |= setgroups((size_t)own->n_groups, own->groups);
-	return r ? -EPERM : 0;
-}
-
-static void forget(struct tap_pg_identity *own)
-{
-	free(own->groups);
-	*own = (struct tap_pg_identity){ 0 };
-}
-
-int tap_pg_identity_switch(struct tap_pg_identity *own, uid_t uid, gid_t gid)
-{
-	int r;
-
-	*own = (struct tap_pg_identity){ 0 };
-	r = remember(own);
-	if (!r && (setgroups(1, &gid) || setegid(gid) || seteuid(uid))) {
-		r = -errno;
-		go_back(own);
-	}
-	own->switched = !r;
-	if (r)
-		forget(own);
-	return r;
-}
-
-int tap_pg_identity_restore(struct tap_pg_identity *own)
-{
-	int r = own->switched ? go_back(own) : 0;
-
-	forget(own);
-	return r;
 }

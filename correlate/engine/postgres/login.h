@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * login.h - what a connection logs in with: the connection string handed to libpq, and the user we act as meanwhile.
+ * login.h - what a connection logs in with: the connection string handed to libpq, and as whom.
  *
  * Only conn.c calls this; the rules are those of struct tap_engine_where and conn.h.
  */
@@ -40,22 +40,5 @@ const char *tap_pg_login_user(const struct tap_pg_login *login, int n);
 
 /* The connection string for that role; malloc'd, NULL when out of memory. */
 char *tap_pg_login_conninfo(const struct tap_pg_login *login, const char *user);
-
-/* Who we were before acting as another user. Zeroed: nobody else. */
-struct tap_pg_identity {
-	uid_t uid;
-	gid_t gid;
-	gid_t *groups;
-	int n_groups;
-	bool switched;
-};
-
-/*
- * Make `uid` and `gid` the effective user and the only group of this process until _restore. Only the effective ids
- * change, so nobody may signal or trace us meanwhile. A negative errno leaves everything as it was.
- */
-int tap_pg_identity_switch(struct tap_pg_identity *own, uid_t uid, gid_t gid);
-/* -EPERM when the system refuses to let us be who we were; nothing sensible can be done then but to end. */
-int tap_pg_identity_restore(struct tap_pg_identity *own);
 
 #endif
