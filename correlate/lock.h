@@ -66,6 +66,18 @@ struct tap_lock_tag {
 	uint8_t method; /* 1 default, 2 user (advisory) */
 };
 
+/* What a wait is about, without what differs from one row to the next: how losses are summed. */
+struct tap_lock_object {
+	uint32_t instance;
+	uint32_t database;
+	uint32_t relation; /* of relation, extend, page and tuple locks, and of a transaction's where the row was seen;
+			      or 0 */
+	uint32_t id1;	   /* advisory and object locks: the tag's own fields */
+	uint32_t id2;
+	uint8_t type; /* enum tap_lock_type */
+	uint8_t pad[3];
+};
+
 /* One process's share of one lock: a PROCLOCK, or a fast-path lock. */
 struct tap_lock_entry {
 	struct tap_lock_tag tag;
@@ -79,10 +91,16 @@ struct tap_lock_entry {
 	uint32_t xid;	       /* of a prepared transaction; 0: none */
 };
 
+enum tap_lock_source {
+	TAP_LOCKS_READ,	 /* from the server's memory */
+	TAP_LOCKS_ASKED, /* of pg_locks */
+};
+
 struct tap_lock_table {
 	struct tap_lock_entry *entries;
 	size_t count;
 	size_t capacity;
+	enum tap_lock_source source;
 	bool complete;	  /* false: only locks that somebody waits for, and who holds them */
 	uint64_t retries; /* torn reads that were read again */
 	uint64_t torn; /* locks, and lists of them, that could not be read whole: what is left of them is not in it */
@@ -135,11 +153,29 @@ struct tap_lock_graph {
 };
 
 /*
- * Edges by the rules of the server's own pg_blocking_pids, hard and soft. Of the cycles, for every process in one a
- * shortest one through it, each once; a parallel group counts as one process. 0 or -ENOMEM.
+ * Edges by the rules of the server's own pg_blocking_pids, hard and soft. Of the cycles, for every process in one of
+ * holders alone a shortest such one through it; for every other one a shortest one of any edges that none of those is
+ * in; each once. A parallel group counts as one process. 0 or -ENOMEM.
  */
 int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_graph *ret);
 void tap_lock_graph_done(struct tap_lock_graph *graph);
+
+enum tap_lock_cycle_kind {
+	TAP_LOCK_CYCLE_HARD,  /* of holders alone: the server ends it with an error */
+	TAP_LOCK_CYCLE_SOFT,  /* queue order is part of it, and another order undoes it: the server will reorder */
+	TAP_LOCK_CYCLE_STUCK, /* queue order is part of it, and no order undoes it: it ends with an error, too */
+};
+
+/*
+ * Of a cycle that queue order is part of, through the group of `leader_pid`: SOFT or STUCK, as the server's own
+ * detector would find; SOFT where that takes too long to tell. 0 or -ENOMEM.
+ */
+int tap_lock_cycle_resolve(const struct tap_lock_table *table, int32_t leader_pid, enum tap_lock_cycle_kind *ret);
+
+enum {
+	TAP_LOCK_WAIT_OCTAVES =
+		34, /* of the histograms of waits: from 2^10 ns, about 1 us, to 2^44 ns, almost 5 hours */
+};
 
 /* --- what a view shows: strings live in the view's arena, NULL is absent ---------------------- */
 
@@ -204,6 +240,7 @@ struct tap_view_lock_member {
 	const char *query;
 	struct tap_view_lock lock; /* that it waits for */
 	int64_t waits_for;	   /* pid */
+	bool soft;		   /* that one holds nothing of the lock: it is ahead in the queue */
 };
 
 struct tap_view_lock_cycle {
@@ -213,6 +250,8 @@ struct tap_view_lock_cycle {
 	int64_t verdict_realtime_ns; /* when; -1: not yet */
 	struct tap_view_lock_member *members;
 	size_t n_members;
+	const char *kind; /* "deadlock"; "soft cycle": the order of a queue is part of it, and another one undoes it */
+	const char *outlook; /* what the server will do, or has done */
 };
 
 /* Two statements, or transactions, that take locks in opposite orders; or a pattern that costs. */
@@ -247,6 +286,41 @@ struct tap_view_lock_loss {
 	int64_t max_ns;
 };
 
+/* Waits for locks that have ended within the window: all of one query, or all for one lock. */
+struct tap_view_lock_stat {
+	const char *instance;
+	const char *database; /* these up to `query`: of a query */
+	const char *user;
+	const char *kind;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	struct tap_view_lock lock; /* of a lock; no mode: all of them */
+	uint64_t waits;
+	uint64_t failed; /* of them: ended by a deadlock, a timeout or a cancel */
+	int64_t ns;	 /* within the window */
+	int64_t p50;	 /* of whole waits, within 6.3 % */
+	int64_t p95;
+	int64_t p99;
+	int64_t max;				 /* exact */
+	uint64_t octaves[TAP_LOCK_WAIT_OCTAVES]; /* the histogram by powers of two from 1 us */
+};
+
+/* Waits for what the engine protects within itself: LWLocks, buffer pins, barriers, spin locks. */
+struct tap_view_lock_internal {
+	const char *instance;
+	const char *database;
+	const char *user;
+	const char *kind;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	const char *class_name; /* "LWLock" */
+	const char *event_name; /* "WALInsert" */
+	uint64_t waits;		/* sleeps */
+	int64_t ns;
+};
+
 struct tap_lock_view {
 	struct tap_view_lock_wait *waits; /* current ones: roots' victims first, then by depth */
 	size_t n_waits;
@@ -260,6 +334,12 @@ struct tap_lock_view {
 	size_t n_risks;
 	struct tap_view_lock_loss *losses;
 	size_t n_losses;
+	struct tap_view_lock_stat *by_query; /* dearest first */
+	size_t n_by_query;
+	struct tap_view_lock_stat *by_lock;
+	size_t n_by_lock;
+	struct tap_view_lock_internal *internal;
+	size_t n_internal;
 };
 
 #endif

@@ -4,7 +4,9 @@
  *
  * A node is a parallel group, or the one process that is none, and has an edge when one of its members waits. Nodes
  * that wait for nobody, or for whom nobody waits, are taken away until none is left that can be; what remains is
- * searched from each node, breadth first, for the shortest way back to it.
+ * searched from each node, breadth first, for the shortest way back to it: among holders alone, and where there is none
+ * along queues, too. The other way round a short way along a queue would hide a deadlock. Ways through a deadlock are
+ * no cycles of their own: they may be gone when it is.
  */
 #include "correlate/lock_cycle.h"
 
@@ -35,7 +37,9 @@ struct search {
 	size_t n_hops;
 	size_t *first; /* n_nodes + 1: where each node's hops begin */
 	bool *live;    /* the node may be in a cycle */
-	size_t *came;  /* the hop a node was reached by; NONE: not yet */
+	bool *stuck;   /* it is in one of holders alone */
+	bool hard_only;
+	size_t *came; /* the hop a node was reached by; NONE: not yet */
 	size_t *queue;
 	size_t *path; /* hops of the cycle just found, forwards */
 	size_t steps;
@@ -209,6 +213,10 @@ static size_t cycle_through(struct search *search, size_t start)
 			size_t to = search->hops[i].to;
 
 			search->steps++;
+			if (search->hard_only && search->hops[i].soft)
+				break; /* those of a node stand last */
+			if (!search->hard_only && search->stuck[to])
+				continue;
 			if (to == start) {
 				last = i;
 			} else if (search->live[to] && search->came[to] == NONE) {
@@ -287,19 +295,21 @@ static int cycle_add(struct search *search, size_t length)
 	for (size_t i = 0; i < length; i++) {
 		pids[search->pids++] = search->hops[search->path[i]].pid;
 		soft[graph->n_cycles] |= search->hops[search->path[i]].soft;
+		search->stuck[search->hops[search->path[i]].from] |= search->hard_only;
 	}
 	ends[graph->n_cycles++] = search->pids;
 	return 0;
 }
 
-static int cycles_look(struct search *search)
+static int cycles_look(struct search *search, bool hard_only)
 {
 	int err = 0;
 
+	search->hard_only = hard_only;
 	for (size_t node = 0; node < search->n_nodes && !err; node++) {
 		size_t length;
 
-		if (!search->live[node])
+		if (!search->live[node] || (!hard_only && search->stuck[node]))
 			continue;
 		if (search->steps > STEPS_MAX || search->graph->n_cycles >= CYCLES_MAX) {
 			search->graph->cut = true;
@@ -321,6 +331,7 @@ static void search_done(struct search *search)
 	free(search->hops);
 	free(search->first);
 	free(search->live);
+	free(search->stuck);
 	free(search->came);
 	free(search->queue);
 	free(search->path);
@@ -334,11 +345,12 @@ static int search_init(struct search *search)
 	search->hops = calloc(count, sizeof(*search->hops));
 	search->first = calloc(count + 1, sizeof(*search->first));
 	search->live = calloc(count, sizeof(*search->live));
+	search->stuck = calloc(count, sizeof(*search->stuck));
 	search->came = calloc(count, sizeof(*search->came));
 	search->queue = calloc(count, sizeof(*search->queue));
 	search->path = calloc(count, sizeof(*search->path));
-	return search->nodes && search->hops && search->first && search->live && search->came && search->queue &&
-			       search->path
+	return search->nodes && search->hops && search->first && search->live && search->stuck && search->came &&
+			       search->queue && search->path
 		       ? 0
 		       : -ENOMEM;
 }
@@ -357,7 +369,9 @@ int tap_lock_cycles_find(const struct tap_lock_table *table, struct tap_lock_gra
 		err = live_find(&search);
 	}
 	if (!err)
-		err = cycles_look(&search);
+		err = cycles_look(&search, true);
+	if (!err)
+		err = cycles_look(&search, false);
 	search_done(&search);
 	return err;
 }

@@ -16,19 +16,23 @@ void tap_lock_log_init(struct tap_lock_log *log, int64_t now_ns)
 {
 	*log = (struct tap_lock_log){ .window_begin_ns = now_ns };
 	tap_hash_init(&log->losses_index, sizeof(struct tap_lock_loss_key));
+	tap_lock_stats_init(&log->by_query);
+	tap_lock_stats_init(&log->by_lock);
 }
 
-static void members_free(struct tap_lock_cycle_member *members, size_t count)
+void tap_lock_cycle_done(struct tap_lock_cycle *cycle)
 {
-	for (size_t i = 0; i < count && members; i++)
-		free(members[i].query);
-	free(members);
+	for (size_t i = 0; i < cycle->n_members && cycle->members; i++)
+		free(cycle->members[i].query);
+	free(cycle->members);
+	cycle->members = NULL;
+	cycle->n_members = 0;
 }
 
 static void cycles_forget(struct tap_lock_log *log)
 {
 	for (size_t i = 0; i < log->n_cycles; i++)
-		members_free(log->cycles[i].members, log->cycles[i].n_members);
+		tap_lock_cycle_done(&log->cycles[i]);
 	log->n_cycles = 0;
 }
 
@@ -43,6 +47,8 @@ void tap_lock_log_done(struct tap_lock_log *log)
 	free(log->cycles);
 	free(log->changes);
 	tap_hash_done(&log->losses_index);
+	tap_lock_stats_done(&log->by_query);
+	tap_lock_stats_done(&log->by_lock);
 	tap_lock_log_init(log, 0);
 }
 
@@ -57,6 +63,8 @@ void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns)
 	cycles_forget(log);
 	tap_hash_done(&log->losses_index);
 	tap_hash_init(&log->losses_index, sizeof(struct tap_lock_loss_key));
+	tap_lock_stats_clear(&log->by_query);
+	tap_lock_stats_clear(&log->by_lock);
 	tap_lock_log_changes_taken(log);
 	log->n_past = 0;
 	log->past_dropped = 0;
@@ -164,10 +172,22 @@ static int64_t span_ns(int64_t from_ns, int64_t to_ns)
 	return to_ns > from_ns && ns > 0 ? ns : 0;
 }
 
-static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+static void stats_add(struct tap_lock_log *log, const struct tap_lock_wait *wait, int64_t window_ns)
 {
-	int64_t before = wait->begin_ns ? span_ns(wait->begin_ns, log->window_begin_ns) : 0;
-	int64_t ns = span_ns(before, wait->waited_ns);
+	struct tap_lock_stat_key query, lock;
+	bool failed = wait->outcome == TAP_LOCK_FAILED;
+
+	memset(&query, 0, sizeof(query));
+	memset(&lock, 0, sizeof(lock));
+	query.row = wait->row;
+	query.row.parity = 0;
+	lock.object = wait->object;
+	tap_lock_stats_add(&log->by_query, &query, wait->waited_ns, window_ns, failed);
+	tap_lock_stats_add(&log->by_lock, &lock, wait->waited_ns, window_ns, failed);
+}
+
+static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait, int64_t ns)
+{
 	struct tap_lock_loss_key key;
 	struct tap_lock_loss *loss;
 
@@ -197,19 +217,23 @@ static int past_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 	return 0;
 }
 
-/* The engine chose a member of a cycle to fail. */
+/* The engine chose a member of a cycle to fail; or, of a soft one, let a member pass. */
 static void verdict_note(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 {
-	if (wait->outcome != TAP_LOCK_FAILED)
+	bool failed = wait->outcome == TAP_LOCK_FAILED;
+
+	if (!failed && wait->outcome != TAP_LOCK_GRANTED)
 		return;
 	for (size_t i = log->n_cycles; i-- > 0;) {
 		struct tap_lock_cycle *cycle = &log->cycles[i];
 
+		if (!failed && cycle->kind != TAP_LOCK_CYCLE_SOFT)
+			continue;
 		for (size_t j = 0; j < cycle->n_members && !cycle->verdict_ns && cycle->instance == wait->instance;
 		     j++) {
 			if (cycle->members[j].pid != wait->pid || !tags_equal(&cycle->members[j].tag, &wait->tag))
 				continue;
-			cycle->victim = wait->pid;
+			cycle->victim = failed ? wait->pid : 0;
 			cycle->verdict_ns = wait->end_ns;
 			return;
 		}
@@ -218,9 +242,14 @@ static void verdict_note(struct tap_lock_log *log, const struct tap_lock_wait *w
 
 static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
 {
+	int64_t before, window_ns;
+
 	if (wait->waited_ns < 0)
 		wait->waited_ns = wait->begin_ns ? span_ns(wait->begin_ns, wait->end_ns) : 0;
-	loss_add(log, wait);
+	before = wait->begin_ns ? span_ns(wait->begin_ns, log->window_begin_ns) : 0;
+	window_ns = span_ns(before, wait->waited_ns);
+	loss_add(log, wait, window_ns);
+	stats_add(log, wait, window_ns);
 	verdict_note(log, wait);
 	change_add(log, TAP_LOCK_CHANGE_END, wait, 0);
 	log->ended++;
@@ -332,7 +361,7 @@ int tap_lock_log_cycle(struct tap_lock_log *log, struct tap_lock_cycle *cycle)
 	if (!status)
 		status = reserve((void **)&log->cycles, &log->cycles_capacity, log->n_cycles, sizeof(*log->cycles));
 	if (status) {
-		members_free(cycle->members, cycle->n_members);
+		tap_lock_cycle_done(cycle);
 		return status;
 	}
 	log->known_cycles[log->next_known++ % TAP_LOCK_KNOWN_CYCLES] = signature;

@@ -11,6 +11,7 @@
 
 #include "bpf/abi/account.h"
 #include "correlate/lock.h"
+#include "correlate/lock_stat.h"
 #include "userspace/base/hash.h"
 
 enum {
@@ -41,18 +42,6 @@ struct tap_lock_blocker {
 	 * Kind NONE: not known.
 	 */
 	struct tap_row_key row;
-};
-
-/* What a wait is about, without what differs from one row to the next: how losses are summed. */
-struct tap_lock_object {
-	uint32_t instance;
-	uint32_t database;
-	uint32_t relation; /* of relation, extend, page and tuple locks, and of a transaction's where the row was seen;
-			      or 0 */
-	uint32_t id1;	   /* advisory and object locks: the tag's own fields */
-	uint32_t id2;
-	uint8_t type; /* enum tap_lock_type */
-	uint8_t pad[3];
 };
 
 struct tap_lock_wait {
@@ -101,6 +90,7 @@ struct tap_lock_cycle_member {
 	struct tap_row_key row;	 /* kind NONE: not known */
 	struct tap_lock_tag tag; /* that it waits for */
 	uint8_t mode;
+	bool soft; /* it waits for who is ahead in the queue, not for a holder */
 	struct tap_lock_object object;
 	int64_t wait_start_us;
 	char *query; /* as the engine shows it, literals included; malloc'd; NULL: not known */
@@ -109,8 +99,9 @@ struct tap_lock_cycle_member {
 struct tap_lock_cycle {
 	uint32_t instance;
 	int64_t at_ns;	    /* when it was seen */
+	uint8_t kind;	    /* enum tap_lock_cycle_kind */
 	int32_t victim;	    /* pid whose wait the engine ended with an error; 0: none so far */
-	int64_t verdict_ns; /* when; 0: not yet */
+	int64_t verdict_ns; /* when, or when a soft one was undone; 0: not yet */
 	struct tap_lock_cycle_member *members;
 	size_t n_members;
 };
@@ -142,6 +133,8 @@ struct tap_lock_log {
 	uint64_t losses_dropped; /* waits that found no room for another pair */
 	int64_t losses_dropped_ns;
 	struct tap_hash losses_index;
+	struct tap_lock_stats by_query; /* of the waits that have ended within the window */
+	struct tap_lock_stats by_lock;
 	struct tap_lock_cycle *cycles;
 	size_t n_cycles;
 	size_t cycles_capacity;
@@ -179,6 +172,8 @@ struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t insta
 /* Takes `members` over (malloc'd, their queries too) also on failure. 0, -EEXIST when it is known already (or
  * there is no room), -ENOMEM. */
 int tap_lock_log_cycle(struct tap_lock_log *log, struct tap_lock_cycle *cycle);
+/* Frees what a cycle holds that no log has taken. */
+void tap_lock_cycle_done(struct tap_lock_cycle *cycle);
 /* Forgets the changes: the caller has seen them. */
 void tap_lock_log_changes_taken(struct tap_lock_log *log);
 

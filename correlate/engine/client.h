@@ -86,6 +86,9 @@ struct tap_client {
 	/* Texts of query ids, at most TAP_TEXTS_ASKED_MAX, put under `instance` and the engine's own source. */
 	int (*texts)(struct tap_engine_conn *conn, uint32_t instance, const uint64_t *ids, size_t count,
 		     struct tap_texts *texts, struct tap_error *err);
+	/* Who holds and who waits for which lock, into the empty `table`; pids of the server's namespace. May be NULL.
+	 */
+	int (*locks)(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_error *err);
 	/* All prepared transactions, added to `list`. May be NULL. */
 	int (*prepared)(struct tap_engine_conn *conn, struct tap_lock_prepared_list *list, struct tap_error *err);
 	/* What is worth changing. */

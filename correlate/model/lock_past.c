@@ -127,11 +127,30 @@ static void member_fill(struct tap_build *build, const struct tap_lock_cycle_mem
 {
 	view->pid = member->pid;
 	view->waits_for = member->waits_for;
+	view->soft = member->soft;
 	if (member->row.kind)
 		row_statement(build, &member->row, &view->query_id, NULL, &view->query);
 	if (!view->query && member->query)
 		view->query = tap_build_redact(build, member->query);
 	tap_lock_describe_seen(build, &member->tag, member->mode, &member->object, &view->lock);
+}
+
+void tap_lock_cycle_words(struct tap_view_lock_cycle *view, enum tap_lock_cycle_kind kind)
+{
+	bool soft = kind == TAP_LOCK_CYCLE_SOFT;
+
+	view->kind = soft ? "soft cycle" : "deadlock";
+	if (view->victim_pid)
+		view->outlook = "the server ended it with an error for one of them";
+	else if (view->verdict_realtime_ns >= 0)
+		view->outlook = "the server has reordered a queue: nobody failed";
+	else if (soft)
+		view->outlook = "the server will reorder a queue after deadlock_timeout: nobody fails";
+	else if (kind == TAP_LOCK_CYCLE_STUCK)
+		view->outlook = "no order of the queues undoes it: the server will end it with an error for one of "
+				"them after deadlock_timeout";
+	else
+		view->outlook = "the server will end it with an error for one of them after deadlock_timeout";
 }
 
 static void cycle_fill(struct tap_build *build, const struct tap_lock_cycle *cycle, struct tap_view_lock_cycle *view)
@@ -140,6 +159,7 @@ static void cycle_fill(struct tap_build *build, const struct tap_lock_cycle *cyc
 	view->at_realtime_ns = cycle->at_ns;
 	view->victim_pid = cycle->victim;
 	view->verdict_realtime_ns = cycle->verdict_ns ? cycle->verdict_ns : -1;
+	tap_lock_cycle_words(view, cycle->kind);
 	view->members = tap_arena_new(build->arena, cycle->n_members + 1, sizeof(*view->members));
 	for (size_t i = 0; i < cycle->n_members && view->members; i++)
 		member_fill(build, &cycle->members[i], &view->members[view->n_members++]);

@@ -451,9 +451,32 @@ static const struct tap_lock_edge *edge_of(const struct tap_lock_part *part, int
 	return low < graph->n_edges && graph->edges[low].waiter == waiter ? &graph->edges[low] : NULL;
 }
 
+static int32_t leader_of(const struct tap_lock_part *part, int32_t waiter)
+{
+	const struct tap_lock_edge *edge = edge_of(part, waiter);
+	const struct tap_lock_entry *entry = edge ? &part->table->entries[edge->entry] : NULL;
+
+	return entry && entry->leader_pid ? entry->leader_pid : waiter;
+}
+
+static bool edge_is_soft(const struct tap_lock_part *part, int32_t waiter, int32_t next)
+{
+	const struct tap_lock_edge *edge = edge_of(part, waiter), *end = part->graph.edges + part->graph.n_edges;
+	int32_t blocker = leader_of(part, next);
+
+	for (; edge && edge < end && edge->waiter == waiter; edge++) {
+		if (edge->blocker == blocker)
+			return edge->soft;
+	}
+	return false;
+}
+
 static void cycle_fill(struct tap_build *build, const struct tap_lock_part *part, const int32_t *pids, size_t count,
 		       struct tap_view_lock_cycle *view)
 {
+	enum tap_lock_cycle_kind kind = TAP_LOCK_CYCLE_HARD;
+	bool soft = false;
+
 	view->instance = part->id;
 	view->at_realtime_ns = part->table->realtime_ns;
 	view->verdict_realtime_ns = -1;
@@ -465,6 +488,7 @@ static void cycle_fill(struct tap_build *build, const struct tap_lock_part *part
 
 		member->pid = pids[i];
 		member->waits_for = pids[(i + 1) % count];
+		member->soft = edge_is_soft(part, pids[i], pids[(i + 1) % count]);
 		if (session) {
 			struct tap_build_statement statement = tap_build_session_statement(build, session);
 
@@ -474,7 +498,11 @@ static void cycle_fill(struct tap_build *build, const struct tap_lock_part *part
 		if (edge)
 			tap_lock_describe_wait(build, part->instance, part->table, &part->table->entries[edge->entry],
 					       &member->lock);
+		soft |= member->soft;
 	}
+	if (soft && tap_lock_cycle_resolve(part->table, leader_of(part, pids[0]), &kind))
+		build->arena->failed = true;
+	tap_lock_cycle_words(view, kind);
 }
 
 /* Only where there is no log, which remembers the cycles of the whole window, those of now among them. */
@@ -577,6 +605,8 @@ int tap_build_locks(struct tap_build *build)
 	now_build(build, parts, n_parts);
 	if (build->input->locks.log)
 		err = tap_lock_build_past(build);
+	if (!err)
+		err = tap_lock_build_stats(build);
 	if (!err)
 		err = tap_lock_build_risks(build, parts, n_parts);
 	parts_free(parts, n_parts);

@@ -2,8 +2,8 @@
 /*
  * locks.h - the locks view under construction: what its lists share; private to correlate/model.
  *
- * locks.c makes the waits and holders of now, lock_past.c what the window saw end, lock_risks.c what it may lead to,
- * lock_names.c what a lock is called.
+ * locks.c makes the waits and holders of now, lock_past.c what the window saw end, lock_stats.c how long waits took,
+ * lock_risks.c what it may lead to, lock_names.c what a lock is called.
  */
 #ifndef TAP_CORRELATE_MODEL_LOCKS_H
 #define TAP_CORRELATE_MODEL_LOCKS_H
@@ -51,6 +51,9 @@ void tap_lock_describe_object(struct tap_build *build, const struct tap_lock_obj
 /* Whether --instance and --database ask for a lock of a database (oid; 0: of none). */
 bool tap_lock_is_wanted(const struct tap_build *build, uint32_t instance, uint32_t database);
 
+/* What a cycle of that kind is called, and what becomes of it; the view has its victim and verdict. */
+void tap_lock_cycle_words(struct tap_view_lock_cycle *view, enum tap_lock_cycle_kind kind);
+
 /* The session of a process; NULL: not known. */
 const struct tap_session *tap_lock_session(const struct tap_lock_part *part, int32_t pid);
 /* Microseconds since the epoch to an age when the table was read; -1: not known. */
@@ -58,6 +61,7 @@ int64_t tap_lock_age_ns(const struct tap_lock_part *part, int64_t since_us);
 
 /* The lists of the log; and patterns in the tables. 0 or -ENOMEM. */
 int tap_lock_build_past(struct tap_build *build);
+int tap_lock_build_stats(struct tap_build *build);
 int tap_lock_build_risks(struct tap_build *build, const struct tap_lock_part *parts, size_t n_parts);
 
 #endif

@@ -112,6 +112,9 @@ static void instance_fill(struct tap_build *build, struct tap_view_instance *vie
 	view->layout = tap_arena_string(build->arena, from->layout);
 	view->connected = from->connected;
 	view->not_connected_why = from->connected ? NULL : tap_arena_string(build->arena, from->not_connected_why);
+	if (from->locks)
+		view->lock_source =
+			from->locks->source == TAP_LOCKS_ASKED ? "pg_locks and pg_blocking_pids" : "shared memory";
 	view->processes = processes_of(build->input->end, (uint32_t)(from - build->input->instances));
 	instance_sum(build, view);
 }
@@ -137,8 +140,9 @@ static int losses_build(struct tap_build *build)
 {
 	struct tap_view *view = build->view;
 	const struct tap_snapshot *end = build->input->end, *begin = build->input->begin;
+	const struct tap_lock_log *log = build->input->locks.log;
 
-	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 1, sizeof(*view->losses));
+	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 2, sizeof(*view->losses));
 	if (!view->losses)
 		return -ENOMEM;
 	for (int i = 0; i < TAP_LOSS_COUNT; i++)
@@ -148,6 +152,12 @@ static int losses_build(struct tap_build *build)
 		(struct tap_view_loss){ "torn", "a thread switched whenever it was looked at: off by one switch",
 					end->torn };
 	view->n_losses = TAP_LOSS_COUNT + 1;
+	if (log)
+		view->losses[view->n_losses++] =
+			(struct tap_view_loss){ "lock_waits_unlisted",
+						"more queries, locks or pairs than a window keeps: lock waits are in "
+						"some lists only",
+						log->losses_dropped + log->by_query.dropped + log->by_lock.dropped };
 	return 0;
 }
 
@@ -224,6 +234,8 @@ static void absent_fill(struct tap_build *build)
 	else
 		why_not_fill(build, "device", offsetof(struct tap_window_instance, io_why_not));
 	why_not_fill(build, "relation", offsetof(struct tap_window_instance, names_why_not));
+	if (build->input->options.locks)
+		why_not_fill(build, "locks", offsetof(struct tap_window_instance, locks_why_not));
 	if (view->bpf_cpu_percent < 0)
 		view->absent[view->n_absent++] =
 			(struct tap_absence){ "bpf_cpu_percent",

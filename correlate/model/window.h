@@ -35,7 +35,7 @@ struct tap_window_instance {
 	const struct tap_names *names;
 	const struct tap_session_list *sessions; /* at the end of the window */
 	const struct tap_lock_table *locks;	 /* at the end of the window; NULL: not wanted, or `locks_why_not` */
-	const char *locks_why_not;
+	const char *locks_why_not;		 /* also why they come from pg_locks; NULL or "": as they should */
 	const struct tap_lock_prepared_list *prepared; /* NULL: not known */
 	const struct tap_relation_names *relations;    /* by oid, for the names of locks; NULL: none are known */
 	const struct tap_objects *objects;	       /* what the catalogs call its files; NULL: none was read */

@@ -93,6 +93,75 @@ def test_no_cycle_without_a_deadlock(dbtap, order_server):
     assert not traced.document["locks"]["cycles"]
 
 
+def soft_cycle(server, connections, strong):
+    """
+    The first reads a table and will want what the third holds; the second wants the table alone, the third, behind it,
+    wants it for `strong`. When the cycle closed, and {pid: error}.
+    """
+    reader, ddl, passer = connections
+    errors = {}
+
+    def run(connection, statement):
+        try:
+            connection.cursor().execute(statement)
+        except psycopg2.Error as error:
+            errors[connection.get_backend_pid()] = error
+            connection.rollback()
+
+    def waits(connection):
+        pid = connection.get_backend_pid()
+        while not server.query("select 1 from pg_locks where pid = %s and not granted and waitstart is not null", (pid,)):
+            time.sleep(0.01)
+
+    passer.cursor().execute("select pg_advisory_xact_lock(77)")
+    reader.cursor().execute("select count(*) from a")
+    threads = [threading.Thread(target=run, args=(ddl, "lock table a in access exclusive mode")),
+               threading.Thread(target=run, args=(passer, f"lock table a in {strong} mode"))]
+    for thread, connection in zip(threads, (ddl, passer)):
+        thread.start()
+        waits(connection)
+    closed = time.time()
+    threads.append(threading.Thread(target=run, args=(reader, "select pg_advisory_xact_lock(77)")))
+    threads[-1].start()
+    # Each ends its transaction as soon as it has what it waits for: the passer first.
+    threads[1].join()
+    passer.rollback()
+    threads[2].join()
+    reader.rollback()
+    threads[0].join()
+    ddl.rollback()
+    return closed, errors
+
+
+@pytest.mark.parametrize("strong", ["access share", "access exclusive"])
+def test_soft_cycle(dbtap, make_server, strong):
+    """
+    A cycle that queue order is part of. The server lets a reader pass, and nobody fails; who wants the table alone cannot
+    have it before the reader ends, so that no order helps and somebody fails.
+    """
+    server = make_server(settings={"autovacuum": "off", "deadlock_timeout": "3s"})
+    server.query("create table a (id int)")
+    connections = [server.connect(autocommit=False) for _ in range(3)]
+    pids = [connection.get_backend_pid() for connection in connections]
+    with trace.window(dbtap, server, command="locks") as traced:
+        closed, errors = soft_cycle(server, connections, strong)
+    for connection in connections:
+        connection.close()
+    cycles = traced.document["locks"]["cycles"]
+    assert len(cycles) == 1, cycles
+    cycle = cycles[0]
+    members = {member["pid"]: member for member in cycle["members"]}
+    assert closed < epoch(cycle["at"]) < closed + 2.5, (closed, cycle)
+    if strong == "access share":
+        assert set(members) == set(pids) and not errors, (cycle, errors)
+        assert cycle["kind"] == "soft cycle" and "reordered a queue" in cycle["outlook"] and "victim_pid" not in cycle
+        assert members[pids[2]]["soft"] and members[pids[2]]["waits_for"] == pids[1]
+        assert not members[pids[0]]["soft"] and not members[pids[1]]["soft"]
+        assert epoch(cycle["verdict"]) > closed + 2.5
+    else:
+        assert cycle["kind"] == "deadlock" and cycle["victim_pid"] in errors, (cycle, errors)
+
+
 def work(server, orders, seconds, rows=ROWS):
     """Transactions that update two tables, each session in its order. How many there were and when the first deadlock."""
     until = time.monotonic() + seconds

@@ -114,6 +114,8 @@ struct tap_attach {
 	int (*locks_read)(const struct tap_engine_locks *locks, const struct tap_target *target, bool all,
 			  struct tap_lock_table *table, struct tap_error *err);
 	void (*locks_close)(struct tap_engine_locks *locks);
+	/* Pids as the server counts them, in a table that came over a connection, to pids as this host does. */
+	int (*locks_pids)(const struct tap_target *target, struct tap_lock_table *table);
 
 	/* Writes down large files of relations that have no name yet, in time before they are gone. May be NULL. */
 	void (*want_relations)(const char *data_dir, struct tap_objects *objects, int64_t now_ms);

@@ -160,5 +160,6 @@ const struct tap_attach tap_attach_postgres = {
 	.locks_open = locks_open,
 	.locks_read = locks_read,
 	.locks_close = locks_close,
+	.locks_pids = tap_pg_locks_translate,
 	.want_relations = tap_pg_relation_files_want,
 };

@@ -31,4 +31,7 @@ int tap_pg_locks_open(const struct tap_target *target, struct tap_pg_locks *ret,
 int tap_pg_locks_read(const struct tap_pg_locks *locks, const struct tap_target *target, enum tap_pg_lock_scope scope,
 		      struct tap_lock_table *table, struct tap_error *err);
 
+/* Pids as the server counts them, in a table that came over a connection, to pids as this host does. 0 or -errno. */
+int tap_pg_locks_translate(const struct tap_target *target, struct tap_lock_table *table);
+
 #endif

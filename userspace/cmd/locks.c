@@ -115,19 +115,29 @@ static int watch(const struct tap_options *options)
 
 static int run(const struct tap_options *options)
 {
-	return options->watch ? watch(options) : tap_run_view(options, TAP_PART_LOCKS);
+	static const enum tap_view_part parts[] = {
+		[TAP_BY_ALL] = TAP_PART_LOCKS,		 [TAP_BY_SESSION] = TAP_PART_LOCK_WAITS,
+		[TAP_BY_QUERY] = TAP_PART_LOCK_BY_QUERY, [TAP_BY_LOCK] = TAP_PART_LOCK_BY_LOCK,
+		[TAP_BY_BLOCKER] = TAP_PART_LOCK_LOSSES, [TAP_BY_EVENT] = TAP_PART_LOCK_INTERNAL,
+	};
+
+	return options->watch ? watch(options) : tap_run_view(options, parts[options->by]);
 }
 
 const struct tap_command tap_command_locks = {
 	.name = "locks",
 	.summary = "who waits for whose locks, who blocks them all, and what may deadlock",
-	.description = "Observes for a while, then prints the tree of waiting sessions as it is at the end, blockers "
-		       "first: what "
-		       "they do, how\n"
-		       "long they held and what it cost; below it deadlocks, convoys, and what the window lost to "
-		       "which query. "
-		       "--format dot\n"
-		       "and svg draw the tree.",
+	.description =
+		"Observes for a while, then prints the tree of waiting sessions as it is at the end, blockers "
+		"first: what they do, how\n"
+		"long they held and what it cost; below it deadlocks, convoys, what the window lost to which "
+		"query, how long waits\n"
+		"took by query and by lock, waits for LWLocks and the like, and what may deadlock. --by shows one "
+		"list in full:\n"
+		"session (the tree), query, lock, blocker (who lost how long to whom) or event (within the "
+		"server). JSON has all.\n"
+		"--format dot and svg draw the tree. Where the lock tables cannot be read from the server's "
+		"memory, pg_locks is asked.",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_LOCKS | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,

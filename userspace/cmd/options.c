@@ -111,6 +111,26 @@ static int parse_by(struct tap_options *options, const char *name, const char *t
 	return 0;
 }
 
+static int parse_by_lock(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	static const struct {
+		const char *word;
+		enum tap_by by;
+	} lists[] = {
+		{ "all", TAP_BY_ALL },	 { "session", TAP_BY_SESSION }, { "query", TAP_BY_QUERY },
+		{ "lock", TAP_BY_LOCK }, { "blocker", TAP_BY_BLOCKER }, { "event", TAP_BY_EVENT },
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (!strcmp(text, lists[i].word)) {
+			options->by = lists[i].by;
+			return 0;
+		}
+	}
+	return tap_error_set(err, -EINVAL, "--%s is session, query, lock, blocker, event or all, not \"%s\"", name,
+			     text);
+}
+
 static int parse_depth(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
 	if (!strcmp(text, "ambient"))
@@ -305,6 +325,8 @@ static const struct option_info infos[] = {
 	  parse_max_requests },
 	{ "by", 0, "LIST", TAP_OPTIONS_IO, "text and csv: query, relation, device or stream (text all, csv query)",
 	  parse_by },
+	{ "by", 0, "LIST", TAP_OPTIONS_LOCKS,
+	  "text and csv: session, query, lock, blocker or event (text all, csv session)", parse_by_lock },
 	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
 	  "print again at each change and each --interval, until stopped or --duration is over", parse_watch },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },

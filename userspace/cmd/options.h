@@ -20,7 +20,7 @@ enum tap_option_group {
 	TAP_OPTIONS_BENCH = 1 << 5,
 	TAP_OPTIONS_SELECT = 1 << 6, /* --instance, --no-connect, --dsn */
 	TAP_OPTIONS_IO = 1 << 7,
-	TAP_OPTIONS_LOCKS = 1 << 8, /* --watch; --format with the forms of a graph, --output */
+	TAP_OPTIONS_LOCKS = 1 << 8, /* --watch; --by; --format with the forms of a graph, --output */
 };
 
 enum tap_format {
@@ -31,13 +31,17 @@ enum tap_format {
 	TAP_FORMAT_SVG,
 };
 
-/* Which list of the io view text and CSV show. */
+/* Which list of the io view, or of the locks view, text and CSV show. */
 enum tap_by {
 	TAP_BY_ALL,
 	TAP_BY_QUERY,
 	TAP_BY_RELATION,
 	TAP_BY_DEVICE,
 	TAP_BY_STREAM,
+	TAP_BY_SESSION,
+	TAP_BY_LOCK,
+	TAP_BY_BLOCKER,
+	TAP_BY_EVENT,
 };
 
 enum {

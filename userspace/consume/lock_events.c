@@ -2,8 +2,9 @@
 /*
  * lock_events.c - records in, lock tables read beside them, and what both say together into the log.
  *
- * A table is read when a wait has begun, not on a timer: that is when somebody has come to block and a cycle can have
- * closed. The whole table, with what waiters hold besides, costs more and is read less often.
+ * lock_place.c knows where a table comes from. It is read when a wait has begun, not on a timer: that is when somebody
+ * has come to block and a cycle can have closed. The whole table, with what waiters hold besides, costs more and is
+ * read less often.
  */
 #include "userspace/consume/lock_events.h"
 
@@ -16,12 +17,15 @@
 #include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
 #include "userspace/consume/lock_names.h"
+#include "userspace/consume/lock_place.h"
 
 enum {
 	WAITED_SHARE = 80,		/* a reading of what is waited for may take 1 / this of the time */
 	WHOLE_SHARE = 100,		/* ... of everything */
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
+	ASKED_SHARE = 20, /* of a table that is asked for */
+	ASKED_REST_NS = 150000000,
 	BURST_NS = 2000000000,
 	RETRY_NS = 1000000000,	     /* after a table could not be read */
 	VANISHED_AFTER = 2,	     /* readings without it */
@@ -31,16 +35,12 @@ enum {
 
 /* The lock tables of one instance. */
 struct place {
-	struct tap_engine_locks *locks; /* NULL: not opened */
-	enum tap_engine engine;		/* whose */
-	int32_t pid;			/* of the server it was opened for, and when that started */
-	uint64_t start_ticks;
+	struct tap_lock_place tables;
 	bool wanted;		    /* waits have begun since it was read */
 	bool begun;		    /* it was read once: what waited before we came is known */
 	struct tap_lock_table last; /* whole, when all were read last */
 	bool has_last;
 	struct tap_lock_names names;
-	struct tap_error why_not;
 	int64_t waited_due_ns; /* CLOCK_MONOTONIC */
 	int64_t whole_due_ns;
 };
@@ -72,19 +72,12 @@ int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts
 	return 0;
 }
 
-static void place_close(struct place *place)
-{
-	if (place->locks)
-		tap_attach_of(place->engine)->locks_close(place->locks);
-	place->locks = NULL;
-}
-
 void tap_lock_events_free(struct tap_lock_events *events)
 {
 	if (!events)
 		return;
 	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++) {
-		place_close(&events->places[i]);
+		tap_lock_place_done(&events->places[i].tables);
 		tap_lock_table_done(&events->places[i].last);
 		tap_lock_names_done(&events->places[i].names);
 	}
@@ -109,10 +102,8 @@ const struct tap_lock_table *tap_lock_events_table(const struct tap_lock_events 
 	*ret_why_not = NULL;
 	if (instance >= TAP_INSTANCES_MAX)
 		return NULL;
-	if (events->places[instance].has_last)
-		return &events->places[instance].last;
-	*ret_why_not = events->places[instance].why_not.text;
-	return NULL;
+	*ret_why_not = events->places[instance].tables.why_not.text;
+	return events->places[instance].has_last ? &events->places[instance].last : NULL;
 }
 
 void tap_lock_events_set_clock(struct tap_lock_events *events, int64_t sched_to_real_ns)
@@ -201,40 +192,12 @@ int tap_lock_events_put(struct tap_lock_events *events, const struct tap_lock_ev
 /* What one reading of an instance's table is looked at with. */
 struct look {
 	struct tap_lock_events *events;
+	const struct tap_followed *followed;
 	const struct tap_target *target;
 	uint32_t instance;
 	struct tap_lock_table table;
 	struct tap_lock_graph graph;
 };
-
-/* Opens the tables of an instance, anew when it is another server now. 0 or a negative errno. */
-static int place_open(struct place *place, const struct tap_target *target)
-{
-	int status;
-
-	if (place->locks && place->pid == target->pid && place->start_ticks == target->start_ticks)
-		return 0;
-	place_close(place);
-	place->begun = false;
-	status = tap_attach_of(target->engine)->locks_open(target, &place->locks, &place->why_not);
-	if (status)
-		return status;
-	place->engine = target->engine;
-	place->pid = target->pid;
-	place->start_ticks = target->start_ticks;
-	return 0;
-}
-
-static int table_read(struct place *place, const struct tap_target *target, bool whole, struct tap_lock_table *ret)
-{
-	int status;
-
-	tap_lock_table_init(ret);
-	status = tap_attach_of(place->engine)->locks_read(place->locks, target, whole, ret, &place->why_not);
-	if (status)
-		tap_lock_table_done(ret);
-	return status;
-}
 
 static const struct tap_lock_entry *waiting_entry(const struct tap_lock_table *table, int32_t pid)
 {
@@ -430,26 +393,51 @@ static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap
 		ret->query = strdup(statement.text);
 }
 
+/* 0 or 1: whether one waits for the other softly; negative: not at all. */
+static int softness(const struct tap_lock_graph *graph, int32_t waiter, int32_t blocker)
+{
+	for (size_t i = 0; i < graph->n_edges; i++) {
+		if (graph->edges[i].waiter == waiter && graph->edges[i].blocker == blocker)
+			return graph->edges[i].soft;
+	}
+	return -1;
+}
+
+static int32_t leader_of(const struct tap_lock_entry *entry)
+{
+	return entry->leader_pid ? entry->leader_pid : entry->pid;
+}
+
 /* Whether a second reading has every one of its edges, of the same waits: then it stands. */
 static bool is_confirmed(const struct look *look, const int32_t *pids, size_t count, const struct look *second)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct tap_lock_entry *before = waiting_entry(&look->table, pids[i]);
 		const struct tap_lock_entry *after = waiting_entry(&second->table, pids[i]);
-		bool found = false;
+		const struct tap_lock_entry *next = waiting_entry(&second->table, pids[(i + 1) % count]);
 
-		if (!before || !after || before->wait_start_us != after->wait_start_us ||
-		    memcmp(&before->tag, &after->tag, sizeof(before->tag)))
-			return false;
-		for (size_t j = 0; j < second->graph.n_edges && !found; j++) {
-			const struct tap_lock_edge *edge = &second->graph.edges[j];
-
-			found = !edge->soft && edge->waiter == pids[i] && edge->blocker == pids[(i + 1) % count];
-		}
-		if (!found)
+		if (!before || !after || !next || before->wait_start_us != after->wait_start_us ||
+		    memcmp(&before->tag, &after->tag, sizeof(before->tag)) ||
+		    softness(&second->graph, pids[i], leader_of(next)) < 0)
 			return false;
 	}
 	return true;
+}
+
+/* What kind of cycle it is by the second reading: queue order may have changed since the first. */
+static int cycle_judge(const struct look *look, struct tap_lock_cycle *cycle)
+{
+	enum tap_lock_cycle_kind kind = TAP_LOCK_CYCLE_HARD;
+	bool soft = false;
+	int status = 0;
+
+	for (size_t i = 0; i < cycle->n_members; i++)
+		soft |= cycle->members[i].soft;
+	if (soft)
+		status = tap_lock_cycle_resolve(&look->table,
+						leader_of(waiting_entry(&look->table, cycle->members[0].pid)), &kind);
+	cycle->kind = (uint8_t)kind;
+	return status;
 }
 
 static int cycle_report(struct look *look, int64_t at_ns, const int32_t *pids, size_t count)
@@ -461,20 +449,27 @@ static int cycle_report(struct look *look, int64_t at_ns, const int32_t *pids, s
 	if (!cycle.members)
 		return -ENOMEM;
 	cycle.n_members = count;
-	for (size_t i = 0; i < count; i++)
-		member_fill(look, pids[i], pids[(i + 1) % count], &cycle.members[i]);
+	for (size_t i = 0; i < count; i++) {
+		int32_t next = pids[(i + 1) % count];
+
+		member_fill(look, pids[i], next, &cycle.members[i]);
+		cycle.members[i].soft =
+			softness(&look->graph, pids[i], leader_of(waiting_entry(&look->table, next))) > 0;
+	}
+	status = cycle_judge(look, &cycle);
+	if (status) {
+		tap_lock_cycle_done(&cycle);
+		return status;
+	}
 	status = tap_lock_log_cycle(&look->events->log, &cycle);
 	return status == -EEXIST ? 0 : status;
 }
 
-/*
- * Cycles of holders alone: those that the order of a queue is part of the server may resolve by changing it. Each is
- * looked at twice, since the table was read while the server went on.
- */
+/* Each is looked at twice, since the table was read while the server went on. */
 static int look_for_cycles(struct look *look, struct place *place)
 {
 	struct look second = *look;
-	int status = table_read(place, look->target, true, &second.table);
+	int status = tap_lock_place_read(&place->tables, look->followed, true, &second.table);
 	size_t begin = 0;
 
 	if (status)
@@ -485,8 +480,7 @@ static int look_for_cycles(struct look *look, struct place *place)
 		size_t count = look->graph.cycle_ends[i] - begin;
 
 		begin = look->graph.cycle_ends[i];
-		if (count <= TAP_LOCK_MEMBERS_MAX && !look->graph.cycle_soft[i] &&
-		    is_confirmed(look, pids, count, &second))
+		if (count <= TAP_LOCK_MEMBERS_MAX && is_confirmed(look, pids, count, &second))
 			status = cycle_report(&second, look->table.realtime_ns, pids, count);
 	}
 	if (status != -ENOMEM)
@@ -528,10 +522,16 @@ static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64
 	return next_ns < began_ns + rest_max_ns ? next_ns : began_ns + rest_max_ns;
 }
 
-static void place_rest(struct place *place, int64_t began_ns, bool whole)
+static void place_rest(struct place *place, int64_t began_ns, bool whole, enum tap_lock_source source)
 {
 	int64_t took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 
+	/* It is the server that pays for an answer. */
+	if (source == TAP_LOCKS_ASKED) {
+		place->waited_due_ns =
+			began_ns + (took_ns * ASKED_SHARE > ASKED_REST_NS ? took_ns * ASKED_SHARE : ASKED_REST_NS);
+		return;
+	}
 	place->waited_due_ns = due_next(place->waited_due_ns, began_ns, took_ns, WAITED_SHARE, WAITED_REST_MAX_NS);
 	if (whole)
 		place->whole_due_ns = due_next(place->whole_due_ns, began_ns, took_ns, WHOLE_SHARE, WHOLE_REST_MAX_NS);
@@ -539,15 +539,13 @@ static void place_rest(struct place *place, int64_t began_ns, bool whole)
 
 static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 {
-	const struct tap_target *target = &events->instances->items[index].target;
-	struct look look = { .events = events, .target = target, .instance = index };
+	const struct tap_followed *followed = &events->instances->items[index];
+	struct look look = { .events = events, .followed = followed, .target = &followed->target, .instance = index };
 	struct place *place = &events->places[index];
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	bool whole = now || now_ns >= place->whole_due_ns;
-	int status = place_open(place, target);
+	int status = tap_lock_place_read(&place->tables, followed, whole, &look.table);
 
-	if (!status)
-		status = table_read(place, target, whole, &look.table);
 	if (status) {
 		place->waited_due_ns = now_ns + RETRY_NS;
 		place->has_last = false;
@@ -556,7 +554,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	place->wanted = false;
 	place->begun = true;
 	status = look_at_table(&look, place);
-	place_rest(place, now_ns, whole);
+	place_rest(place, now_ns, whole, look.table.source);
 	if (now) {
 		tap_lock_table_done(&place->last);
 		place->last = look.table;

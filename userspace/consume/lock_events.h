@@ -35,7 +35,10 @@ int tap_lock_events_settle(struct tap_lock_events *events, bool all);
 /* Milliseconds until it is worth settling again; -1: until something happens. */
 int tap_lock_events_due_ms(const struct tap_lock_events *events);
 
-/* The table as it was when all were read last; NULL: it could not be, and `*ret_why_not` says why. */
+/*
+ * The table as it was when all were read last; NULL: it could not be, and `*ret_why_not` says why. With a table that
+ * was not read from memory it says why not.
+ */
 const struct tap_lock_table *tap_lock_events_table(const struct tap_lock_events *events, size_t instance,
 						   const char **ret_why_not);
 

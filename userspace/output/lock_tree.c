@@ -247,6 +247,28 @@ static size_t cycle_entry(struct work *work, size_t *walked, size_t start)
 	return at;
 }
 
+/* The view says which cycles are soft, and which of them go on. */
+static void soften_cycles(struct work *work)
+{
+	const struct tap_lock_view *locks = &work->view->locks;
+	struct tap_lock_tree *tree = work->tree;
+
+	for (size_t i = 0; i < locks->n_cycles; i++) {
+		const struct tap_view_lock_cycle *cycle = &locks->cycles[i];
+
+		if (!cycle->kind || strcmp(cycle->kind, "soft cycle") || cycle->verdict_realtime_ns >= 0)
+			continue;
+		for (size_t j = 0; j < cycle->n_members; j++) {
+			struct tap_lock_node_key key = { instance_index(work->view, cycle->instance),
+							 (int32_t)cycle->members[j].pid, 0 };
+			size_t place = tap_hash_find(&work->index, tree->nodes, sizeof(*tree->nodes), &key);
+
+			if (place != TAP_HASH_NONE)
+				tree->nodes[place].soft = true;
+		}
+	}
+}
+
 static int visit_cycles(struct work *work, size_t at)
 {
 	const struct tap_lock_tree *tree = work->tree;
@@ -261,6 +283,7 @@ static int visit_cycles(struct work *work, size_t at)
 		at = spread(work, at);
 	}
 	free(walked);
+	soften_cycles(work);
 	return 0;
 }
 

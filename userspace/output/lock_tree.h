@@ -34,6 +34,7 @@ struct tap_lock_node {
 	bool visited;
 	bool last;   /* of its parent's children */
 	bool cyclic; /* waits for itself in the end */
+	bool soft;   /* ... but another order of a queue would make an end of that */
 };
 
 struct tap_lock_link {

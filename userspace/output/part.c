@@ -95,6 +95,7 @@ static const struct tap_field instance_fields[] = {
 	FIELD(tap_view_instance, NULL, "layout", STRING, layout),
 	FIELD(tap_view_instance, NULL, "connected", BOOL, connected),
 	FIELD(tap_view_instance, NULL, "not_connected_why", STRING, not_connected_why),
+	FIELD(tap_view_instance, NULL, "lock_source", STRING, lock_source),
 	FIELD(tap_view_instance, NULL, "processes", COUNT, processes),
 };
 
@@ -121,7 +122,7 @@ enum tap_view_part tap_part_whole(enum tap_view_part part)
 {
 	if (part >= TAP_PART_IO && part <= TAP_PART_IO_HINTS)
 		return TAP_PART_IO;
-	return part >= TAP_PART_LOCKS && part <= TAP_PART_LOCK_LOSSES ? TAP_PART_LOCKS : part;
+	return part >= TAP_PART_LOCKS && part <= TAP_PART_LOCK_INTERNAL ? TAP_PART_LOCKS : part;
 }
 
 static const struct tap_figures *query_figures(const void *row)
@@ -220,14 +221,12 @@ static struct tap_value size_value(const uint64_t *counts)
 						.first = 512 } };
 }
 
-static struct tap_value octave_value(const uint64_t *counts)
+static struct tap_value octave_value(const uint64_t *counts, size_t count)
 {
-	return (struct tap_value){ .type = TAP_VALUE_BUCKETS,
-				   .buckets = { .counts = counts,
-						.count = TAP_LATENCY_OCTAVES,
-						.bound = "from_ns",
-						.first = 1024,
-						.from_zero = true } };
+	return (struct tap_value){
+		.type = TAP_VALUE_BUCKETS,
+		.buckets = { .counts = counts, .count = count, .bound = "from_ns", .first = 1024, .from_zero = true }
+	};
 }
 
 const char *tap_buckets_bound(const struct tap_buckets *buckets, size_t index, uint64_t *ret)
@@ -291,7 +290,9 @@ struct tap_value tap_rows_value(const struct tap_rows *rows, const void *row, co
 	case TAP_FIELD_SIZES:
 		return size_value(at);
 	case TAP_FIELD_OCTAVES:
-		return octave_value(at);
+		return octave_value(at, TAP_LATENCY_OCTAVES);
+	case TAP_FIELD_WAIT_OCTAVES:
+		return octave_value(at, TAP_LOCK_WAIT_OCTAVES);
 	case TAP_FIELD_PIDS:
 	case TAP_FIELD_ROWS:
 		return list_value(row, field);

@@ -33,7 +33,10 @@
 	X(LOCK_CYCLES, "locks", "cycles") \
 	X(LOCK_RISKS, "locks", "risks") \
 	X(LOCK_PAST, "locks", "past") \
-	X(LOCK_LOSSES, "locks", "losses")
+	X(LOCK_LOSSES, "locks", "losses") \
+	X(LOCK_BY_QUERY, "locks", "by_query") \
+	X(LOCK_BY_LOCK, "locks", "by_lock") \
+	X(LOCK_INTERNAL, "locks", "internal")
 
 enum tap_view_part {
 #define X(id, group, name) TAP_PART_##id,
@@ -50,21 +53,22 @@ const char *tap_part_group(enum tap_view_part part);
 enum tap_view_part tap_part_whole(enum tap_view_part part);
 
 enum tap_field_type {
-	TAP_FIELD_STRING,   /* const char *; NULL: absent */
-	TAP_FIELD_ENGINE,   /* const char *, the instance's id; the value is that instance's engine */
-	TAP_FIELD_INT,	    /* int64_t, always there */
-	TAP_FIELD_POSITIVE, /* int64_t; 0 and less: absent */
-	TAP_FIELD_AGE,	    /* int64_t; negative: absent */
-	TAP_FIELD_COUNT,    /* uint64_t */
-	TAP_FIELD_DOUBLE,   /* double; not finite: absent */
-	TAP_FIELD_BOOL,	    /* bool */
-	TAP_FIELD_RESIDUAL, /* int64_t; -1: absent */
-	TAP_FIELD_TIME,	    /* int64_t, nanoseconds since the epoch; negative: absent */
-	TAP_FIELD_PART_OF,  /* int64_t; absent unless the one at count_offset is positive */
-	TAP_FIELD_SIZES,    /* uint64_t[TAP_SIZE_BUCKETS] */
-	TAP_FIELD_OCTAVES,  /* uint64_t[TAP_LATENCY_OCTAVES] */
-	TAP_FIELD_PIDS,	    /* int32_t *, how many at count_offset */
-	TAP_FIELD_ROWS,	    /* pointer to rows of their own, how many at count_offset */
+	TAP_FIELD_STRING,	/* const char *; NULL: absent */
+	TAP_FIELD_ENGINE,	/* const char *, the instance's id; the value is that instance's engine */
+	TAP_FIELD_INT,		/* int64_t, always there */
+	TAP_FIELD_POSITIVE,	/* int64_t; 0 and less: absent */
+	TAP_FIELD_AGE,		/* int64_t; negative: absent */
+	TAP_FIELD_COUNT,	/* uint64_t */
+	TAP_FIELD_DOUBLE,	/* double; not finite: absent */
+	TAP_FIELD_BOOL,		/* bool */
+	TAP_FIELD_RESIDUAL,	/* int64_t; -1: absent */
+	TAP_FIELD_TIME,		/* int64_t, nanoseconds since the epoch; negative: absent */
+	TAP_FIELD_PART_OF,	/* int64_t; absent unless the one at count_offset is positive */
+	TAP_FIELD_SIZES,	/* uint64_t[TAP_SIZE_BUCKETS] */
+	TAP_FIELD_OCTAVES,	/* uint64_t[TAP_LATENCY_OCTAVES] */
+	TAP_FIELD_WAIT_OCTAVES, /* uint64_t[TAP_LOCK_WAIT_OCTAVES] */
+	TAP_FIELD_PIDS,		/* int32_t *, how many at count_offset */
+	TAP_FIELD_ROWS,		/* pointer to rows of their own, how many at count_offset */
 };
 
 struct tap_field {

@@ -55,12 +55,15 @@ static const struct tap_field member_fields[] = {
 	FIELD(tap_view_lock_member, NULL, "query", STRING, query),
 	LOCK(tap_view_lock_member),
 	FIELD(tap_view_lock_member, NULL, "waits_for", INT, waits_for),
+	FIELD(tap_view_lock_member, NULL, "soft", BOOL, soft),
 };
 static const struct tap_row_shape member_shape = SHAPE(tap_view_lock_member, member_fields);
 
 static const struct tap_field cycle_fields[] = {
 	FIELD(tap_view_lock_cycle, NULL, "instance", STRING, instance),
 	FIELD(tap_view_lock_cycle, NULL, "engine", ENGINE, instance),
+	FIELD(tap_view_lock_cycle, NULL, "kind", STRING, kind),
+	FIELD(tap_view_lock_cycle, NULL, "outlook", STRING, outlook),
 	FIELD(tap_view_lock_cycle, NULL, "at", TIME, at_realtime_ns),
 	FIELD(tap_view_lock_cycle, NULL, "victim_pid", POSITIVE, victim_pid),
 	FIELD(tap_view_lock_cycle, NULL, "verdict", TIME, verdict_realtime_ns),
@@ -98,6 +101,56 @@ static const struct tap_field loss_fields[] = {
 	FIELD(tap_view_lock_loss, NULL, "max_ns", INT, max_ns),
 };
 
+#define WAITS \
+	FIELD(tap_view_lock_stat, NULL, "waits", COUNT, waits), \
+		FIELD(tap_view_lock_stat, NULL, "failed", COUNT, failed), \
+		FIELD(tap_view_lock_stat, NULL, "ns", INT, ns), FIELD(tap_view_lock_stat, "wait_ns", "p50", AGE, p50), \
+		FIELD(tap_view_lock_stat, "wait_ns", "p95", AGE, p95), \
+		FIELD(tap_view_lock_stat, "wait_ns", "p99", AGE, p99), \
+		FIELD(tap_view_lock_stat, "wait_ns", "max", AGE, max), \
+		FIELD(tap_view_lock_stat, NULL, "wait_histogram", WAIT_OCTAVES, octaves)
+
+#define QUERY(row) \
+	FIELD(row, NULL, "instance", STRING, instance), FIELD(row, NULL, "engine", ENGINE, instance), \
+		FIELD(row, NULL, "database", STRING, database), FIELD(row, NULL, "user", STRING, user), \
+		FIELD(row, NULL, "kind", STRING, kind), FIELD(row, NULL, "query_id", STRING, query_id), \
+		FIELD(row, NULL, "query_id_source", STRING, query_id_source), FIELD(row, NULL, "query", STRING, query)
+
+static const struct tap_field by_query_fields[] = {
+	QUERY(tap_view_lock_stat),
+	WAITS,
+};
+
+static const struct tap_field by_lock_fields[] = {
+	FIELD(tap_view_lock_stat, NULL, "instance", STRING, instance),
+	FIELD(tap_view_lock_stat, NULL, "engine", ENGINE, instance),
+	FIELD(tap_view_lock_stat, "lock", "type", STRING, lock.type),
+	FIELD(tap_view_lock_stat, "lock", "database", STRING, lock.database),
+	FIELD(tap_view_lock_stat, "lock", "relation", STRING, lock.relation),
+	FIELD(tap_view_lock_stat, "lock", "name", STRING, lock.name),
+	WAITS,
+};
+
+static const struct tap_field internal_fields[] = {
+	QUERY(tap_view_lock_internal),
+	FIELD(tap_view_lock_internal, NULL, "class", STRING, class_name),
+	FIELD(tap_view_lock_internal, NULL, "event", STRING, event_name),
+	FIELD(tap_view_lock_internal, NULL, "waits", COUNT, waits),
+	FIELD(tap_view_lock_internal, NULL, "ns", INT, ns),
+};
+
+static const struct tap_absence *internal_absent(const void *row, size_t *ret_count)
+{
+	static const struct tap_absence absent[] = {
+		{ "wait_ns", "the kernel side adds these waits up: one histogram per query and event would cost every "
+			     "switch of a thread" },
+	};
+
+	(void)row;
+	*ret_count = COUNT_OF(absent);
+	return absent;
+}
+
 void tap_part_lock_rows(struct tap_rows *rows, enum tap_view_part part)
 {
 	const struct tap_lock_view *locks = &rows->view->locks;
@@ -117,6 +170,16 @@ void tap_part_lock_rows(struct tap_rows *rows, enum tap_view_part part)
 		break;
 	case TAP_PART_LOCK_LOSSES:
 		SET_ROWS(rows, locks->losses, locks->n_losses, loss_fields);
+		break;
+	case TAP_PART_LOCK_BY_QUERY:
+		SET_ROWS(rows, locks->by_query, locks->n_by_query, by_query_fields);
+		break;
+	case TAP_PART_LOCK_BY_LOCK:
+		SET_ROWS(rows, locks->by_lock, locks->n_by_lock, by_lock_fields);
+		break;
+	case TAP_PART_LOCK_INTERNAL:
+		SET_ROWS(rows, locks->internal, locks->n_internal, internal_fields);
+		rows->absent = internal_absent;
 		break;
 	default:
 		SET_ROWS(rows, locks->waits, locks->n_waits, wait_fields);

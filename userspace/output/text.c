@@ -300,7 +300,7 @@ static void add_body(const struct tap_view *view, enum tap_view_part part, size_
 		tap_text_io_render(view, part, width, out);
 		break;
 	case TAP_PART_LOCKS:
-		tap_text_locks_render(view, width, out);
+		tap_text_locks_render(view, part, width, out);
 		break;
 	default:
 		add_table(view, part, width, out);

@@ -52,9 +52,10 @@ struct tap_text_table {
 	const char *fields; /* that have a column, with a space before and after each */
 };
 
-/* The tables of text_io.c and text_locks.c. NULL: that list is no table. */
+/* The tables of text_io.c, text_locks.c and text_lock_stats.c. NULL: that list is no table. */
 const struct tap_text_table *tap_text_io_table(enum tap_view_part part);
 const struct tap_text_table *tap_text_lock_table(enum tap_view_part part);
+const struct tap_text_table *tap_text_lock_stat_table(enum tap_view_part part);
 
 /* Append the first `limit` rows (0: all) as a table. 0 or -ENOMEM. */
 int tap_text_rows_render(const struct tap_text_table *table, const struct tap_rows *rows, size_t limit,
@@ -76,6 +77,8 @@ void tap_cell_age(const struct tap_text_context *context, int64_t ns);
 void tap_cell_pair(const struct tap_text_context *context, const char *first, const char *between, const char *second);
 /* The text; where the kind has no column of its own and is not what one expects, the kind before it. */
 void tap_cell_query(const struct tap_text_context *context, const char *kind, const char *query, bool kind_shown);
+/* A block for each power of two from 1 us on, as high as its share of the largest; a point where there was nothing. */
+void tap_text_add_octaves(struct tap_strbuf *text, const uint64_t *octaves, size_t count);
 /* Empties `text`. */
 void tap_cell_buffer(const struct tap_text_context *context, struct tap_strbuf *text);
 

@@ -11,7 +11,6 @@
 #include "userspace/output/text_tables.h"
 
 enum {
-	LEVELS = 8,	   /* heights of a block */
 	SHORT = 5,	   /* rows of each list where all lists are shown */
 	LEAST_PERCENT = 1, /* of the requests: smaller shares of a size are not named */
 };
@@ -65,21 +64,6 @@ static void put_latency(const struct tap_text_context *context, const struct tap
 	tap_table_cell(context->table, text);
 }
 
-/* A block for each power of two from 1 us on, as high as its share of the largest; a point where there was nothing. */
-static void make_histogram(struct tap_strbuf *out, const uint64_t octaves[TAP_LATENCY_OCTAVES])
-{
-	static const char *const blocks[LEVELS] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
-	uint64_t most = 0;
-
-	for (int i = 0; i < TAP_LATENCY_OCTAVES; i++)
-		most = octaves[i] > most ? octaves[i] : most;
-	for (int i = 0; i < TAP_LATENCY_OCTAVES; i++) {
-		size_t level = most ? (size_t)((double)octaves[i] / (double)most * (LEVELS - 0.5)) : 0;
-
-		tap_strbuf_add_string(out, octaves[i] ? blocks[level < LEVELS ? level : LEVELS - 1] : ".");
-	}
-}
-
 static void put_histogram(const struct tap_text_context *context, const struct tap_view_requests *requests)
 {
 	struct tap_strbuf text;
@@ -89,7 +73,7 @@ static void put_histogram(const struct tap_text_context *context, const struct t
 		return;
 	}
 	tap_strbuf_init(&text);
-	make_histogram(&text, requests->octaves);
+	tap_text_add_octaves(&text, requests->octaves, TAP_LATENCY_OCTAVES);
 	tap_cell_buffer(context, &text);
 }
 
@@ -325,7 +309,7 @@ static void add_direction(const struct tap_view_io *device, const char *directio
 		return;
 	tap_strbuf_init(&line);
 	tap_strbuf_printf(&line, "%s %s: latency from 1 us ", device->device ? device->device : "?", direction);
-	make_histogram(&line, requests->octaves);
+	tap_text_add_octaves(&line, requests->octaves, TAP_LATENCY_OCTAVES);
 	tap_strbuf_printf(&line, " to 17 s, at most %s;", tap_number_ns(number, requests->latency.max));
 	tap_strbuf_printf(&line, " %s in the queue,", tap_number_ns(number, clamp(requests->queue_ns)));
 	tap_strbuf_printf(&line, " %s in the device; sizes up to ", tap_number_ns(number, clamp(requests->device_ns)));

@@ -12,6 +12,7 @@
 #include "userspace/output/text_tables.h"
 
 enum {
+	STATS_LIMIT = 10, /* rows of the lists that tell how long waits took */
 	DEPTH_SHOWN = 8,  /* levels of the tree that have branches drawn */
 	CONVOY_LEAST = 4, /* waiters on one that make a convoy */
 	ALSO_SHOWN = 3,	  /* blockers of one waiter that are named, where there are several */
@@ -133,7 +134,7 @@ static void node_what(const struct tap_text_context *context, const void *row)
 
 	tap_strbuf_init(&text);
 	if (node->cyclic)
-		tap_strbuf_add_string(&text, "deadlock: ");
+		tap_strbuf_add_string(&text, node->soft ? "soft cycle: " : "deadlock: ");
 	tap_lock_node_what(node, &text);
 	add_also(context, node, &text);
 	tap_cell_buffer(context, &text);
@@ -272,7 +273,7 @@ const struct tap_text_table *tap_text_lock_table(enum tap_view_part part)
 	case TAP_PART_LOCK_LOSSES:
 		return &loss_table;
 	default:
-		return NULL;
+		return tap_text_lock_stat_table(part);
 	}
 }
 
@@ -324,7 +325,8 @@ static void add_member(const struct tap_view_lock_member *member, size_t width, 
 	struct tap_strbuf line;
 
 	tap_strbuf_init(&line);
-	tap_strbuf_printf(&line, "- %" PRId64 " waits for %" PRId64, member->pid, member->waits_for);
+	tap_strbuf_printf(&line, "- %" PRId64 " %s %" PRId64, member->pid,
+			  member->soft ? "is queued behind" : "waits for", member->waits_for);
 	if (lock->mode || name)
 		tap_strbuf_printf(&line, ", %s%s%s", lock->mode ? lock->mode : "", lock->mode && name ? " on " : "",
 				  name ? name : "");
@@ -333,28 +335,49 @@ static void add_member(const struct tap_view_lock_member *member, size_t width, 
 	tap_text_flush_line(out, &line, width);
 }
 
-static void add_cycles(const struct tap_view *view, size_t width, struct tap_strbuf *out)
+static bool is_soft(const struct tap_view_lock_cycle *cycle)
+{
+	return cycle->kind && strcmp(cycle->kind, "soft cycle") == 0;
+}
+
+static void add_cycle(const struct tap_view_lock_cycle *cycle, size_t width, struct tap_strbuf *out)
 {
 	char clock[TAP_MOMENT_MAX];
+	struct tap_strbuf line;
 
-	if (view->locks.n_cycles)
-		tap_strbuf_add_string(out, "\nDEADLOCKS\n");
-	for (size_t i = 0; i < view->locks.n_cycles; i++) {
-		const struct tap_view_lock_cycle *cycle = &view->locks.cycles[i];
-		struct tap_strbuf line;
+	tap_strbuf_init(&line);
+	tap_strbuf_printf(&line, "%s%s%zu sessions", cycle->instance ? cycle->instance : "",
+			  cycle->instance ? ": " : "", cycle->n_members);
+	if (cycle->at_realtime_ns >= 0)
+		tap_strbuf_printf(&line, ", closed at %s UTC", tap_moment_clock(clock, cycle->at_realtime_ns));
+	if (cycle->victim_pid > 0)
+		tap_strbuf_printf(&line, ", ended by the server's error for %" PRId64, cycle->victim_pid);
+	else if (cycle->outlook)
+		tap_strbuf_printf(&line, ": %s", cycle->outlook);
+	if (cycle->verdict_realtime_ns >= 0)
+		tap_strbuf_printf(&line, "%s at %s", cycle->victim_pid > 0 ? "" : ",",
+				  tap_moment_clock(clock, cycle->verdict_realtime_ns));
+	tap_text_flush_line(out, &line, width);
+	for (size_t j = 0; j < cycle->n_members; j++)
+		add_member(&cycle->members[j], width, out);
+}
 
-		tap_strbuf_init(&line);
-		tap_strbuf_printf(&line, "%s%s%zu sessions", cycle->instance ? cycle->instance : "",
-				  cycle->instance ? ": " : "", cycle->n_members);
-		if (cycle->at_realtime_ns >= 0)
-			tap_strbuf_printf(&line, ", closed at %s UTC", tap_moment_clock(clock, cycle->at_realtime_ns));
-		if (cycle->victim_pid > 0)
-			tap_strbuf_printf(&line, ", ended by the server's error for %" PRId64, cycle->victim_pid);
-		if (cycle->victim_pid > 0 && cycle->verdict_realtime_ns >= 0)
-			tap_strbuf_printf(&line, " at %s", tap_moment_clock(clock, cycle->verdict_realtime_ns));
-		tap_text_flush_line(out, &line, width);
-		for (size_t j = 0; j < cycle->n_members; j++)
-			add_member(&cycle->members[j], width, out);
+/* Deadlocks first: of the others the server makes an end without anybody's failing. */
+static void add_cycles(const struct tap_view *view, size_t width, struct tap_strbuf *out)
+{
+	static const char *const titles[] = { "\nDEADLOCKS\n", "\nSOFT CYCLES\n" };
+
+	for (int soft = 0; soft < 2; soft++) {
+		bool any = false;
+
+		for (size_t i = 0; i < view->locks.n_cycles; i++) {
+			if (is_soft(&view->locks.cycles[i]) != soft)
+				continue;
+			if (!any)
+				tap_strbuf_add_string(out, titles[soft]);
+			any = true;
+			add_cycle(&view->locks.cycles[i], width, out);
+		}
 	}
 }
 
@@ -407,19 +430,19 @@ static void add_convoys(const struct tap_view *view, size_t width, struct tap_st
 	}
 }
 
-static void add_list(const struct tap_view *view, enum tap_view_part part, const char *title, size_t width,
-		     struct tap_strbuf *out)
+static void add_list(const struct tap_view *view, enum tap_view_part part, const char *title, size_t limit,
+		     size_t width, struct tap_strbuf *out)
 {
 	struct tap_rows rows;
 
 	tap_rows_init(&rows, view, part);
 	if (!rows.count)
 		return;
-	if (rows.count > LIST_LIMIT)
-		tap_strbuf_printf(out, "\n%s, %d of %zu\n", title, LIST_LIMIT, rows.count);
+	if (rows.count > limit)
+		tap_strbuf_printf(out, "\n%s, %zu of %zu\n", title, limit, rows.count);
 	else
 		tap_strbuf_printf(out, "\n%s\n", title);
-	if (tap_text_table_render(view, part, LIST_LIMIT, width, out))
+	if (tap_text_table_render(view, part, limit, width, out))
 		out->failed = true;
 }
 
@@ -472,15 +495,33 @@ void tap_text_locks_now(const struct tap_view *view, size_t width, struct tap_st
 {
 	add_waits(view, width, out);
 	add_cycles(view, width, out);
-	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", width, out);
+	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", LIST_LIMIT, width, out);
 }
 
-void tap_text_locks_render(const struct tap_view *view, size_t width, struct tap_strbuf *out)
+static void add_overview(const struct tap_view *view, size_t width, struct tap_strbuf *out)
 {
 	add_waits(view, width, out);
 	add_cycles(view, width, out);
 	add_convoys(view, width, out);
-	add_list(view, TAP_PART_LOCK_LOSSES, "LOST IN THIS WINDOW", width, out);
-	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", width, out);
+	add_list(view, TAP_PART_LOCK_LOSSES, "LOST IN THIS WINDOW", LIST_LIMIT, width, out);
+	add_list(view, TAP_PART_LOCK_BY_QUERY, "WAITS THAT ENDED, BY QUERY", STATS_LIMIT, width, out);
+	add_list(view, TAP_PART_LOCK_BY_LOCK, "WAITS THAT ENDED, BY LOCK", STATS_LIMIT, width, out);
+	add_list(view, TAP_PART_LOCK_INTERNAL, "WAITS WITHIN THE SERVER", STATS_LIMIT, width, out);
+	add_list(view, TAP_PART_LOCK_PAST, "WAITS THAT ENDED", LIST_LIMIT, width, out);
 	add_risks(view, width, out);
+}
+
+void tap_text_locks_render(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out)
+{
+	struct tap_rows rows;
+
+	tap_rows_init(&rows, view, part);
+	if (part == TAP_PART_LOCKS)
+		add_overview(view, width, out);
+	else if (part == TAP_PART_LOCK_WAITS)
+		add_waits(view, width, out);
+	else if (!rows.count)
+		tap_strbuf_add_string(out, "nobody waited for such a lock in this window\n");
+	else if (tap_text_table_render(view, part, 0, width, out))
+		out->failed = true;
 }

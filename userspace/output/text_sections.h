@@ -21,6 +21,7 @@ void tap_text_io_rates(const struct tap_view *view, size_t width, struct tap_str
 /* text_locks.c: the tree of who waits for whom, and what the window adds. */
 /* The tree, the cycles and the waits that ended alone. */
 void tap_text_locks_now(const struct tap_view *view, size_t width, struct tap_strbuf *out);
-void tap_text_locks_render(const struct tap_view *view, size_t width, struct tap_strbuf *out);
+/* Of TAP_PART_LOCKS all lists in short, of one of its lists that one in full. */
+void tap_text_locks_render(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out);
 
 #endif

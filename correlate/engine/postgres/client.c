@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "correlate/engine/postgres/conn.h"
+#include "correlate/engine/postgres/lock_queue.h"
 #include "correlate/engine/postgres/locks.h"
 #include "correlate/engine/postgres/login.h"
 #include "correlate/engine/postgres/queries.h"
@@ -72,6 +73,17 @@ static int ask_texts(struct tap_engine_conn *conn, uint32_t instance, const uint
 	}
 	tap_pg_texts_done(&found);
 	return 0;
+}
+
+/* Places in queues stay as they were worked out where pg_blocking_pids may not be called. */
+static int ask_locks(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_error *err)
+{
+	struct tap_error ignored;
+	int status = tap_pg_query_locks(own(conn), table, NULL, err);
+
+	if (!status && tap_pg_query_queues(own(conn), table, &ignored) == -ENOMEM)
+		status = tap_error_set(err, -ENOMEM, "out of memory");
+	return status;
 }
 
 static int ask_prepared(struct tap_engine_conn *conn, struct tap_lock_prepared_list *list, struct tap_error *err)
@@ -146,6 +158,7 @@ const struct tap_client tap_client_postgres = {
 	.names = ask_names,
 	.sessions = ask_sessions,
 	.texts = ask_texts,
+	.locks = ask_locks,
 	.prepared = ask_prepared,
 	.advise = advise,
 	.catalog_open = catalog_open,

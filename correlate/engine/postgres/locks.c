@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * locks.c - the statement of locks.h, how its rows become entries, and the order of wait queues that it does not show.
+ * locks.c - the statement of locks.h, and how its rows become entries.
  *
  * pg_locks has a row for each mode held or wanted; here a process's rows for one lock become one entry. A prepared
  * transaction has no pid: its rows are told by its virtual transaction, and its number is the lock it has on itself.
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "correlate/engine/postgres/lock_queue.h"
 #include "userspace/base/clock.h"
 
 enum column {
@@ -264,83 +265,6 @@ static int rows_take(struct locks_read *read, struct tap_lock_table *table)
 	return err;
 }
 
-/* ---- the order of a queue ---- */
-
-static int compare_starts(const void *a, const void *b, void *arg)
-{
-	const struct tap_lock_entry *entries = arg;
-	const struct tap_lock_entry *left = &entries[*(const size_t *)a], *right = &entries[*(const size_t *)b];
-
-	/* The start is written a moment after the wait began: without one it is the youngest. */
-	if (!left->wait_start_us != !right->wait_start_us)
-		return left->wait_start_us ? -1 : 1;
-	if (left->wait_start_us != right->wait_start_us)
-		return left->wait_start_us < right->wait_start_us ? -1 : 1;
-	return (left->pid > right->pid) - (left->pid < right->pid);
-}
-
-/* What the waiter's whole group holds of this lock. */
-static uint16_t group_held(const struct tap_lock_entry *entries, size_t count, const struct tap_lock_entry *waiter)
-{
-	uint16_t held = waiter->held;
-
-	for (size_t i = 0; i < count; i++) {
-		if (entries[i].leader_pid == waiter->leader_pid)
-			held |= entries[i].held;
-	}
-	return held;
-}
-
-/*
- * A newcomer goes to the end, but before the first who would have to wait for what the newcomer holds already: without
- * that both would wait for each other (ProcSleep in src/backend/storage/lmgr/proc.c).
- */
-static size_t place_for(const struct tap_lock_entry *entries, size_t count, const size_t *queue, size_t length,
-			const struct tap_lock_entry *waiter)
-{
-	uint16_t held = group_held(entries, count, waiter);
-
-	for (size_t i = 0; i < length && held; i++) {
-		const struct tap_lock_entry *other = &entries[queue[i]];
-
-		if (other->leader_pid != waiter->leader_pid && tap_lock_mode_conflicts(other->wanted) & held)
-			return i;
-	}
-	return length;
-}
-
-void tap_pg_locks_queue(struct tap_lock_entry *entries, size_t count)
-{
-	size_t n_waiting = 0, length = 0;
-	bool ordered = false;
-	size_t *waiting, *queue;
-
-	for (size_t i = 0; i < count; i++) {
-		n_waiting += entries[i].wanted != 0;
-		ordered |= entries[i].wait_start_us != 0;
-	}
-	waiting = n_waiting && (ordered || n_waiting == 1) ? calloc(2 * n_waiting, sizeof(*waiting)) : NULL;
-	if (!waiting)
-		return;
-	queue = waiting + n_waiting;
-	n_waiting = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (entries[i].wanted)
-			waiting[n_waiting++] = i;
-	}
-	qsort_r(waiting, n_waiting, sizeof(*waiting), compare_starts, entries);
-	for (size_t i = 0; i < n_waiting; i++) {
-		size_t place = place_for(entries, count, queue, length, &entries[waiting[i]]);
-
-		memmove(queue + place + 1, queue + place, (length - place) * sizeof(*queue));
-		queue[place] = waiting[i];
-		length++;
-	}
-	for (size_t i = 0; i < length; i++)
-		entries[queue[i]].queue = (uint32_t)i + 1;
-	free(waiting);
-}
-
 int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, struct tap_pg_rows *ret_rows,
 		       struct tap_error *err)
 {
@@ -355,6 +279,7 @@ int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, s
 		tap_pg_rows_finish(&read.rows, TAP_PG_LOCKS_MAX, ret_rows);
 		table->realtime_ns = tap_clock_ns(CLOCK_REALTIME);
 		table->complete = !read.rows.cut;
+		table->source = TAP_LOCKS_ASKED;
 		r = rows_take(&read, table);
 		if (r)
 			tap_error_set(err, r, "%s: out of memory", tap_pg_conn_instance(conn));

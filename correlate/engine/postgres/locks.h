@@ -15,9 +15,9 @@
 /*
  * All locks but those of our own session and predicate locks, into the empty `table`; pids are those of the server's
  * pid namespace. pg_locks does not show the order of a wait queue: it is worked out from when each wait began (version
- * 14 and newer, else no places) and from what the waiters hold. That misses what nobody can see any more: a queue that
- * was rearranged to resolve a deadlock, and a waiter that was put before one who has left since. Holders are exact.
- * With more rows than TAP_PG_LOCKS_MAX the table is not complete.
+ * 14 and newer, else no places) and from what the waiters hold; lock_queue.h asks for it. That misses what nobody can
+ * see any more: a queue that was rearranged to resolve a deadlock, and a waiter that was put before one who has left
+ * since. Holders are exact. With more rows than TAP_PG_LOCKS_MAX the table is not complete.
  */
 int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, struct tap_pg_rows *ret_rows,
 		       struct tap_error *err);
@@ -26,8 +26,5 @@ int tap_pg_query_locks(struct tap_pg_conn *conn, struct tap_lock_table *table, s
 #define TAP_PG_PREPARED_MAX 10000
 int tap_pg_query_prepared(struct tap_pg_conn *conn, struct tap_lock_prepared_list *list, struct tap_pg_rows *ret_rows,
 			  struct tap_error *err);
-
-/* The places in the queues, from the waits' beginnings and the modes held: the rule by which the server queues. */
-void tap_pg_locks_queue(struct tap_lock_entry *entries, size_t count);
 
 #endif

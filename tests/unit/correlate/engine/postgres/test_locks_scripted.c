@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* test_locks_scripted.c - pg_locks: rows to entries, the order of queues, and every way the question can go wrong. */
+/* test_locks_scripted.c - pg_locks: rows to entries, and every way the question can go wrong. */
 #include "correlate/engine/postgres/locks.h"
 
 #include <errno.h>
@@ -85,6 +85,7 @@ START_TEST(test_rows)
 	play(&step, 150018);
 	ck_assert_msg(tap_pg_query_locks(conn, &table, &rows, &err) == 0, "%s", err.text);
 	ck_assert(table.complete);
+	ck_assert_int_eq(table.source, TAP_LOCKS_ASKED);
 	ck_assert_uint_eq(rows.seen, 10);
 	ck_assert_uint_eq(rows.skipped, 0);
 	ck_assert_uint_eq(table.count, 9);
@@ -236,30 +237,6 @@ START_TEST(test_prepared)
 }
 END_TEST
 
-/* Who holds what a waiter wants excluded goes before that waiter, or both would wait for each other. */
-START_TEST(test_queue_order)
-{
-	struct tap_lock_entry entries[] = {
-		{ .pid = 1, .leader_pid = 1, .held = 1u << TAP_LOCK_MODE_SHARE },
-		{ .pid = 2, .leader_pid = 2, .wanted = TAP_LOCK_MODE_EXCLUSIVE, .wait_start_us = 10 },
-		{ .pid = 3, .leader_pid = 3, .wanted = TAP_LOCK_MODE_ACCESS_SHARE, .wait_start_us = 5 },
-		{ .pid = 4,
-		  .leader_pid = 4,
-		  .held = 1u << TAP_LOCK_MODE_ROW_SHARE,
-		  .wanted = TAP_LOCK_MODE_ROW_EXCLUSIVE,
-		  .wait_start_us = 20 },
-		{ .pid = 5, .leader_pid = 5, .wanted = TAP_LOCK_MODE_ROW_EXCLUSIVE },
-		{ .pid = 6, .leader_pid = 6, .wanted = TAP_LOCK_MODE_ROW_EXCLUSIVE, .wait_start_us = 30 },
-	};
-	const uint32_t places[] = { 0, 3, 1, 2, 5, 4 };
-
-	tap_pg_locks_queue(entries, 6);
-	for (size_t i = 0; i < 6; i++)
-		ck_assert_msg(entries[i].queue == places[i], "process %d has place %u", entries[i].pid,
-			      entries[i].queue);
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("locks_scripted");
@@ -271,7 +248,6 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, test_outcomes, 0, sizeof(outcomes) / sizeof(*outcomes));
 	tcase_add_test(tcase, test_without_memory);
 	tcase_add_test(tcase, test_prepared);
-	tcase_add_test(tcase, test_queue_order);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 	return suite;
