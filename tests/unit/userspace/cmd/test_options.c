@@ -289,7 +289,11 @@ START_TEST(test_io_and_locks)
 	ck_assert_int_eq(options.by, TAP_BY_ALL);
 	assert_refused(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--by=queries", NULL }),
 		       "query, relation, device, stream or all, not \"queries\"");
-	assert_refused(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=query", NULL }), "unknown option");
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=lock", NULL }), 0);
+	ck_assert_int_eq(options.by, TAP_BY_LOCK);
+	assert_refused(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=relation", NULL }),
+		       "session, query, lock, blocker, event or all, not \"relation\"");
+	assert_refused(parse_of(TAP_OPTIONS_TOP, 0, (const char *const[]){ "--by=query", NULL }), "unknown option");
 	ck_assert_int_eq(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "-w", "-fsvg", "-ox", NULL }), 0);
 	ck_assert(options.watch);
 	ck_assert_int_eq(options.format, TAP_FORMAT_SVG);

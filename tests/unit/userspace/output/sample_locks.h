@@ -104,8 +104,8 @@ static struct tap_view_lock_holder sample_lock_holders[] = {
 };
 
 static struct tap_view_lock_member sample_lock_members[] = {
-	{ 5001, "1", "UPDATE a SET x = $1", { .mode = "ShareLock", .name = "transaction 801" }, 5002 },
-	{ 5002, "2", "UPDATE b SET x = $1", { .mode = "ShareLock", .name = "transaction 800" }, 5001 },
+	{ 5001, "1", "UPDATE a SET x = $1", { .mode = "ShareLock", .name = "transaction 801" }, 5002, false },
+	{ 5002, "2", "UPDATE b SET x = $1", { .mode = "ShareLock", .name = "transaction 800" }, 5001, false },
 };
 
 static struct tap_view_lock_cycle sample_lock_cycles[] = { {
@@ -113,6 +113,8 @@ static struct tap_view_lock_cycle sample_lock_cycles[] = { {
 	.at_realtime_ns = 1767323054LL * 1000000000 + 250 * MS,
 	.victim_pid = 5002,
 	.verdict_realtime_ns = 1767323055LL * 1000000000 + 1 * MS,
+	.kind = "deadlock",
+	.outlook = "the server ended it with an error for one of them",
 	.members = sample_lock_members,
 	.n_members = 2,
 } };
@@ -153,6 +155,53 @@ static struct tap_view_lock_risk sample_lock_risks[] = { {
 	.cost_ns = 40 * MS,
 } };
 
+static struct tap_view_lock_stat sample_lock_by_query[] = { {
+	.instance = "postgres-5432",
+	.database = "shop",
+	.user = "app",
+	.kind = "client",
+	.query_id = "88172633",
+	.query_id_source = "engine",
+	.query = "UPDATE accounts SET balance = $1 WHERE id = $2",
+	.waits = 42,
+	.failed = 2,
+	.ns = 6220 * MS,
+	.p50 = 120 * MS,
+	.p95 = 300 * MS,
+	.p99 = 1500 * MS,
+	.max = 2000 * MS,
+	.octaves = { [16] = 21, [20] = 20, [33] = 1 },
+} };
+
+static struct tap_view_lock_stat sample_lock_by_lock[] = { {
+	.instance = "postgres-5432",
+	.lock = { .type = "transactionid",
+		  .database = "shop",
+		  .relation = "public.accounts",
+		  .name = "rows of public.accounts" },
+	.waits = 41,
+	.ns = 6100 * MS,
+	.p50 = 120 * MS,
+	.p95 = 290 * MS,
+	.p99 = 1400 * MS,
+	.max = 2000 * MS,
+	.octaves = { [0] = 1, [20] = 40 },
+} };
+
+static struct tap_view_lock_internal sample_lock_internal[] = { {
+	.instance = "postgres-5432",
+	.database = "shop",
+	.user = "app",
+	.kind = "client",
+	.query_id = "88172633",
+	.query_id_source = "engine",
+	.query = "UPDATE accounts SET balance = $1 WHERE id = $2",
+	.class_name = "LWLock",
+	.event_name = "WALInsert",
+	.waits = 500,
+	.ns = 25 * MS,
+} };
+
 static inline struct tap_view sample_locks_view(void)
 {
 	struct tap_view view = sample_view();
@@ -172,6 +221,12 @@ static inline struct tap_view sample_locks_view(void)
 		.n_risks = 1,
 		.losses = sample_lock_losses,
 		.n_losses = 1,
+		.by_query = sample_lock_by_query,
+		.n_by_query = 1,
+		.by_lock = sample_lock_by_lock,
+		.n_by_lock = 1,
+		.internal = sample_lock_internal,
+		.n_internal = 1,
 	};
 	return view;
 }

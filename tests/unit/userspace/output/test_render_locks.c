@@ -97,6 +97,70 @@ START_TEST(test_text)
 }
 END_TEST
 
+START_TEST(test_text_of_how_long)
+{
+	struct tap_view view = sample_locks_view();
+	struct tap_strbuf out;
+
+	render_text(&view, 160, &out);
+	check_holds(&out, "\nWAITS THAT ENDED, BY QUERY\n");
+	check_holds(&out,
+		    "\n 6.22 s     42       2  120 ms  300 ms  1.50 s   2.00 s  ................█...█............▁");
+	check_holds(&out, "\nWAITS THAT ENDED, BY LOCK\n");
+	check_holds(&out, "rows of public.accounts\n");
+	check_holds(&out, "\nWAITS WITHIN THE SERVER\n");
+	check_holds(&out, "LWLock:WALInsert");
+	tap_strbuf_done(&out);
+	for (int part = TAP_PART_LOCK_LOSSES; part <= TAP_PART_LOCK_INTERNAL; part++) {
+		tap_strbuf_init(&out);
+		tap_text_render(&view, part, 80, &out);
+		check_lacks(&out, "sessions wait for a lock");
+		check_width(&out, 80);
+		tap_strbuf_done(&out);
+	}
+	tap_strbuf_init(&out);
+	tap_text_render(&view, TAP_PART_LOCK_WAITS, 80, &out);
+	check_holds(&out, "8 sessions wait for a lock");
+	check_lacks(&out, "WAITS THAT ENDED");
+	tap_strbuf_clear(&out);
+	view.locks = (struct tap_lock_view){ 0 };
+	tap_text_render(&view, TAP_PART_LOCK_BY_LOCK, 80, &out);
+	check_holds(&out, "nobody waited for such a lock in this window");
+	tap_strbuf_done(&out);
+}
+END_TEST
+
+/* The server undoes it: neither the list nor the tree calls it a deadlock. */
+START_TEST(test_text_of_a_soft_cycle)
+{
+	struct tap_view view = sample_locks_view();
+	struct tap_view_lock_cycle cycle = sample_lock_cycles[0];
+	struct tap_view_lock_member members[2] = { sample_lock_members[0], sample_lock_members[1] };
+	struct tap_strbuf out;
+
+	members[1].soft = true;
+	cycle.members = members;
+	cycle.kind = "soft cycle";
+	cycle.outlook = "the server will reorder a queue";
+	cycle.victim_pid = 0;
+	cycle.verdict_realtime_ns = -1;
+	view.locks.cycles = &cycle;
+	render_text(&view, 160, &out);
+	check_holds(&out, "\nSOFT CYCLES\npostgres-5432: 2 sessions, closed at 03:04:14.250 UTC: the server will "
+			  "reorder a queue\n");
+	check_holds(&out, "- 5002 is queued behind 5001");
+	check_holds(&out, "soft cycle: transaction 801");
+	check_lacks(&out, "DEADLOCKS");
+	check_lacks(&out, "deadlock: ");
+	tap_strbuf_done(&out);
+	cycle.verdict_realtime_ns = cycle.at_realtime_ns + 1000 * MS;
+	cycle.outlook = "done";
+	render_text(&view, 160, &out);
+	check_holds(&out, ": done, at 03:04:15.250\n");
+	tap_strbuf_done(&out);
+}
+END_TEST
+
 /* Several blockers that the tree does not show, and a risk that is a convoy. */
 START_TEST(test_text_of_a_tangle)
 {
@@ -264,7 +328,7 @@ START_TEST(test_json)
 	struct tap_view view = sample_locks_view();
 	json_t *root = render_json(&view, _i == 1), *row;
 
-	ck_assert_uint_eq(json_object_size(json_object_get(root, "locks")), 6);
+	ck_assert_uint_eq(json_object_size(json_object_get(root, "locks")), 9);
 	ck_assert_ptr_null(json_object_get(root, "queries"));
 	row = row_of(root, "waits", 1);
 	ck_assert_double_eq(number_at(row, "pid"), 4713);
@@ -304,6 +368,20 @@ START_TEST(test_json)
 	row = row_of(root, "risks", 0);
 	ck_assert_str_eq(text_at(json_object_get(row, "second"), "order"), "public.b before public.a");
 	ck_assert_double_eq(number_at(json_object_get(row, "first"), "seen"), 12);
+	ck_assert_str_eq(text_at(row_of(root, "cycles", 0), "kind"), "deadlock");
+	row = row_of(root, "by_query", 0);
+	ck_assert_double_eq(number_at(row, "waits"), 42);
+	ck_assert_double_eq(number_at(row, "failed"), 2);
+	ck_assert_double_eq(number_at(json_object_get(row, "wait_ns"), "p99"), 1500e6);
+	ck_assert_uint_eq(json_array_size(json_object_get(row, "wait_histogram")), 3);
+	row = json_array_get(json_object_get(row, "wait_histogram"), 2);
+	ck_assert_double_eq(number_at(row, "from_ns"), (double)(1LL << 43));
+	row = row_of(root, "by_lock", 0);
+	ck_assert_str_eq(text_at(json_object_get(row, "lock"), "name"), "rows of public.accounts");
+	ck_assert_double_eq(number_at(json_array_get(json_object_get(row, "wait_histogram"), 0), "from_ns"), 0);
+	row = row_of(root, "internal", 0);
+	ck_assert_str_eq(text_at(row, "event"), "WALInsert");
+	ck_assert_ptr_nonnull(json_object_get(json_object_get(row, "absent"), "wait_ns"));
 	json_decref(root);
 }
 END_TEST
@@ -567,6 +645,8 @@ struct spoiled {
 	struct tap_view_lock_cycle cycle;
 	struct tap_view_lock_risk risk;
 	struct tap_view_lock_loss loss;
+	struct tap_view_lock_stat stat;
+	struct tap_view_lock_internal internal;
 };
 
 static void spoil(struct tap_view *view, struct spoiled *s, const char *text)
@@ -584,10 +664,15 @@ static void spoil(struct tap_view *view, struct spoiled *s, const char *text)
 	s->holder.lock = lock;
 	s->holder.victims = 9;
 	s->holder.blocks = victim;
-	s->member = (struct tap_view_lock_member){ 1, text, text, lock, 2 };
-	s->cycle = (struct tap_view_lock_cycle){ .instance = text, .members = &s->member, .n_members = 1 };
+	s->member = (struct tap_view_lock_member){ 1, text, text, lock, 2, true };
+	s->cycle = (struct tap_view_lock_cycle){
+		.instance = text, .members = &s->member, .n_members = 1, .kind = text, .outlook = text
+	};
 	s->risk = (struct tap_view_lock_risk){ text, text, text, text, text, text, text, text, 1, 1, text, text, 1 };
 	s->loss = (struct tap_view_lock_loss){ text, text, text, text, text, text, lock, 1, 1, 1 };
+	s->stat = (struct tap_view_lock_stat){ text, text, text, text, text, text, text, lock,
+					       1,    1,	   1,	 1,    1,    1,	   1,	 { 1 } };
+	s->internal = (struct tap_view_lock_internal){ text, text, text, text, text, text, text, text, text, 1, 1 };
 	s->wait.blocked_by = prepared;
 	view->host_name = text;
 	view->locks = (struct tap_lock_view){ .waits = &s->wait,
@@ -601,7 +686,13 @@ static void spoil(struct tap_view *view, struct spoiled *s, const char *text)
 					      .risks = &s->risk,
 					      .n_risks = 1,
 					      .losses = &s->loss,
-					      .n_losses = 1 };
+					      .n_losses = 1,
+					      .by_query = &s->stat,
+					      .n_by_query = 1,
+					      .by_lock = &s->stat,
+					      .n_by_lock = 1,
+					      .internal = &s->internal,
+					      .n_internal = 1 };
 }
 
 static void check_all_outputs(const struct tap_view *view)
@@ -616,7 +707,7 @@ static void check_all_outputs(const struct tap_view *view)
 			check_width(&out, widths[i]);
 		tap_strbuf_done(&out);
 	}
-	for (int part = TAP_PART_LOCKS; part <= TAP_PART_LOCK_LOSSES; part++) {
+	for (int part = TAP_PART_LOCKS; part <= TAP_PART_LOCK_INTERNAL; part++) {
 		tap_strbuf_init(&out);
 		tap_csv_render(view, part, &out);
 		check_harmless(&out, true);
@@ -663,7 +754,10 @@ START_TEST(test_damaged_numbers)
 		spoiled.cycle.victim_pid = spoiled.cycle.verdict_realtime_ns = number;
 		spoiled.risk.first_seen = UINT64_MAX;
 		spoiled.risk.cost_ns = spoiled.loss.ns = spoiled.loss.max_ns = number;
-		spoiled.loss.waits = UINT64_MAX;
+		spoiled.loss.waits = spoiled.stat.waits = spoiled.stat.failed = spoiled.internal.waits = UINT64_MAX;
+		spoiled.stat.ns = spoiled.stat.p50 = spoiled.stat.p95 = spoiled.stat.p99 = spoiled.stat.max = number;
+		spoiled.stat.octaves[0] = spoiled.stat.octaves[TAP_LOCK_WAIT_OCTAVES - 1] = UINT64_MAX;
+		spoiled.internal.ns = number;
 		view.end_realtime_ns = number;
 		check_all_outputs(&view);
 	}
@@ -709,6 +803,8 @@ static Suite *make_suite(void)
 
 	tcase_add_test(text, test_text);
 	tcase_add_test(text, test_text_of_a_tangle);
+	tcase_add_test(text, test_text_of_how_long);
+	tcase_add_test(text, test_text_of_a_soft_cycle);
 	tcase_add_test(text, test_text_now);
 	tcase_add_test(text, test_text_of_nothing);
 	tcase_add_test(text, test_long_lists_are_cut);

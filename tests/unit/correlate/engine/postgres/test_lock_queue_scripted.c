@@ -15,9 +15,10 @@ static struct tap_lock_table table;
 
 static void play(const struct tap_scripted_step *step)
 {
-	const struct tap_pg_where where = { .instance = "postgres-5432", .socket_dir = "@x", .query_timeout_ms = 100 };
-	struct tap_scripted_step steps[2] = { { .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 } };
+	const struct tap_engine_where where = { .instance = "postgres-5432", .socket = "@x", .query_timeout_ms = 100 };
+	static struct tap_scripted_step steps[2];
 
+	steps[0] = (struct tap_scripted_step){ .outcome = TAP_SCRIPTED_LOGIN, .version = 130000 };
 	if (step)
 		steps[1] = *step;
 	tap_scripted_play(steps, step ? 2 : 1);
