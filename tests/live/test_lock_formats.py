@@ -46,7 +46,7 @@ def run(dbtap, server, *arguments, seconds=0.5):
 def test_json(dbtap, tree):
     server, root, pids = tree
     locks = run(dbtap, server, "--format", "json").json()["locks"]
-    assert set(locks) == {"waits", "holders", "cycles", "risks", "past", "losses"}
+    assert set(locks) == {"waits", "holders", "cycles", "risks", "past", "losses", "by_query", "by_lock", "internal"}
     waits = {wait["pid"]: wait for wait in locks["waits"]}
     assert set(waits) == set(pids)
     for pid in pids:

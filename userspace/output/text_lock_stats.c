@@ -25,6 +25,7 @@ TAP_TEXT_CELL(stat_histogram, tap_view_lock_stat, put_histogram(context, row))
 TAP_TEXT_CELL(stat_database, tap_view_lock_stat, tap_table_cell(context->table, row->database))
 TAP_TEXT_CELL(stat_user, tap_view_lock_stat, tap_table_cell(context->table, row->user))
 TAP_TEXT_CELL(stat_query, tap_view_lock_stat, tap_cell_query(context, row->kind, row->query, false))
+TAP_TEXT_CELL(lock_database, tap_view_lock_stat, tap_table_cell(context->table, row->lock.database))
 TAP_TEXT_CELL(stat_lock, tap_view_lock_stat, tap_table_cell(context->table, row->lock.name))
 TAP_TEXT_CELL(stat_type, tap_view_lock_stat, tap_table_cell(context->table, row->lock.type))
 
@@ -51,7 +52,7 @@ static const struct tap_text_column by_query_columns[] = {
 static const struct tap_text_column by_lock_columns[] = {
 	{ { "INSTANCE", .max = 24 }, TAP_TEXT_IF_MANY, stat_instance },
 	STAT_COLUMNS,
-	{ { "DATABASE", .max = 16, .rank = 6 }, TAP_TEXT_ALWAYS, stat_database },
+	{ { "DATABASE", .max = 16, .rank = 6 }, TAP_TEXT_ALWAYS, lock_database },
 	{ { "TYPE", .max = 14, .rank = 5 }, TAP_TEXT_ALWAYS, stat_type },
 	{ { "LOCK", .min = 24 }, TAP_TEXT_ALWAYS, stat_lock },
 };

@@ -64,8 +64,9 @@ static const char below_at_160[] =
 	"     TO\n"
 	"6.10 s     41   2.00 s  transactions of public.accounts, ShareLock  UPDATE accounts SET balance = $1 WHERE id "
 	"="
-	" $2  UPDATE accounts SET balance = $1\n"
-	"\n"
+	" $2  UPDATE accounts SET balance = $1\n";
+
+static const char end_at_160[] =
 	"WAITS THAT ENDED\n"
 	"BEGAN          PID  WAITED  BEHIND          USER  LOCK                        QUERY\n"
 	"03:04:14.880  4720  120 ms  4711, prepared  app   transaction 700, ShareLock  UPDATE accounts SET z = $1\n"
@@ -90,6 +91,7 @@ START_TEST(test_text)
 	tap_strbuf_done(&out);
 	render_text(&view, 160, &out);
 	check_holds(&out, below_at_160);
+	check_holds(&out, end_at_160);
 	check_holds(&out, "\n4711                -       4  5.25 s  <=12.0 s  12.0 s  shop");
 	check_holds(&out, "deadlock: transaction 801, ShareLock, also behind 5002");
 	check_width(&out, 160);
@@ -105,7 +107,7 @@ START_TEST(test_text_of_how_long)
 	render_text(&view, 160, &out);
 	check_holds(&out, "\nWAITS THAT ENDED, BY QUERY\n");
 	check_holds(&out,
-		    "\n 6.22 s     42       2  120 ms  300 ms  1.50 s   2.00 s  ................█...█............▁");
+		    "\n6.22 s     42       2  120 ms  300 ms  1.50 s   2.00 s  ................█...█............▁");
 	check_holds(&out, "\nWAITS THAT ENDED, BY LOCK\n");
 	check_holds(&out, "rows of public.accounts\n");
 	check_holds(&out, "\nWAITS WITHIN THE SERVER\n");
