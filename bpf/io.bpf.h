@@ -107,7 +107,8 @@ TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
 
 /*
  * The positions of the request's owner in its file, which remember where the row's sums are. When they are new, or
- * their last row was another, the row's sums may be new, too, and the file's name.
+ * their last row was another, or a checkpoint began or ended since, the row's sums may be new, too, and the file's
+ * name.
  */
 static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner,
 							 const struct inode *inode)
@@ -130,6 +131,26 @@ static __always_inline struct tap_stream_set *streams_of(struct io_request *requ
 	return &place->set;
 }
 
+/* Whether one runs anywhere: all that it costs a request while none does. */
+static __always_inline bool checkpoint_runs(void)
+{
+	return checkpoints_running.words[0] | checkpoints_running.words[1];
+}
+
+/* Whether one runs of an instance that has files on this watched disk. */
+TAP_GLOBAL int checkpoint_runs_on(__u32 disk)
+{
+	for (__u32 step = 0; step < TAP_NUMBER_STEPS; step++) {
+		__u32 slot = tap_number_slot(disk, step);
+
+		if (watched_disks.slots[slot] != disk)
+			continue;
+		return (disk_instances[slot].words[0] & checkpoints_running.words[0]) ||
+		       (disk_instances[slot].words[1] & checkpoints_running.words[1]);
+	}
+	return 0;
+}
+
 /* Fills what is known of a request when it is submitted; its row is there. */
 static __always_inline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
 				    const bool cast)
@@ -145,6 +166,7 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 	request->done_bytes = 0;
 	request->pattern = TAP_PATTERN_SEQUENTIAL;
 	request->key.disk = disk;
+	request->key.checkpoint = checkpoint_runs() && checkpoint_runs_on(disk);
 	request->key.op = io_op(flags, bio->bi_iter.bi_size);
 	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size, cast);
 	if (request->key.op == TAP_IO_READ && place.is_direct)

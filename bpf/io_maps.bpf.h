@@ -141,6 +141,8 @@ const volatile __u32 page_shift __weak = 12;
 /* Whole disks whose requests, and file systems whose dirtied pages are looked at; filled by userspace. */
 struct tap_number_set watched_disks __weak = {};
 struct tap_number_set watched_devices __weak = {};
+/* Which instances have files on a watched disk, by its slot in the set. */
+struct tap_instance_set disk_instances[TAP_NUMBER_SLOTS] __weak = {};
 
 /* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
 __u32 io_epoch __weak = 0;

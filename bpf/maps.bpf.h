@@ -10,6 +10,7 @@
 #include "vmlinux/vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/abi/checkpoint.h"
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
 #include "bpf/abi/task.h"
@@ -36,6 +37,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tap_instance);
 } instances __weak SEC(".maps");
+
+/* ... and their checkpoints. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TAP_INSTANCES_MAX);
+	__type(key, __u32);
+	__type(value, struct tap_checkpoints);
+} checkpoints __weak SEC(".maps");
 
 /* Threads to adopt, by host tid; filled by userspace before it runs the `adopt` iterator. */
 struct {
@@ -115,6 +124,9 @@ __u64 losses[TAP_LOSS_COUNT] __weak = {};
 /* Whether waits for locks are reported, and when the reader was last woken for one. */
 bool lock_events_on __weak = false;
 __u64 lock_woken_ns __weak = 0;
+/* Instances at which a checkpoint runs. */
+_Static_assert(TAP_INSTANCE_WORDS * 64 == TAP_INSTANCES_MAX, "a bit for each instance");
+struct tap_instance_set checkpoints_running __weak = {};
 /* Cost of own fingerprints, printed apart. */
 __u64 fingerprint_ns __weak = 0;
 __u64 fingerprint_count __weak = 0;

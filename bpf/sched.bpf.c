@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/boundary.bpf.h"
+#include "bpf/checkpoint.bpf.h"
 #include "bpf/compat.bpf.h"
 #include "bpf/engine.bpf.h"
 #include "bpf/lock.bpf.h"
@@ -140,6 +141,8 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	off_open(account, why, exiting, in_epoll);
 	if (lock_concerns(account))
 		lock_follow(account, (__u64)task->tgid << 32 | (__u32)task->pid, woke_ns, rows_run(rows));
+	if (checkpoint_concerns(account))
+		checkpoint_follow(account, exiting);
 	if (why != TAP_OFF_NONE && task->__state & TASK_DEAD) {
 		task_evict(account);
 		account->role = TAP_ROLE_DEAD;

@@ -243,11 +243,12 @@ static int subtract_requests(const struct tap_io_set *end, const struct tap_io_s
 		size_t place = tap_hash_find(&index, begin->requests, sizeof(*begin->requests), &entry->key);
 		const struct tap_io *before = place == TAP_HASH_NONE ? NULL : &begin->requests[place].io;
 
-		if (before && before->requests == entry->io.requests)
+		/* Bytes alone grow where all was merged into others' requests. */
+		if (before && before->requests == entry->io.requests && before->bytes == entry->io.bytes)
 			continue;
 		status = tap_io_set_add_request(ret, &entry->key, &entry->io);
 		/* Fewer than before: the entry had gone and was made anew. */
-		if (!status && before && before->requests < entry->io.requests)
+		if (!status && before && before->requests <= entry->io.requests && before->bytes <= entry->io.bytes)
 			io_subtract(&ret->requests[ret->n_requests - 1].io, before);
 	}
 	tap_hash_done(&index);

@@ -27,6 +27,7 @@ void tap_snapshot_done(struct tap_snapshot *snapshot)
 		return;
 	tap_row_set_done(&snapshot->rows);
 	free(snapshot->threads);
+	free(snapshot->checkpoints);
 	tap_io_set_done(&snapshot->io);
 	tap_snapshot_init(snapshot);
 }

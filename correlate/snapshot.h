@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "bpf/abi/checkpoint.h"
 #include "bpf/abi/loss.h"
 #include "bpf/abi/task.h"
 #include "correlate/io.h"
@@ -41,6 +42,8 @@ struct tap_snapshot {
 	uint64_t fingerprint_ns;
 	uint64_t fingerprints;
 	struct tap_io_set io;
+	struct tap_checkpoints *checkpoints; /* by instance; those past the last are not known */
+	size_t n_checkpoints;
 };
 
 void tap_snapshot_init(struct tap_snapshot *snapshot);

@@ -92,6 +92,47 @@ struct tap_view_io {
 	int64_t residual_write_bytes;
 };
 
+/* A checkpoint or restartpoint of which a part lies in the window; what is not known (yet) is -1. */
+struct tap_view_checkpoint_run {
+	const char *phase; /* "preparing", "writing", "syncing", "finishing": it runs; "ended", "failed" */
+	int64_t begin_ns;  /* since the epoch */
+	int64_t end_ns;
+	int64_t write_ns;
+	int64_t sync_ns;
+	int64_t longest_sync_ns;
+	int64_t buffers;
+	int64_t files; /* synced */
+};
+
+/* Requests of one direction in a part of the window; -1: there was no such part. */
+struct tap_view_span {
+	int64_t requests;
+	struct tap_view_latency latency;
+};
+
+/* The checkpoints of one instance, and what they did to the others that use its devices. */
+struct tap_view_checkpoints {
+	const char *instance;
+	const char *devices; /* "vda, vdb"; NULL: none that are traced */
+	int64_t count;	     /* that ran in the window, or a part of it; -1: not known, as all the rest */
+	int64_t running_ns;  /* how much of the window */
+	double running_percent;
+	int64_t running_since_ns; /* since the epoch; -1: none runs at the end of the window */
+	bool cut;		  /* there may have been more */
+	/* Charged to the checkpointer in the window, and submitted by it; -1: not known. */
+	int64_t write_bytes;
+	int64_t submitted_write_bytes;
+	/* Of everybody but checkpointers and the kernel's threads. */
+	struct tap_view_span read_during;
+	struct tap_view_span read_outside;
+	struct tap_view_span write_during;
+	struct tap_view_span write_outside;
+	struct tap_view_checkpoint_run *runs; /* oldest first */
+	size_t n_runs;
+	struct tap_absence *absent;
+	size_t n_absent;
+};
+
 /* Bytes written to devices of what one owner dirtied, by who submitted them. */
 struct tap_view_blame {
 	const char *instance;
@@ -259,6 +300,8 @@ struct tap_view {
 	size_t n_io_streams;
 	struct tap_view_blame *io_blame;
 	size_t n_io_blame;
+	struct tap_view_checkpoints *checkpoints; /* in the order of the instances, or as asked */
+	size_t n_checkpoints;
 	struct tap_view_hint *hints; /* most confident first */
 	size_t n_hints;
 

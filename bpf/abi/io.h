@@ -102,7 +102,9 @@ struct tap_io_key {
 	struct tap_file_key file;
 	__u32 disk; /* the whole disk: major << 20 | minor */
 	__u8 op;    /* enum tap_io_op */
-	__u8 pad[3];
+	/* 1: submitted while a checkpoint ran of an instance that has files on the disk. */
+	__u8 checkpoint;
+	__u8 pad[2];
 };
 TAP_ABI_SIZE(tap_io_key, 48);
 

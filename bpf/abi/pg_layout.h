@@ -17,6 +17,7 @@ enum {
 	TAP_PG_ABSENT = 0xffff,		 /* an offset of what the version does not have */
 	TAP_PG_STATUS_MAX = 448,	 /* bound of sizeof(PgBackendStatus), all versions */
 	TAP_PG_CLIENT_READ = 0x06000000, /* wait event ClientRead, all versions from 13 */
+	TAP_PG_ACTIVITY_CLASS = 0x05,	 /* of wait events: a background process waits for work */
 };
 
 /* What the engine's BackendState numbers mean; the table of a layout maps them. A session that logs in has none. */
@@ -104,7 +105,8 @@ struct tap_pg_addresses {
 	__u64 my_proc;		      /* PGPROC *MyProc */
 	__u64 parallel_worker_number; /* int ParallelWorkerNumber, -1 outside parallel workers */
 	__u64 query_id_enabled;	      /* bool query_id_enabled */
+	__u64 checkpoint_stats;	      /* CheckpointStatsData CheckpointStats; 0: not known */
 };
-TAP_ABI_SIZE(tap_pg_addresses, 40);
+TAP_ABI_SIZE(tap_pg_addresses, 48);
 
 #endif

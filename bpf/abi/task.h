@@ -170,7 +170,7 @@ struct tap_instance {
 	__u8 engine;  /* enum tap_engine */
 	__u8 pad[6];
 };
-TAP_ABI_SIZE(tap_instance, 144);
+TAP_ABI_SIZE(tap_instance, 152);
 
 /* The two clocks at one moment. */
 struct tap_clock_pair {

@@ -68,8 +68,9 @@ int tap_build_queries(struct tap_build *build);
 int tap_build_sessions(struct tap_build *build);
 int tap_build_events(struct tap_build *build);
 /* After the queries, and only when the view is one of I/O. */
-int tap_build_disks(struct tap_build *build); /* of the lists of block I/O, the devices */
-int tap_build_io(struct tap_build *build);    /* the others */
+int tap_build_disks(struct tap_build *build);	    /* of the lists of block I/O, the devices */
+int tap_build_io(struct tap_build *build);	    /* the others */
+int tap_build_checkpoints(struct tap_build *build); /* also where block requests are not traced; before the hints */
 int tap_build_hints(struct tap_build *build);
 /* Only when the view is one of locks. */
 int tap_build_locks(struct tap_build *build);

@@ -192,6 +192,35 @@ static struct tap_io_disk *disk_get(struct tap_io_model *model, uint32_t number)
 	return model->disks[model->n_disks].sum ? &model->disks[model->n_disks++] : NULL;
 }
 
+/* Kernel threads carry out what the checkpointer handed them: they are part of the cause. */
+static bool is_other(uint8_t kind)
+{
+	return kind != TAP_KIND_CHECKPOINTER && kind != TAP_KIND_KERNEL && kind != TAP_KIND_REST;
+}
+
+static int others_add(struct tap_io_model *model, struct tap_io_disk *disk, const struct tap_io_entry *entry)
+{
+	struct tap_io_others **others = &disk->others[entry->key.checkpoint != 0];
+
+	if (!is_other(entry->key.row.kind) || entry->key.op > TAP_IO_WRITE)
+		return 0;
+	if (!*others)
+		*others = tap_arena_new(&model->memory, 1, sizeof(**others));
+	if (!*others)
+		return -ENOMEM;
+	tap_io_add(entry->key.op == TAP_IO_READ ? &(*others)->read : &(*others)->write, &entry->io);
+	return 0;
+}
+
+const struct tap_io_others *tap_io_disk_others(const struct tap_io_model *model, uint32_t disk, bool during)
+{
+	for (size_t i = 0; i < model->n_disks; i++) {
+		if (model->disks[i].disk == disk)
+			return model->disks[i].others[during];
+	}
+	return NULL;
+}
+
 static int request_add(struct tap_io_model *model, const struct tap_io_entry *entry)
 {
 	const struct tap_io_key *key = &entry->key;
@@ -201,6 +230,9 @@ static int request_add(struct tap_io_model *model, const struct tap_io_entry *en
 
 	if (disk)
 		sum_add(disk->sum, key->op, &entry->io);
+	status = disk ? others_add(model, disk, entry) : 0;
+	if (status)
+		return status;
 	status = spot_find(model, &key->row, tap_io_file_object(model, &key->file), &spot);
 	if (status <= 0)
 		return status;

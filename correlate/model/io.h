@@ -107,9 +107,17 @@ struct tap_io_group {
 	uint64_t brought_in_bytes;
 };
 
+/* Requests of one direction of those whom a checkpoint may slow down. */
+struct tap_io_others {
+	struct tap_io read;
+	struct tap_io write;
+};
+
 struct tap_io_disk {
 	uint32_t disk;
 	struct tap_io_sum *sum;
+	/* Of everybody but checkpointers and the kernel's threads: outside of checkpoints, during them; NULL: none. */
+	struct tap_io_others *others[2];
 };
 
 /* A list that grows, with an index by the beginning of its items. */
@@ -192,6 +200,9 @@ int tap_io_sizes(struct tap_io_model *model);
 void tap_io_sum_u64(uint64_t *to, uint64_t bytes); /* stays at its largest instead of wrapping */
 int64_t tap_io_signed(uint64_t value);		   /* the same for what a view keeps signed */
 struct tap_view_latency tap_io_latency(const struct tap_io *io);
+
+/* What others than checkpointers asked of a disk; NULL: nothing. */
+const struct tap_io_others *tap_io_disk_others(const struct tap_io_model *model, uint32_t disk, bool during);
 
 /* Orders cells by their bytes, most first. */
 uint64_t tap_io_cell_bytes(const struct tap_io_cell *cell);

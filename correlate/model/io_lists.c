@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
+#include "correlate/io_order.h"
 
 /* --- what rows have in common
  * ----------------------------------------------------------------------------------------- */
@@ -24,7 +25,8 @@ static struct tap_view_latency latency_of(const uint32_t histogram[TAP_LATENCY_B
 
 static void requests_fill(struct tap_view_requests *ret, const struct tap_io *io)
 {
-	if (!io->requests)
+	/* Of what was merged into others' requests there are bytes alone. */
+	if (!io->requests && !io->bytes)
 		return; /* as row_init left it */
 	ret->requests = io->requests;
 	ret->bytes = io->bytes;
@@ -115,11 +117,13 @@ static int by_bytes(const void *a, const void *b)
 	return order ? order : (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static size_t limited(const struct tap_build *build, size_t count)
+/* As --sort says, else by bytes; returns how many are shown. */
+static size_t ordered(const struct tap_build *build, enum tap_io_list list, struct tap_view_io *rows, size_t count)
 {
-	size_t limit = build->input->options.limit;
+	const struct tap_window_options *options = &build->input->options;
 
-	return limit && limit < count ? limit : count;
+	tap_io_order_sort(list, options->io_sort, rows, count, sizeof(*rows), by_bytes);
+	return options->limit && options->limit < count ? options->limit : count;
 }
 
 /* --- queries ---------------------------------------------------------------------------------- */
@@ -160,8 +164,7 @@ static int queries_build(struct tap_build *build)
 		cache_fill(build, row, owner);
 		count++;
 	}
-	qsort(view->io_queries, count, sizeof(*view->io_queries), by_bytes);
-	view->n_io_queries = limited(build, count);
+	view->n_io_queries = ordered(build, TAP_IO_LIST_QUERIES, view->io_queries, count);
 	return 0;
 }
 
@@ -192,8 +195,7 @@ static int relations_build(struct tap_build *build)
 		sum_fill(row, object->sum);
 		count++;
 	}
-	qsort(view->io_relations, count, sizeof(*view->io_relations), by_bytes);
-	view->n_io_relations = limited(build, count);
+	view->n_io_relations = ordered(build, TAP_IO_LIST_RELATIONS, view->io_relations, count);
 	return 0;
 }
 
@@ -261,8 +263,7 @@ int tap_build_disks(struct tap_build *build)
 		if (!counters_find(&model->window, model->disks[i].disk))
 			device_fill(build, &view->io_devices[count++], model->disks[i].disk);
 	}
-	qsort(view->io_devices, count, sizeof(*view->io_devices), by_bytes);
-	view->n_io_devices = limited(build, count);
+	view->n_io_devices = ordered(build, TAP_IO_LIST_DEVICES, view->io_devices, count);
 	return 0;
 }
 
@@ -372,8 +373,7 @@ static int streams_fill(struct tap_build *build, struct tap_io_table *table)
 		return -ENOMEM;
 	for (size_t i = 0; i < table->count; i++)
 		stream_fill(build, &view->io_streams[i], &((struct stream *)table->items)[i]);
-	qsort(view->io_streams, table->count, sizeof(*view->io_streams), by_bytes);
-	view->n_io_streams = limited(build, table->count);
+	view->n_io_streams = ordered(build, TAP_IO_LIST_STREAMS, view->io_streams, table->count);
 	return 0;
 }
 
@@ -405,6 +405,7 @@ static int by_blame(const void *a, const void *b)
 
 static int blame_build(struct tap_build *build)
 {
+	const struct tap_window_options *options = &build->input->options;
 	struct tap_io_model *model = build->io;
 	struct tap_view *view = build->view;
 	size_t count = model->charges.count;
@@ -427,8 +428,9 @@ static int blame_build(struct tap_build *build)
 		row->written_by = tap_build_kind((uint8_t)charge->key.writer_kind);
 		row->bytes = charge->bytes;
 	}
-	qsort(view->io_blame, count, sizeof(*view->io_blame), by_blame);
-	view->n_io_blame = limited(build, count);
+	tap_io_order_sort(TAP_IO_LIST_BLAME, options->io_sort, view->io_blame, count, sizeof(*view->io_blame),
+			  by_blame);
+	view->n_io_blame = options->limit && options->limit < count ? options->limit : count;
 	return 0;
 }
 

@@ -304,6 +304,8 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 		status = tap_build_disks(&build);
 	if (!status && build.io && input->options.io)
 		status = tap_build_io(&build);
+	if (!status && input->options.io)
+		status = tap_build_checkpoints(&build);
 	if (!status && build.io && input->options.io)
 		status = tap_build_hints(&build);
 	if (!status && input->options.locks)

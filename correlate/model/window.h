@@ -40,6 +40,9 @@ struct tap_window_instance {
 	const struct tap_relation_names *relations;    /* by oid, for the names of locks; NULL: none are known */
 	const struct tap_objects *objects;	       /* what the catalogs call its files; NULL: none was read */
 	enum tap_reason io_absent; /* why its block requests are not known: NO_DISK, ...; NONE: they are */
+	const uint32_t *disks;	   /* its files lie on, major << 20 | minor, each once */
+	size_t n_disks;
+	bool checkpoints;	   /* its checkpointer's own record of them can be read */
 	const char *io_why_not;	   /* which of its folders are not traced, in words; NULL or "": all are */
 	const char *names_why_not; /* why some of its relations have no name; NULL or "": all have */
 };
@@ -56,6 +59,7 @@ struct tap_window_options {
 	const char *instance; /* NULL: all */
 	const char *database; /* NULL: all */
 	int sort;	      /* enum tap_figure, or -1: the view's own order */
+	const char *io_sort;  /* a figure of the io view's lists (correlate/io_order.h); NULL: their own order */
 	size_t limit;	      /* 0: none */
 	bool raw_text;
 	bool sessions;		   /* the view is one of sessions: they are read anew */

@@ -9,6 +9,7 @@
 #ifndef TAP_USERSPACE_ATTACH_ENGINE_H
 #define TAP_USERSPACE_ATTACH_ENGINE_H
 
+#include "bpf/abi/checkpoint.h"
 #include "bpf/abi/engine.h"
 #include "bpf/abi/lock.h"
 #include "bpf/abi/task.h"
@@ -98,6 +99,12 @@ struct tap_attach {
 	/* Every thread there is now, with `index` as its instance. *ret is the caller's to _done. */
 	int (*running)(const struct tap_target *target, uint32_t index, struct tap_running_list *ret,
 		       struct tap_error *err);
+	/*
+	 * What a running checkpointer is at; all 0, with none running, where that cannot be read. May be NULL: the
+	 * engine has none that the kernel side follows.
+	 */
+	void (*checkpoints)(const struct tap_target *target, const struct tap_running *checkpointer,
+			    struct tap_checkpoints *ret);
 	/* Every session, appended to `list` (also, in part, when it fails). */
 	int (*sessions)(const struct tap_target *target, struct tap_session_list *list, struct tap_error *err);
 	/* -ESRCH: gone; -EAGAIN: it was being written each time; -ENODATA: no session; other negative errno. */

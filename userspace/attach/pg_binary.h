@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/checkpoint.h"
 #include "userspace/attach/elf.h"
 #include "userspace/attach/proc.h"
 #include "userspace/base/error.h"
@@ -46,7 +47,8 @@
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
-	X(CLUSTER_NAME, "cluster_name", 8, EXTRA)
+	X(CLUSTER_NAME, "cluster_name", 8, EXTRA) \
+	X(CHECKPOINT_STATS, "CheckpointStats", sizeof(struct tap_pg_checkpoint), EXTRA)
 
 enum tap_pg_symbol {
 #define X(id, name, size, need) TAP_PG_SYMBOL_##id,

@@ -14,6 +14,7 @@
 #include "correlate/fingerprint.h"
 #include "correlate/lock_event.h"
 #include "userspace/attach/memory.h"
+#include "userspace/attach/pg_checkpoint.h"
 #include "userspace/attach/pg_find.h"
 #include "userspace/attach/pg_locks.h"
 #include "userspace/attach/pg_memory.h"
@@ -154,6 +155,7 @@ const struct tap_attach tap_attach_postgres = {
 	.find = tap_pg_find,
 	.instance = instance_of,
 	.running = running_read,
+	.checkpoints = tap_pg_checkpoint_read,
 	.sessions = sessions_read,
 	.statement = tap_pg_statement_read,
 	.lock_decode = lock_decode,

@@ -87,6 +87,6 @@ const struct tap_command tap_command_demo = {
 		       "in a temporary\n"
 		       "folder, traces that, and removes it again. Prints the queries view.",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_DEMO,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_DEMO,
 	.run = run,
 };

@@ -19,6 +19,6 @@ const struct tap_command tap_command_instances = {
 		       "port, folder and\n"
 		       "connection, with what its processes used in 0.2 s (or --duration).",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,
 };

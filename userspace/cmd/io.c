@@ -11,6 +11,7 @@ static int run(const struct tap_options *options)
 		[TAP_BY_RELATION] = TAP_PART_IO_RELATIONS,
 		[TAP_BY_DEVICE] = TAP_PART_IO_DEVICES,
 		[TAP_BY_STREAM] = TAP_PART_IO_STREAMS,
+		[TAP_BY_CHECKPOINT] = TAP_PART_IO_CHECKPOINTS,
 	};
 
 	return tap_run_view(options, parts[options->by]);

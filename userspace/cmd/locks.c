@@ -139,6 +139,6 @@ const struct tap_command tap_command_locks = {
 		"--format dot and svg draw the tree. Where the lock tables cannot be read from the server's "
 		"memory, pg_locks is asked.",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_LOCKS | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_LOCKS | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,
 };

@@ -3,12 +3,14 @@
 #include "userspace/cmd/options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "correlate/engine/client.h"
 #include "correlate/engine/terms.h"
 #include "correlate/figure.h"
+#include "correlate/io_order.h"
 #include "userspace/base/number.h"
 #include "userspace/base/strbuf.h"
 
@@ -100,12 +102,13 @@ static int parse_by(struct tap_options *options, const char *name, const char *t
 {
 	static const char *const lists[] = {
 		[TAP_BY_ALL] = "all",	    [TAP_BY_QUERY] = "query",	[TAP_BY_RELATION] = "relation",
-		[TAP_BY_DEVICE] = "device", [TAP_BY_STREAM] = "stream",
+		[TAP_BY_DEVICE] = "device", [TAP_BY_STREAM] = "stream", [TAP_BY_CHECKPOINT] = "checkpoint",
 	};
 	int found = find_word(text, lists, sizeof(lists) / sizeof(lists[0]));
 
 	if (found < 0)
-		return tap_error_set(err, -EINVAL, "--%s is query, relation, device, stream or all, not \"%s\"", name,
+		return tap_error_set(err, -EINVAL,
+				     "--%s is query, relation, device, stream, checkpoint or all, not \"%s\"", name,
 				     text);
 	options->by = (enum tap_by)found;
 	return 0;
@@ -158,6 +161,87 @@ static int parse_sort(struct tap_options *options, const char *name, const char 
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++)
 		tap_strbuf_printf(&names, "%s%s", i ? ", " : "", tap_figure_infos[i].name);
 	status = tap_error_set(err, -EINVAL, "--%s wants one of %s, not \"%s\"", name, names.data, text);
+	tap_strbuf_done(&names);
+	return status;
+}
+
+/* The lists that --by chooses from. */
+static unsigned io_lists(enum tap_by by)
+{
+	static const unsigned lists[] = {
+		[TAP_BY_ALL] = TAP_IO_LISTS_ALL,	   [TAP_BY_QUERY] = TAP_IO_LIST_QUERIES,
+		[TAP_BY_RELATION] = TAP_IO_LIST_RELATIONS, [TAP_BY_DEVICE] = TAP_IO_LIST_DEVICES,
+		[TAP_BY_STREAM] = TAP_IO_LIST_STREAMS,	   [TAP_BY_CHECKPOINT] = TAP_IO_LIST_CHECKPOINTS,
+	};
+
+	return lists[by];
+}
+
+/* What --by says may come later: which lists are meant is known at the end. */
+static int parse_io_sort(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	(void)name;
+	(void)err;
+	options->io_sort = text;
+	options->sort = tap_figure_by_name(text); /* the figures of queries that JSON shows beside them */
+	if (options->sort < 0)
+		options->sort = -1;
+	return 0;
+}
+
+/* What comes after a prefix of a name; NULL: it has another. */
+static const char *after(const char *name, const char *prefix)
+{
+	size_t size = strlen(prefix);
+
+	return strncmp(name, prefix, size) ? NULL : name + size;
+}
+
+/* One name for a figure that both directions have, or all percentiles: the others are left out. */
+static void add_order_name(struct tap_strbuf *out, unsigned lists, const char *name)
+{
+	const char *of_write = after(name, "write_"), *of_read = after(name, "read_");
+	const char *percentile = strstr(name, "_ns_p50");
+	char twin[64];
+
+	if (strstr(name, "_ns_p95") || strstr(name, "_ns_p99") || strstr(name, "_ns_max"))
+		return;
+	snprintf(twin, sizeof(twin), "%s%s", of_write ? "read_" : "write_",
+		 of_write  ? of_write
+		 : of_read ? of_read
+			   : "");
+	if (of_write && tap_io_order_find(lists, twin))
+		return;
+	tap_strbuf_printf(out, "%s%s%s%s", out->size ? ", " : "",
+			  of_read && tap_io_order_find(lists, twin) ? "read|write_" : "",
+			  of_read && tap_io_order_find(lists, twin) ? of_read : name, percentile ? "|p95|p99|max" : "");
+}
+
+static int check_io_sort(const struct tap_options *options, struct tap_error *err)
+{
+	unsigned lists, named;
+	const struct tap_io_order *orders;
+	struct tap_strbuf names;
+	size_t count;
+	int status;
+
+	if (!options->io_sort)
+		return 0;
+	lists = named = io_lists(options->by);
+	if (tap_io_order_find(lists, options->io_sort))
+		return 0;
+	/* All are too many for one line. */
+	if (options->by == TAP_BY_ALL)
+		named = TAP_IO_LIST_QUERIES;
+	tap_strbuf_init(&names);
+	orders = tap_io_orders(&count);
+	for (size_t i = 0; i < count; i++) {
+		/* Each name once: the first of its meanings. */
+		if (orders[i].lists & named && tap_io_order_find(named, orders[i].name) == &orders[i])
+			add_order_name(&names, named, orders[i].name);
+	}
+	status = tap_error_set(err, -EINVAL, "--sort wants one of %s%s, not \"%s\"", names.data,
+			       named == lists ? "" : " (--by device and checkpoint have others)", options->io_sort);
 	tap_strbuf_done(&names);
 	return status;
 }
@@ -307,8 +391,10 @@ static const struct option_info infos[] = {
 	{ "database", 0, "NAME", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "only rows of this database", parse_database },
 	{ "limit", 'n', "N", TAP_OPTIONS_VIEW, "at most so many rows; 0: all (text 20, json and csv all)",
 	  parse_limit },
-	{ "sort", 0, "FIGURE", TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "largest first by this figure, such as cpu_ns",
+	{ "sort", 0, "FIGURE", TAP_OPTIONS_SORT | TAP_OPTIONS_TOP, "largest first by this figure, such as cpu_ns",
 	  parse_sort },
+	{ "sort", 0, "FIGURE", TAP_OPTIONS_IO, "largest first by this figure of the lists, such as read_latency_ns_p95",
+	  parse_io_sort },
 	{ "raw-text", 0, NULL, TAP_OPTIONS_VIEW | TAP_OPTIONS_TOP, "show query texts with their literals",
 	  parse_raw_text },
 	{ "depth", 0, "DEPTH", TAP_OPTIONS_TRACE, "ambient (no probe in the database) or statement (exact calls)",
@@ -323,8 +409,8 @@ static const struct option_info infos[] = {
 	{ "max-waits", 0, "N", TAP_OPTIONS_TRACE, "... and their wait events (65536)", parse_max_waits },
 	{ "max-requests", 0, "N", TAP_OPTIONS_TRACE, "... and sums of block requests by row and file (8192)",
 	  parse_max_requests },
-	{ "by", 0, "LIST", TAP_OPTIONS_IO, "text and csv: query, relation, device or stream (text all, csv query)",
-	  parse_by },
+	{ "by", 0, "LIST", TAP_OPTIONS_IO,
+	  "text and csv: query, relation, device, stream or checkpoint (text all, csv query)", parse_by },
 	{ "by", 0, "LIST", TAP_OPTIONS_LOCKS,
 	  "text and csv: session, query, lock, blocker or event (text all, csv session)", parse_by_lock },
 	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
@@ -423,6 +509,8 @@ int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const 
 			status = add_argument(ret, max_arguments, argv[at++], err);
 		}
 	}
+	if (!status)
+		status = check_io_sort(ret, err);
 	if (status)
 		tap_options_done(ret);
 	return status;
@@ -478,6 +566,7 @@ struct tap_window_options tap_options_window(const struct tap_options *options, 
 		.instance = options->instance,
 		.database = options->database,
 		.sort = options->sort,
+		.io_sort = options->io_sort,
 		.limit = options->limit >= 0 ? (size_t)options->limit
 			 : text		     ? TEXT_LIMIT
 					     : 0,

@@ -21,6 +21,7 @@ enum tap_option_group {
 	TAP_OPTIONS_SELECT = 1 << 6, /* --instance, --no-connect, --dsn */
 	TAP_OPTIONS_IO = 1 << 7,
 	TAP_OPTIONS_LOCKS = 1 << 8, /* --watch; --by; --format with the forms of a graph, --output */
+	TAP_OPTIONS_SORT = 1 << 9,  /* --sort by a figure of queries */
 };
 
 enum tap_format {
@@ -38,6 +39,7 @@ enum tap_by {
 	TAP_BY_RELATION,
 	TAP_BY_DEVICE,
 	TAP_BY_STREAM,
+	TAP_BY_CHECKPOINT,
 	TAP_BY_SESSION,
 	TAP_BY_LOCK,
 	TAP_BY_BLOCKER,
@@ -57,8 +59,9 @@ struct tap_options {
 	const char *output; /* NULL: stdout */
 	const char *instance;
 	const char *database;
-	long limit; /* -1: the format's default */
-	int sort;   /* enum tap_figure or -1 */
+	long limit;	     /* -1: the format's default */
+	int sort;	     /* enum tap_figure or -1 */
+	const char *io_sort; /* a figure of the io view's lists; NULL */
 	enum tap_depth depth;
 	double budget; /* percent of a core; negative: the depth's default */
 	bool no_connect;

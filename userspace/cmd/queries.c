@@ -16,6 +16,6 @@ const struct tap_command tap_command_queries = {
 		"CPU, run queue,\n"
 		"each wait event, and what is unknown. Background processes and idle sessions have rows of their own.",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,
 };

@@ -15,6 +15,6 @@ const struct tap_command tap_command_sessions = {
 		       "with what it used\n"
 		       "meanwhile. Works without a connection to the server.",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,
 };

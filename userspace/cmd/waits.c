@@ -14,6 +14,6 @@ const struct tap_command tap_command_waits = {
 	.description = "Observes for a while, then sums the time all processes slept by wait event, named as the "
 		       "server names them.",
 	.arguments = "",
-	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
+	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,
 };

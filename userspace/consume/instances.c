@@ -83,6 +83,19 @@ static int place_for(struct tap_instances *instances, const struct tap_target *t
 	return 0;
 }
 
+/* Without it the first checkpoint is known from the checkpointer's next switch on. */
+static void begin_checkpoints(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
+			      const struct tap_running *running)
+{
+	const struct tap_attach *engine = tap_attach_of(target->engine);
+	struct tap_checkpoints checkpoints;
+
+	if (running->adoption.identity.kind != TAP_KIND_CHECKPOINTER || !engine->checkpoints)
+		return;
+	engine->checkpoints(target, running, &checkpoints);
+	tap_tracer_begin_checkpoints(tracer, index, running->tid, &checkpoints);
+}
+
 static int stage_threads(const struct tap_target *target, uint32_t index, struct tap_tracer *tracer,
 			 struct tap_texts *texts, struct tap_error *err)
 {
@@ -98,6 +111,7 @@ static int stage_threads(const struct tap_target *target, uint32_t index, struct
 
 		if (running->text)
 			tap_texts_put(texts, &key, running->text, strlen(running->text), TAP_TEXT_RAW);
+		begin_checkpoints(target, index, tracer, running);
 		status = tap_tracer_stage(tracer, (uint32_t)running->tid, &running->adoption);
 		if (status)
 			tap_error_set(err, status, "cannot adopt process %d: %s", running->tid, strerror(-status));
@@ -487,6 +501,9 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.prepared = &followed->prepared,
 			.objects = &followed->files.objects,
 			.io_absent = tap_instance_files_absence(&followed->files),
+			.disks = followed->files.disks.items,
+			.n_disks = followed->files.disks.count,
+			.checkpoints = target->addresses.checkpoint_stats != 0,
 			.io_why_not = followed->files.io_why_not.text,
 			.names_why_not = followed->files.names_why_not.text,
 		};

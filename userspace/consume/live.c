@@ -158,6 +158,7 @@ static int snapshot_take(struct tap_live *live, bool io, struct tap_snapshot *re
 	const struct tap_reader_wants wants = {
 		.disks = live->instances.disks.items,
 		.n_disks = live->instances.disks.count,
+		.n_instances = live->instances.count,
 		.streams = io,
 	};
 

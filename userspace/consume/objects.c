@@ -100,21 +100,30 @@ static bool is_listed(const struct tap_disk_list *list, uint32_t disk)
 	return false;
 }
 
-static int watch_disks(struct tap_place *place, struct tap_tracer *tracer, struct tap_disk_list *list,
-		       struct tap_error *err)
+static void list_add(struct tap_disk_list *list, uint32_t disk)
+{
+	if (!is_listed(list, disk) && list->count < TAP_DISKS_MAX)
+		list->items[list->count++] = disk;
+}
+
+static int watch_disks(struct tap_instance_files *files, const struct tap_place *place, struct tap_tracer *tracer,
+		       struct tap_disk_list *list, struct tap_error *err)
 {
 	int status = 0;
 
 	for (size_t i = 0; i < place->disks.count && !status; i++) {
 		uint32_t disk = place->disks.items[i];
 
-		if (is_listed(list, disk))
-			continue;
-		if (list->count == TAP_DISKS_MAX)
-			return tap_error_set(err, -E2BIG, "more than %d disks on this host", TAP_DISKS_MAX);
-		status = tap_tracer_watch_disk(tracer, disk, err);
-		if (!status)
-			list->items[list->count++] = disk;
+		if (!is_listed(list, disk)) {
+			if (list->count == TAP_DISKS_MAX)
+				return tap_error_set(err, -E2BIG, "more than %d disks on this host", TAP_DISKS_MAX);
+			status = tap_tracer_watch_disk(tracer, disk, err);
+			if (status)
+				break;
+		}
+		list_add(list, disk);
+		list_add(&files->disks, disk);
+		tap_tracer_disk_holds(tracer, disk, place->root.instance);
 	}
 	return status;
 }
@@ -128,7 +137,7 @@ void tap_instance_files_watch(struct tap_instance_files *files, struct tap_trace
 	for (size_t i = 0; i < files->places.count; i++) {
 		struct tap_place *place = &files->places.items[i];
 
-		place->watched = !watch_disks(place, tracer, list, &err) &&
+		place->watched = !watch_disks(files, place, tracer, list, &err) &&
 				 !tap_tracer_watch_device(tracer, place->root.device, &err);
 		if (!place->watched)
 			tap_disks_say_why(&place->disks, "a disk that is not traced: %.120s", err.text);

@@ -17,8 +17,15 @@
 #include "userspace/consume/places.h"
 #include "userspace/load/tracer.h"
 
+/* Disks that are traced, each once. */
+struct tap_disk_list {
+	uint32_t items[TAP_DISKS_MAX];
+	size_t count;
+};
+
 struct tap_instance_files {
 	struct tap_places places;
+	struct tap_disk_list disks; /* below them */
 	struct tap_objects objects;
 	struct tap_error io_why_not;	/* which of its folders' I/O is not traced, and why; "": all is */
 	struct tap_error names_why_not; /* why files of relations have no name; "" */
@@ -34,15 +41,9 @@ int tap_instance_files_find(struct tap_instance_files *files, const struct tap_h
 /* Whether it is worth finding them anew. */
 bool tap_instance_files_changed(const struct tap_instance_files *files, const struct tap_target *target);
 
-/* The disks of all instances that are traced, each once. */
-struct tap_disk_list {
-	uint32_t items[TAP_DISKS_MAX];
-	size_t count;
-};
-
 /*
- * Tells the tracer of its disks and file systems, and puts the disks on the list. What it does not take is in
- * io_why_not: the rest goes on without it.
+ * Tells the tracer of its disks and file systems, and puts the disks on the list of all instances'. What it does not
+ * take is in io_why_not: the rest goes on without it.
  */
 void tap_instance_files_watch(struct tap_instance_files *files, struct tap_tracer *tracer, struct tap_disk_list *list);
 

@@ -351,6 +351,24 @@ static int io_read(struct tap_reader *reader, const struct tap_reader_wants *wan
 	return status;
 }
 
+/* One that is written to whenever it is looked at is as if none were known of: another snapshot has it. */
+static int checkpoints_read(const struct tap_reader *reader, size_t n_instances, struct tap_snapshot *snapshot)
+{
+	if (!n_instances)
+		return 0;
+	snapshot->checkpoints = calloc(n_instances, sizeof(*snapshot->checkpoints));
+	if (!snapshot->checkpoints)
+		return -ENOMEM;
+	snapshot->n_checkpoints = n_instances;
+	for (size_t i = 0; i < n_instances; i++) {
+		int status = tap_tracer_checkpoints(reader->tracer, (uint32_t)i, &snapshot->checkpoints[i]);
+
+		if (status && status != -EAGAIN)
+			return status;
+	}
+	return 0;
+}
+
 int tap_reader_take_files(struct tap_reader *reader, struct tap_io_set *ret)
 {
 	struct tap_snapshot snapshot;
@@ -410,6 +428,8 @@ int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wa
 		status = map_read(reader, &calls, ret, 0);
 	if (!status)
 		status = io_read(reader, wants, ret);
+	if (!status)
+		status = checkpoints_read(reader, wants->n_instances, ret);
 	counters_copy(reader, ret);
 	if (status)
 		return tap_error_set(err, status, "cannot read the figures from the kernel: %s", strerror(-status));

@@ -20,7 +20,8 @@ void tap_reader_free(struct tap_reader *reader);
 struct tap_reader_wants {
 	const uint32_t *disks; /* whose own counters are read, major << 20 | minor */
 	size_t n_disks;
-	bool streams; /* as well: many and large */
+	size_t n_instances; /* whose checkpoints are read */
+	bool streams;	    /* as well: many and large */
 };
 
 /* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed.

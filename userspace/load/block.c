@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bpf/abi/checkpoint.h"
 #include "bpf/abi/fingerprint.h"
 #include "bpf/abi/io.h"
 #include "bpf/abi/kind.h"
@@ -236,6 +237,22 @@ int tap_block_watch_device(struct tap_block *block, uint32_t device, struct tap_
 		return tap_error_set(err, -EOPNOTSUPP, "dirtied pages cannot be traced: %s", block->missing);
 	status = number_add(&block->skeleton->bss->watched_devices, device);
 	return status < 0 ? cannot_watch(err, status, "the device", device) : 0;
+}
+
+void tap_block_disk_holds(struct tap_block *block, uint32_t disk, uint32_t instance)
+{
+	const struct tap_number_set *watched;
+
+	if (block->missing || instance >= TAP_INSTANCES_MAX)
+		return;
+	watched = &block->skeleton->bss->watched_disks;
+	for (uint32_t step = 0; step < TAP_NUMBER_STEPS; step++) {
+		uint32_t slot = tap_number_slot(disk, step);
+
+		if (watched->slots[slot] == disk)
+			__atomic_fetch_or(&block->skeleton->bss->disk_instances[slot].words[instance / 64],
+					  1ull << (instance & 63), __ATOMIC_RELAXED);
+	}
 }
 
 const struct bpf_program *tap_block_program(const struct tap_block *block, size_t index)

@@ -46,6 +46,9 @@ int tap_block_end_unseen(struct tap_block *block);
 int tap_block_watch_disk(struct tap_block *block, uint32_t disk, struct tap_error *err);
 int tap_block_watch_device(struct tap_block *block, uint32_t device, struct tap_error *err);
 
+/* An instance has files on a watched disk. */
+void tap_block_disk_holds(struct tap_block *block, uint32_t disk, uint32_t instance);
+
 /* The index-th program that is loaded; NULL past the last. */
 const struct bpf_program *tap_block_program(const struct tap_block *block, size_t index);
 

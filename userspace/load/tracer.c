@@ -18,6 +18,7 @@
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
 #include "userspace/load/block.h"
+#include "userspace/load/checkpoint.h"
 #include "userspace/load/features.h"
 #include "userspace/load/iterator.h"
 #include "userspace/load/stats.h"
@@ -334,6 +335,22 @@ int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_e
 int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err)
 {
 	return tap_block_watch_device(&tracer->block, device, err);
+}
+
+void tap_tracer_disk_holds(struct tap_tracer *tracer, uint32_t disk, uint32_t instance)
+{
+	tap_block_disk_holds(&tracer->block, disk, instance);
+}
+
+int tap_tracer_begin_checkpoints(struct tap_tracer *tracer, uint32_t instance, int32_t pid,
+				 const struct tap_checkpoints *checkpoints)
+{
+	return tap_checkpoint_begin(tracer->skeleton, instance, pid, checkpoints);
+}
+
+int tap_tracer_checkpoints(const struct tap_tracer *tracer, uint32_t instance, struct tap_checkpoints *ret)
+{
+	return tap_checkpoint_read(tracer->skeleton, instance, ret);
 }
 
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err)

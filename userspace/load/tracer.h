@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/checkpoint.h"
 #include "bpf/abi/io.h"
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
@@ -64,6 +65,18 @@ const char *tap_tracer_io_missing(const struct tap_tracer *tracer);
  */
 int tap_tracer_watch_disk(struct tap_tracer *tracer, uint32_t disk, struct tap_error *err);
 int tap_tracer_watch_device(struct tap_tracer *tracer, uint32_t device, struct tap_error *err);
+
+/* An instance has files on a watched disk: while a checkpoint of it runs, the disk's requests are told apart. */
+void tap_tracer_disk_holds(struct tap_tracer *tracer, uint32_t disk, uint32_t instance);
+
+/*
+ * What an instance's checkpointer, this process, is at: before it is adopted. Asked for the same process again it does
+ * nothing. 0 or -errno.
+ */
+int tap_tracer_begin_checkpoints(struct tap_tracer *tracer, uint32_t instance, int32_t pid,
+				 const struct tap_checkpoints *checkpoints);
+/* Its checkpoints up to now. 0 or -errno. */
+int tap_tracer_checkpoints(const struct tap_tracer *tracer, uint32_t instance, struct tap_checkpoints *ret);
 
 /* Pairs the scheduler's and the monotonic clock anew: sleeps a moment. */
 int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);

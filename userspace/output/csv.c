@@ -86,10 +86,11 @@ static void put_pids(struct tap_csv *csv, const struct tap_value *value)
 	put_text(csv, &text);
 }
 
-/* "Name:name=number/number": the texts of a row within a row, then its numbers. */
+/* "Name:name=number/number": the texts of a row within a row, then its numbers and times. */
 static void add_row_within(struct tap_strbuf *text, const struct tap_rows *rows, const void *row)
 {
 	const char *separator = "";
+	char moment[TAP_MOMENT_MAX];
 
 	for (size_t i = 0; i < rows->n_fields; i++) {
 		struct tap_value value = tap_rows_value(rows, row, &rows->fields[i]);
@@ -108,6 +109,8 @@ static void add_row_within(struct tap_strbuf *text, const struct tap_rows *rows,
 			tap_strbuf_printf(text, "%s%" PRId64, separator, value.i);
 		else if (value.type == TAP_VALUE_UINT)
 			tap_strbuf_printf(text, "%s%" PRIu64, separator, value.u);
+		else if (value.type == TAP_VALUE_TIME)
+			tap_strbuf_printf(text, "%s%s", separator, tap_moment_format(moment, value.i));
 		else
 			continue;
 		separator = "/";

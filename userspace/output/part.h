@@ -26,6 +26,7 @@
 	X(IO_DEVICES, "io", "devices") \
 	X(IO_STREAMS, "io", "streams") \
 	X(IO_BLAME, "io", "blame") \
+	X(IO_CHECKPOINTS, "io", "checkpoints") \
 	X(IO_HINTS, "io", "hints") \
 	X(LOCKS, NULL, "locks") \
 	X(LOCK_WAITS, "locks", "waits") \

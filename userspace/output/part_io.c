@@ -108,6 +108,52 @@ static const struct tap_field blame_fields[] = {
 	FIELD(tap_view_blame, NULL, "bytes", COUNT, bytes),
 };
 
+#define RUN(name, kind, member) FIELD(tap_view_checkpoint_run, NULL, name, kind, member)
+
+static const struct tap_field run_fields[] = {
+	RUN("phase", STRING, phase),
+	RUN("begin", TIME, begin_ns),
+	RUN("end", TIME, end_ns),
+	RUN("write_ns", AGE, write_ns),
+	RUN("sync_ns", AGE, sync_ns),
+	RUN("longest_sync_ns", AGE, longest_sync_ns),
+	RUN("buffers_written", AGE, buffers),
+	RUN("files_synced", AGE, files),
+};
+static const struct tap_row_shape run_shape = SHAPE(tap_view_checkpoint_run, run_fields);
+
+#define CHECKPOINT(name, kind, member) FIELD(tap_view_checkpoints, NULL, name, kind, member)
+
+#define SPAN(span) \
+	CHECKPOINT(#span "_requests", AGE, span.requests), \
+		LATENCY(tap_view_checkpoints, #span "_latency_ns", span.latency)
+
+static const struct tap_field checkpoint_fields[] = {
+	CHECKPOINT("instance", STRING, instance),
+	CHECKPOINT("engine", ENGINE, instance),
+	CHECKPOINT("devices", STRING, devices),
+	CHECKPOINT("count", AGE, count),
+	CHECKPOINT("count_is_bound", BOOL, cut),
+	CHECKPOINT("running_ns", AGE, running_ns),
+	CHECKPOINT("running_percent", DOUBLE, running_percent),
+	CHECKPOINT("running_since", TIME, running_since_ns),
+	CHECKPOINT("write_bytes", AGE, write_bytes),
+	CHECKPOINT("submitted_write_bytes", AGE, submitted_write_bytes),
+	SPAN(read_during),
+	SPAN(read_outside),
+	SPAN(write_during),
+	SPAN(write_outside),
+	LIST(tap_view_checkpoints, "runs", ROWS, runs, &run_shape),
+};
+
+static const struct tap_absence *checkpoint_absent(const void *row, size_t *ret_count)
+{
+	const struct tap_view_checkpoints *checkpoints = row;
+
+	*ret_count = checkpoints->n_absent;
+	return checkpoints->absent;
+}
+
 static const struct tap_field hint_fields[] = {
 	FIELD(tap_view_hint, NULL, "hint", STRING, hint),
 	FIELD(tap_view_hint, NULL, "instance", STRING, instance),
@@ -137,6 +183,10 @@ void tap_part_io_rows(struct tap_rows *rows, enum tap_view_part part)
 		break;
 	case TAP_PART_IO_BLAME:
 		SET_ROWS(rows, view->io_blame, view->n_io_blame, blame_fields);
+		break;
+	case TAP_PART_IO_CHECKPOINTS:
+		SET_ROWS(rows, view->checkpoints, view->n_checkpoints, checkpoint_fields);
+		rows->absent = checkpoint_absent;
 		break;
 	case TAP_PART_IO_HINTS:
 		SET_ROWS(rows, view->hints, view->n_hints, hint_fields);

@@ -404,6 +404,7 @@ static void add_overview(const struct tap_view *view, size_t width, struct tap_s
 	add_section(view, TAP_PART_IO_QUERIES, "QUERIES (--by query)", SHORT, width, out);
 	add_section(view, TAP_PART_IO_STREAMS, "STREAMS (--by stream)", SHORT, width, out);
 	add_section(view, TAP_PART_IO_BLAME, "WRITTEN FOR WHOM", SHORT, width, out);
+	tap_text_checkpoints_render(view, false, width, out);
 	add_hints(view, SHORT, width, out);
 }
 
@@ -413,6 +414,10 @@ void tap_text_io_render(const struct tap_view *view, enum tap_view_part part, si
 
 	if (part == TAP_PART_IO) {
 		add_overview(view, width, out);
+		return;
+	}
+	if (part == TAP_PART_IO_CHECKPOINTS) {
+		tap_text_checkpoints_render(view, true, width, out);
 		return;
 	}
 	tap_rows_init(&rows, view, part);

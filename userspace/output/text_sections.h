@@ -7,6 +7,7 @@
 #ifndef TAP_USERSPACE_OUTPUT_TEXT_SECTIONS_H
 #define TAP_USERSPACE_OUTPUT_TEXT_SECTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "correlate/view.h"
@@ -15,6 +16,8 @@
 
 /* text_io.c: of TAP_PART_IO all lists in short, of one of its lists that one in full. */
 void tap_text_io_render(const struct tap_view *view, enum tap_view_part part, size_t width, struct tap_strbuf *out);
+/* text_checkpoints.c: the checkpoints of each instance; `all`: also of those that had none. */
+void tap_text_checkpoints_render(const struct tap_view *view, bool all, size_t width, struct tap_strbuf *out);
 /* What each disk reads and writes in a second, in one line; nothing when none is known. */
 void tap_text_io_rates(const struct tap_view *view, size_t width, struct tap_strbuf *out);
 

@@ -904,6 +904,60 @@ static const __u64 *dirtied(__u8 kind, __u64 query_id, const struct fake_file *f
 	return bpf_map_lookup_elem(&dirty_totals, &key);
 }
 
+static struct tap_io total_during(bool checkpoint)
+{
+	struct tap_io_key key = key_of(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
+	struct tap_io io = { 0 };
+	const __u32 *index;
+
+	key.checkpoint = checkpoint;
+	index = bpf_map_lookup_elem(&io_key_to_total, &key);
+	if (index)
+		tap_io_of_total(&io, total_at(*index));
+	return io;
+}
+
+/* A checkpoint of an instance marks the requests of its disks, as they are submitted, and of no others. */
+START_TEST(test_checkpoint)
+{
+	struct tap_instance_set *of_disk = &disk_instances[tap_number_slot(FAKE_DISK, 0)];
+
+	of_disk->words[0] = 1ull << 3;
+	of_disk->words[1] = 1ull << 63;
+	fake_request_init(&request, BLOCK_READ, &relation.pages[0], PAGE);
+	passes(&request);
+	/* Of an instance elsewhere. */
+	checkpoints_running.words[0] = 1ull << 2 | 1ull << 4;
+	checkpoints_running.words[1] = 1;
+	passes(&request);
+	ck_assert_uint_eq(total_during(false).requests, 2);
+	ck_assert_uint_eq(total_during(true).requests, 0);
+	/* It ends while the request is on its way. */
+	checkpoints_running.words[0] = 1ull << 3;
+	submitted(&request, 300);
+	issued(&request, 5000);
+	checkpoints_running.words[0] = 0;
+	on_block_rq_complete(&request.rq, 0, PAGE);
+	ck_assert_uint_eq(total_during(true).requests, 1);
+	ck_assert_uint_eq(total_during(true).bytes, PAGE);
+	ck_assert_uint_eq(total_during(true).latency[tap_latency_bucket(5300)], 1);
+	ck_assert_uint_eq(total_during(false).requests, 2);
+	/* The last instance of all; and one that begins while the request is on its way. */
+	checkpoints_running.words[1] = 1ull << 63;
+	passes(&request);
+	ck_assert_uint_eq(total_during(true).requests, 2);
+	checkpoints_running.words[1] = 0;
+	submitted(&request, 300);
+	checkpoints_running.words[0] = 1ull << 3;
+	issued(&request, 5000);
+	on_block_rq_complete(&request.rq, 0, PAGE);
+	ck_assert_uint_eq(total_during(false).requests, 3);
+	ck_assert_uint_eq(total_during(true).requests, 2);
+	ck_assert_uint_eq(bytes_of_all(), 5 * PAGE);
+	ck_assert_uint_eq(losses[TAP_LOSS_IO_TOTALS_FULL], 0);
+}
+END_TEST
+
 START_TEST(test_dirty)
 {
 	client_runs(77);
@@ -959,6 +1013,7 @@ static Suite *make_suite(void)
 	tcase_add_test(owners, test_interrupted_refresh);
 	tcase_add_test(owners, test_owner_of_io_worker);
 	tcase_add_test(owners, test_parallel_group);
+	tcase_add_test(owners, test_checkpoint);
 	tcase_add_test(owners, test_dirty);
 	tcase_add_checked_fixture(limits, set_up, tear_down);
 	tcase_add_test(limits, test_requests_full);

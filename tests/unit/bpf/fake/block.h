@@ -140,6 +140,7 @@ static inline void fake_block_init(size_t totals_max)
 	fake_array_add(&io_space, sizeof(struct io_scratch), 1);
 	memset(&watched_disks, 0, sizeof(watched_disks));
 	memset(&watched_devices, 0, sizeof(watched_devices));
+	memset(disk_instances, 0, sizeof(disk_instances));
 	watched_disks.slots[tap_number_slot(FAKE_DISK, 0)] = FAKE_DISK;
 	watched_devices.slots[tap_number_slot(FAKE_PARTITION, 0)] = FAKE_PARTITION;
 	fake_has_block_io_start = true;

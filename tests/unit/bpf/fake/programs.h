@@ -26,6 +26,7 @@ static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __att
 #define chain_end_io fake_chain_end_io
 
 #include "bpf/account.bpf.h"
+#include "bpf/checkpoint.bpf.h"
 #include "bpf/compat.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/lock.bpf.h"
@@ -73,10 +74,12 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 {
 	struct tap_scratch no_scratch = { 0 };
 	struct tap_task no_copy = { 0 };
+	struct tap_checkpoints no_checkpoints = { 0 };
 	__u32 zero = 0;
 
 	fake_kernel_done();
 	fake_map_add(&instances, sizeof(__u32), sizeof(struct tap_instance), 4);
+	fake_map_add(&checkpoints, sizeof(__u32), sizeof(struct tap_checkpoints), 4);
 	fake_map_add(&adopted, sizeof(__u32), sizeof(struct tap_adoption), 64);
 	fake_map_add(&row_to_account, sizeof(struct tap_row_key), sizeof(struct tap_account), rows_max);
 	fake_map_add(&row_to_wait, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total), waits_max);
@@ -85,6 +88,8 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_map_add(&snapshot_copy, sizeof(__u32), sizeof(struct tap_task), 1);
 	bpf_map_update_elem(&scratch, &zero, &no_scratch, BPF_ANY);
 	bpf_map_update_elem(&snapshot_copy, &zero, &no_copy, BPF_ANY);
+	bpf_map_update_elem(&checkpoints, &zero, &no_checkpoints, BPF_ANY);
+	memset(&checkpoints_running, 0, sizeof(checkpoints_running));
 	memset(losses, 0, sizeof(losses));
 	memset(&clock_pair, 0, sizeof(clock_pair));
 	fingerprint_count = fingerprint_ns = 0;

@@ -14,7 +14,7 @@
 #include "userspace/base/strbuf.h"
 
 enum {
-	ALL = 0x7f,
+	ALL = 0x7f | TAP_OPTIONS_SORT,
 };
 
 static struct tap_options options;
@@ -288,7 +288,7 @@ START_TEST(test_io_and_locks)
 	ck_assert_int_eq(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ NULL }), 0);
 	ck_assert_int_eq(options.by, TAP_BY_ALL);
 	assert_refused(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--by=queries", NULL }),
-		       "query, relation, device, stream or all, not \"queries\"");
+		       "query, relation, device, stream, checkpoint or all, not \"queries\"");
 	ck_assert_int_eq(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=lock", NULL }), 0);
 	ck_assert_int_eq(options.by, TAP_BY_LOCK);
 	assert_refused(parse_of(TAP_OPTIONS_LOCKS, 0, (const char *const[]){ "--by=relation", NULL }),

@@ -154,7 +154,7 @@ struct tap_tracer {
 		struct tap_adoption adoption;
 	} staged[STAGED_MAX];
 	size_t n_staged;
-	int adopts, probes;
+	int adopts, probes, begun;
 	int set_status, stage_status, adopt_status, probe_status;
 	char probed[64];
 	uint64_t probed_offset;
@@ -183,6 +183,14 @@ int tap_tracer_adopt(struct tap_tracer *to, struct tap_error *err)
 {
 	to->adopts++;
 	return to->adopt_status ? tap_error_set(err, to->adopt_status, "no iterator") : 0;
+}
+
+int tap_tracer_begin_checkpoints(struct tap_tracer *to, uint32_t instance, int32_t pid,
+				 const struct tap_checkpoints *checkpoints)
+{
+	must(instance < HOSTS_MAX && pid > 0 && !(checkpoints->seq & 1));
+	to->begun++;
+	return 0;
 }
 
 int tap_tracer_attach_calls(struct tap_tracer *to, const char *binary, uint64_t offset, struct tap_error *err)

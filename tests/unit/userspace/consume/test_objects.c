@@ -56,7 +56,8 @@ static struct tap_place *folder_add(uint32_t tablespace, uint32_t disk)
 struct tap_tracer {
 	bool no_io;
 	uint32_t disks[TAP_DISKS_MAX + 8];
-	size_t n_disks, n_devices;
+	size_t n_disks, n_devices, n_held;
+	uint32_t held_disk, held_instance; /* last */
 	int status;
 };
 
@@ -73,6 +74,13 @@ int tap_tracer_watch_disk(struct tap_tracer *to, uint32_t disk, struct tap_error
 		return tap_error_set(err, to->status, "no room for disk %u", disk);
 	to->disks[to->n_disks++] = disk;
 	return 0;
+}
+
+void tap_tracer_disk_holds(struct tap_tracer *to, uint32_t disk, uint32_t instance)
+{
+	to->held_disk = disk;
+	to->held_instance = instance;
+	to->n_held++;
 }
 
 int tap_tracer_watch_device(struct tap_tracer *to, uint32_t device, struct tap_error *err)

@@ -119,6 +119,53 @@ static struct tap_view_blame sample_io_blame[] = { {
 	.bytes = 3 * 1024 * KIB,
 } };
 
+/* 2025-06-01 12:00:00 and what follows. */
+#define SAMPLE_NOON 1748779200000000000LL
+
+static struct tap_view_checkpoint_run sample_runs[] = {
+	{
+		.phase = "ended",
+		.begin_ns = SAMPLE_NOON,
+		.end_ns = SAMPLE_NOON + 2500 * MS,
+		.write_ns = 2000 * MS,
+		.sync_ns = 340 * MS,
+		.longest_sync_ns = 120 * MS,
+		.buffers = 12345,
+		.files = 12,
+	},
+	{
+		.phase = "writing",
+		.begin_ns = SAMPLE_NOON + 8000 * MS,
+		.end_ns = -1,
+		.write_ns = -1,
+		.sync_ns = -1,
+		.longest_sync_ns = -1,
+		.buffers = 17,
+		.files = -1,
+	},
+};
+
+static struct tap_absence sample_checkpoint_absent[] = { { "write_outside_latency_ns", "none of them" } };
+
+static struct tap_view_checkpoints sample_checkpoints[] = { {
+	.instance = "postgres-5432",
+	.devices = "vda",
+	.count = 2,
+	.running_ns = 4500 * MS,
+	.running_percent = 45,
+	.running_since_ns = SAMPLE_NOON + 8000 * MS,
+	.write_bytes = 96 * 1024 * KIB,
+	.submitted_write_bytes = 1024 * KIB,
+	.read_during = { 1234, { 12 * MS, 40 * MS, 80 * MS, 90 * MS } },
+	.read_outside = { 12000, { 300 * US, 1 * MS, 2 * MS, 9 * MS } },
+	.write_during = { 7, { 5 * MS, 6 * MS, 7 * MS, 8 * MS } },
+	.write_outside = { -1, { -1, -1, -1, -1 } },
+	.runs = sample_runs,
+	.n_runs = 2,
+	.absent = sample_checkpoint_absent,
+	.n_absent = 1,
+} };
+
 static struct tap_view_hint sample_hints[] = { {
 	.hint = "random_heap",
 	.instance = "postgres-5432",
@@ -159,6 +206,8 @@ static inline struct tap_view sample_io_view(void)
 	view.n_io_streams = 1;
 	view.io_blame = sample_io_blame;
 	view.n_io_blame = 1;
+	view.checkpoints = sample_checkpoints;
+	view.n_checkpoints = 1;
 	view.hints = sample_hints;
 	view.n_hints = 1;
 	return view;

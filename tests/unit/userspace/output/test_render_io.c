@@ -56,6 +56,18 @@ static const char blame_at_80[] =
 	" WRITTEN  DIRTIED BY  WRITTEN BY    KIND   RELATION         QUERY\n"
 	"3.00 MiB  client      checkpointer  table  public.accounts  UPDATE accounts SET" TAP_ELLIPSIS "\n";
 
+static const char checkpoints_at_80[] =
+	"CHECKPOINTS (--by checkpoint)\n"
+	"postgres-5432: 2 checkpoints, 4.50 s of the window (45 %); charged with 96.0 MiB\n"
+	"  written, submitted 1.00 MiB\n"
+	"- from 12:00:00.000 to 12:00:02.500, ended: wrote 12,345 buffers in 2.00 s,\n"
+	"  synced 12 files in 340 ms (longest 120 ms)\n"
+	"- from 12:00:08.000, writing: wrote 17 buffers\n"
+	"- others' reads on vda, 50/95/99 %: 12.0 ms / 40.0 ms / 80.0 ms during (1,234);\n"
+	"  300 us / 1.00 ms / 2.00 ms outside (12,000)\n"
+	"- others' writes on vda, 50/95/99 %: 5.00 ms / 6.00 ms / 7.00 ms during (7);\n"
+	"  none outside\n";
+
 static const char hints_at_80[] = "HINTS\n"
 				  "random_heap (80 %) on public.accounts in shop: 80 % of 7.81 MiB read at random.\n"
 				  "  A covering index would spare the heap\n"
@@ -73,6 +85,7 @@ START_TEST(test_overview_has_all_lists)
 	check_holds(&out, queries_at_80);
 	check_holds(&out, streams_at_80);
 	check_holds(&out, blame_at_80);
+	check_holds(&out, checkpoints_at_80);
 	check_holds(&out, hints_at_80);
 	check_width(&out, 80);
 	tap_strbuf_done(&out);
@@ -249,7 +262,7 @@ START_TEST(test_json_lists)
 
 	/* All of them, and the queries as the queries view has them, whichever list was asked for. */
 	ck_assert_uint_eq(json_array_size(json_object_get(root, "queries")), 4);
-	ck_assert_uint_eq(json_object_size(json_object_get(root, "io")), 6);
+	ck_assert_uint_eq(json_object_size(json_object_get(root, "io")), 7);
 	row = row_of(root, "devices", 0);
 	ck_assert_int_eq(int_at(row, "read_bytes"), 8192000);
 	ck_assert_int_eq(int_at(row, "read_rand_bytes"), 8192 * 800);
