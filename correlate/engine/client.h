@@ -27,6 +27,7 @@ enum {
 	TAP_TEXTS_ASKED_MAX = 4096, /* at once */
 	TAP_RELATIONS_ASKED_MAX = 4096,
 	TAP_ADVICE_MAX = 8,
+	TAP_LIBRARY_MAX = 32,
 };
 
 /*
@@ -65,6 +66,8 @@ struct tap_engine_advice {
 struct tap_engine_conn;
 
 struct tap_client {
+	/* The client library that it runs with: "libpq 15.18". May be NULL: there is none. */
+	void (*library)(char ret[TAP_LIBRARY_MAX]);
 	/* Checks a `conninfo` alone, before anything is done: -EINVAL when it is broken or holds a password. */
 	int (*conninfo_check)(const char *instance, const char *conninfo, struct tap_error *err);
 

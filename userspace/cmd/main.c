@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
-#include <libpq-fe.h>
 
+#include "correlate/engine/client.h"
+#include "correlate/engine/terms.h"
 #include "userspace/base/strbuf.h"
 #include "userspace/cmd/command.h"
 
@@ -37,11 +38,22 @@ static int print_help(void)
 
 static int print_version(void)
 {
-	int pq = PQlibVersion();
-
+	printf("dbtap %s\nengines:", TAP_VERSION);
+	for (int i = 0; i < TAP_ENGINE_COUNT; i++)
+		printf(" %s", tap_terms_of((enum tap_engine)i)->name);
 	/* Those it runs with, which need not be those it was built with. */
-	printf("dbtap %s\nengines: postgres\nfeatures: text json csv dot svg\nlibraries: libbpf %u.%u libpq %d.%d\n",
-	       TAP_VERSION, libbpf_major_version(), libbpf_minor_version(), pq / 10000, pq % 10000);
+	printf("\nfeatures: text json csv dot svg\nlibraries: libbpf %u.%u", libbpf_major_version(),
+	       libbpf_minor_version());
+	for (int i = 0; i < TAP_ENGINE_COUNT; i++) {
+		const struct tap_client *client = tap_client_of((enum tap_engine)i);
+		char library[TAP_LIBRARY_MAX];
+
+		if (!client->library)
+			continue;
+		client->library(library);
+		printf(" %s", library);
+	}
+	printf("\n");
 	return fflush(stdout) ? TAP_EXIT_FAILED : TAP_EXIT_OK;
 }
 

@@ -5,7 +5,10 @@
 #include "correlate/engine/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <libpq-fe.h>
 
 #include "correlate/engine/postgres/conn.h"
 #include "correlate/engine/postgres/lock_queue.h"
@@ -22,6 +25,13 @@ _Static_assert((int)TAP_RELATIONS_ASKED_MAX <= TAP_PG_RELATION_NAMES_MAX, "names
 static struct tap_pg_conn *own(struct tap_engine_conn *conn)
 {
 	return (struct tap_pg_conn *)conn;
+}
+
+static void library_name(char ret[TAP_LIBRARY_MAX])
+{
+	int version = PQlibVersion();
+
+	snprintf(ret, TAP_LIBRARY_MAX, "libpq %d.%d", version / 10000, version % 10000);
 }
 
 static int conn_open(const struct tap_engine_where *where, struct tap_engine_conn **ret, struct tap_error *err)
@@ -151,6 +161,7 @@ static int ask_relation_names(struct tap_engine_conn *conn, uint32_t database, c
 }
 
 const struct tap_client tap_client_postgres = {
+	.library = library_name,
 	.conninfo_check = tap_pg_login_check,
 	.open = conn_open,
 	.close = conn_close,
