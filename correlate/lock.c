@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const type_names[TAP_LOCK_TYPE_COUNT] = {
-#define X(id, name) [TAP_LOCK_##id] = name,
+#define X(id, name, modes) [TAP_LOCK_##id] = name,
 	TAP_LOCK_TYPES(X)
 #undef X
 };
@@ -43,24 +43,49 @@ static const uint16_t conflicts[TAP_LOCK_MODE_COUNT] = {
 					   BIT(SHARE_UPDATE_EXCLUSIVE) | BIT(SHARE) | FROM_SHARE,
 };
 
+static const struct {
+	const char *const *names;
+	const uint16_t *conflicts;
+	uint8_t count;
+} kinds[] = {
+	[TAP_LOCK_MODES_HEAVYWEIGHT] = { mode_names, conflicts, TAP_LOCK_MODE_COUNT },
+};
+
+static const uint8_t kind_of_type[TAP_LOCK_TYPE_COUNT] = {
+#define X(id, name, modes) [TAP_LOCK_##id] = TAP_LOCK_MODES_##modes,
+	TAP_LOCK_TYPES(X)
+#undef X
+};
+
+/* A type that nobody knows has the modes of the first kind. */
+static uint8_t kind_of(uint8_t type)
+{
+	return type < TAP_LOCK_TYPE_COUNT ? kind_of_type[type] : 0;
+}
+
 const char *tap_lock_type_name(uint8_t type)
 {
 	return type < TAP_LOCK_TYPE_COUNT ? type_names[type] : "?";
 }
 
-const char *tap_lock_mode_name(uint8_t mode)
+uint8_t tap_lock_mode_count(uint8_t type)
 {
-	return mode < TAP_LOCK_MODE_COUNT ? mode_names[mode] : "?";
+	return kinds[kind_of(type)].count;
 }
 
-uint16_t tap_lock_mode_conflicts(uint8_t mode)
+const char *tap_lock_mode_name(uint8_t type, uint8_t mode)
 {
-	return mode < TAP_LOCK_MODE_COUNT ? conflicts[mode] : 0;
+	return mode < tap_lock_mode_count(type) ? kinds[kind_of(type)].names[mode] : "?";
 }
 
-bool tap_lock_modes_conflict(uint8_t a, uint8_t b)
+uint16_t tap_lock_mode_conflicts(uint8_t type, uint8_t mode)
 {
-	return b < TAP_LOCK_MODE_COUNT && tap_lock_mode_conflicts(a) >> b & 1;
+	return mode < tap_lock_mode_count(type) ? kinds[kind_of(type)].conflicts[mode] : 0;
+}
+
+bool tap_lock_modes_conflict(uint8_t type, uint8_t a, uint8_t b)
+{
+	return b < tap_lock_mode_count(type) && tap_lock_mode_conflicts(type, a) >> b & 1;
 }
 
 void tap_lock_table_init(struct tap_lock_table *table)

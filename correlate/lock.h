@@ -13,29 +13,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* PostgreSQL's LockTagType, in its order and with the names of pg_locks.locktype. */
+/*
+ * What locks are on, of all engines, each with the kind of modes it is taken in. First PostgreSQL's LockTagType, in its
+ * order and with the names of pg_locks.locktype. Another engine's come behind.
+ */
 #define TAP_LOCK_TYPES(X) \
-	X(RELATION, "relation") \
-	X(EXTEND, "extend") \
-	X(FROZENID, "frozenid") \
-	X(PAGE, "page") \
-	X(TUPLE, "tuple") \
-	X(TRANSACTION, "transactionid") \
-	X(VIRTUALXID, "virtualxid") \
-	X(SPECTOKEN, "spectoken") \
-	X(OBJECT, "object") \
-	X(USERLOCK, "userlock") \
-	X(ADVISORY, "advisory") \
-	X(APPLY_TRANSACTION, "applytransaction")
+	X(RELATION, "relation", HEAVYWEIGHT) \
+	X(EXTEND, "extend", HEAVYWEIGHT) \
+	X(FROZENID, "frozenid", HEAVYWEIGHT) \
+	X(PAGE, "page", HEAVYWEIGHT) \
+	X(TUPLE, "tuple", HEAVYWEIGHT) \
+	X(TRANSACTION, "transactionid", HEAVYWEIGHT) \
+	X(VIRTUALXID, "virtualxid", HEAVYWEIGHT) \
+	X(SPECTOKEN, "spectoken", HEAVYWEIGHT) \
+	X(OBJECT, "object", HEAVYWEIGHT) \
+	X(USERLOCK, "userlock", HEAVYWEIGHT) \
+	X(ADVISORY, "advisory", HEAVYWEIGHT) \
+	X(APPLY_TRANSACTION, "applytransaction", HEAVYWEIGHT)
 
 enum tap_lock_type {
-#define X(id, name) TAP_LOCK_##id,
+#define X(id, name, modes) TAP_LOCK_##id,
 	TAP_LOCK_TYPES(X)
 #undef X
-	TAP_LOCK_TYPE_COUNT
+	TAP_LOCK_TYPE_COUNT,
+	TAP_LOCK_PG_TYPE_COUNT = TAP_LOCK_APPLY_TRANSACTION + 1,
 };
 
-/* PostgreSQL's LOCKMODE numbers, with the names of pg_locks.mode. */
+/* Kinds of modes: numbers that mean something among themselves. */
+enum tap_lock_modes {
+	TAP_LOCK_MODES_HEAVYWEIGHT, /* enum tap_lock_mode */
+};
+
+/* PostgreSQL's LOCKMODE numbers, with the names of pg_locks.mode. In all kinds 0 is none, and a higher one stronger. */
 enum tap_lock_mode {
 	TAP_LOCK_MODE_NONE = 0,
 	TAP_LOCK_MODE_ACCESS_SHARE = 1,
@@ -49,12 +58,14 @@ enum tap_lock_mode {
 	TAP_LOCK_MODE_COUNT
 };
 
-const char *tap_lock_type_name(uint8_t type); /* "?" beyond the table */
-const char *tap_lock_mode_name(uint8_t mode); /* "AccessShareLock"; "?" beyond the table */
+const char *tap_lock_type_name(uint8_t type);		    /* "?" beyond the table */
+const char *tap_lock_mode_name(uint8_t type, uint8_t mode); /* "AccessShareLock"; "?" beyond the table */
+/* How many modes there are, with 0. */
+uint8_t tap_lock_mode_count(uint8_t type);
 /* Whether two modes exclude each other. */
-bool tap_lock_modes_conflict(uint8_t a, uint8_t b);
+bool tap_lock_modes_conflict(uint8_t type, uint8_t a, uint8_t b);
 /* The modes that exclude this one, bit 1 << mode each; 0 for NONE and beyond the table. */
-uint16_t tap_lock_mode_conflicts(uint8_t mode);
+uint16_t tap_lock_mode_conflicts(uint8_t type, uint8_t mode);
 
 /* LOCKTAG, 16 bytes in the server. What the fields mean depends on the type. */
 struct tap_lock_tag {

@@ -398,15 +398,3 @@ void tap_lock_object_of(uint32_t instance, const struct tap_lock_tag *tag, struc
 		break;
 	}
 }
-
-void tap_lock_tag_decode(const uint32_t words[4], struct tap_lock_tag *ret)
-{
-	const uint8_t *last = (const uint8_t *)&words[3];
-
-	ret->field1 = words[0];
-	ret->field2 = words[1];
-	ret->field3 = words[2];
-	memcpy(&ret->field4, last, sizeof(ret->field4));
-	ret->type = last[2];
-	ret->method = last[3];
-}

@@ -179,7 +179,5 @@ void tap_lock_log_changes_taken(struct tap_lock_log *log);
 
 /* The object of a tag by itself. */
 void tap_lock_object_of(uint32_t instance, const struct tap_lock_tag *tag, struct tap_lock_object *ret);
-/* The tag as the engine keeps it in memory, 16 bytes. */
-void tap_lock_tag_decode(const uint32_t words[4], struct tap_lock_tag *ret);
 
 #endif

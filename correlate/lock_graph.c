@@ -90,8 +90,9 @@ static int pair_look(struct maker *maker, size_t place, const struct tap_lock_en
 
 	if (is_same_group(waiter, other))
 		return 0;
-	if (!(tap_lock_mode_conflicts(waiter->wanted) & other->held)) {
-		if (!tap_lock_modes_conflict(waiter->wanted, other->wanted) || !is_ahead(other, waiter))
+	if (!(tap_lock_mode_conflicts(waiter->tag.type, waiter->wanted) & other->held)) {
+		if (!tap_lock_modes_conflict(waiter->tag.type, waiter->wanted, other->wanted) ||
+		    !is_ahead(other, waiter))
 			return 0;
 		edge.soft = true;
 	}

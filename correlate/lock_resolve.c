@@ -226,7 +226,7 @@ static size_t waiting_of(const struct resolve *resolve, int32_t leader)
 static bool follow(struct resolve *resolve, size_t at, bool soft, int32_t start)
 {
 	const struct tap_lock_entry *waiter = entry_at(resolve, at);
-	uint16_t colliding = tap_lock_mode_conflicts(waiter->wanted);
+	uint16_t colliding = tap_lock_mode_conflicts(waiter->tag.type, waiter->wanted);
 
 	for (size_t i = resolve->lock[at]; i < resolve->end[at]; i++) {
 		size_t other_at = resolve->order[i];

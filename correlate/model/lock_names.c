@@ -110,8 +110,8 @@ static void describe(struct tap_build *build, uint32_t instance, const struct ta
 	const struct tap_lock_tag *place = row ? row : tag;
 
 	*ret = (struct tap_view_lock){ .type = tap_lock_type_name(tag->type) };
-	if (mode > TAP_LOCK_MODE_NONE && mode < TAP_LOCK_MODE_COUNT)
-		ret->mode = tap_lock_mode_name(mode);
+	if (mode > TAP_LOCK_MODE_NONE && mode < tap_lock_mode_count(tag->type))
+		ret->mode = tap_lock_mode_name(tag->type, mode);
 	if (is_of_database(place->type))
 		ret->database = tap_build_name(build, instance, TAP_NAME_DATABASE, place->field1);
 	if (is_of_relation(place->type))
@@ -169,8 +169,8 @@ void tap_lock_describe_object(struct tap_build *build, const struct tap_lock_obj
 	struct tap_strbuf text;
 
 	*ret = (struct tap_view_lock){ .type = tap_lock_type_name(object->type) };
-	if (mode > TAP_LOCK_MODE_NONE && mode < TAP_LOCK_MODE_COUNT)
-		ret->mode = tap_lock_mode_name(mode);
+	if (mode > TAP_LOCK_MODE_NONE && mode < tap_lock_mode_count(object->type))
+		ret->mode = tap_lock_mode_name(object->type, mode);
 	ret->database = tap_build_name(build, object->instance, TAP_NAME_DATABASE, object->database);
 	ret->relation = relation_name(build, object->instance, object->database, object->relation);
 	tap_strbuf_init(&text);

@@ -114,7 +114,7 @@ int tap_lock_order_learn(struct tap_lock_order *order, const struct tap_lock_ste
 		pair->first_ns = step->at_ns;
 	pair->last_ns = step->at_ns;
 	pair->held |= step->held;
-	if (step->mode < TAP_LOCK_MODE_COUNT)
+	if (step->mode < 16)
 		pair->wanted |= (uint16_t)(1u << step->mode);
 	pair->rows |= step->rows;
 	return 0;
@@ -363,14 +363,13 @@ static size_t pairs_from(struct tap_lock_pair **sorted, size_t count, const stru
 /* Whether what one wants of a lock can be refused for what the other holds of it. */
 static bool wants_conflict(const struct tap_lock_pair *wanting, const struct tap_lock_pair *holding)
 {
+	uint8_t type = wanting->key.after.type;
+
 	if (wanting->rows && holding->held & ROW_LOCKING_MODES)
 		return true;
-	for (int want = 1; want < TAP_LOCK_MODE_COUNT; want++) {
-		for (int held = 1; held < TAP_LOCK_MODE_COUNT; held++) {
-			if (wanting->wanted & 1 << want && holding->held & 1 << held && !wanting->rows &&
-			    tap_lock_modes_conflict((uint8_t)want, (uint8_t)held))
-				return true;
-		}
+	for (uint8_t want = 1; want < tap_lock_mode_count(type) && !wanting->rows; want++) {
+		if (wanting->wanted >> want & 1 && tap_lock_mode_conflicts(type, want) & holding->held)
+			return true;
 	}
 	return false;
 }

@@ -241,8 +241,8 @@ static void queue_look(struct risks *risks, size_t first, size_t end)
 static void upgrade_look(struct risks *risks, const struct tap_lock_entry *entry)
 {
 	const struct tap_lock_part *part = risks->part;
-	uint16_t colliding = entry->held & tap_lock_mode_conflicts(entry->wanted);
-	uint8_t held = TAP_LOCK_MODE_COUNT - 1;
+	uint16_t colliding = entry->held & tap_lock_mode_conflicts(entry->tag.type, entry->wanted);
+	uint8_t held = tap_lock_mode_count(entry->tag.type) - 1;
 	struct tap_view_lock_risk *row;
 	struct tap_view_lock lock;
 	int64_t ns = tap_lock_waiting_ns(part->table, entry);
@@ -259,7 +259,7 @@ static void upgrade_look(struct risks *risks, const struct tap_lock_entry *entry
 	first_fill(risks, entry->pid, row);
 	row->first_seen = 1;
 	row->evidence = text_of(risks->build, "session %" PRId32 " holds %s on %s and waits for %s on it", entry->pid,
-				tap_lock_mode_name(held), lock.name ? lock.name : "?", lock.mode);
+				tap_lock_mode_name(entry->tag.type, held), lock.name ? lock.name : "?", lock.mode);
 	row->advice =
 		"take the strong lock first: two sessions that hold the weak one and want the strong one deadlock";
 }

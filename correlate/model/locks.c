@@ -280,7 +280,7 @@ static uint16_t modes_held(const struct tap_lock_part *part, const struct tap_lo
 
 static uint8_t strongest(uint16_t modes)
 {
-	uint8_t mode = TAP_LOCK_MODE_COUNT - 1;
+	uint8_t mode = 15;
 
 	while (mode && !(modes >> mode & 1))
 		mode--;

@@ -69,7 +69,7 @@ static void look(const struct tap_lock_table *table)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct tap_lock_entry *entry = &table->entries[i];
 
-		require(entry->wanted < TAP_LOCK_MODE_COUNT && entry->tag.type < TAP_LOCK_TYPE_COUNT);
+		require(entry->wanted < TAP_LOCK_MODE_COUNT && entry->tag.type < TAP_LOCK_PG_TYPE_COUNT);
 		require(entry->held || entry->wanted);
 		require(entry->pid > 0 || entry->xid);
 		require(!entry->wanted == !entry->queue);

@@ -12,7 +12,6 @@
 
 #include "bpf/abi/kind.h"
 #include "correlate/fingerprint.h"
-#include "correlate/lock_event.h"
 #include "userspace/attach/memory.h"
 #include "userspace/attach/pg_checkpoint.h"
 #include "userspace/attach/pg_find.h"
@@ -113,9 +112,16 @@ static int sessions_read(const struct tap_target *target, struct tap_session_lis
 
 /* ---- locks ---- */
 
+/* LOCKTAG. A type that PostgreSQL does not have is nobody's, not another engine's. */
 static void lock_decode(const struct tap_lock_event *record, struct tap_lock_words *ret)
 {
-	tap_lock_tag_decode(record->tag, &ret->tag);
+	const uint32_t *words = record->tag;
+	const uint8_t *last = (const uint8_t *)&words[3];
+
+	ret->tag = (struct tap_lock_tag){ .field1 = words[0], .field2 = words[1], .field3 = words[2] };
+	memcpy(&ret->tag.field4, last, sizeof(ret->tag.field4));
+	ret->tag.type = last[2] < TAP_LOCK_PG_TYPE_COUNT ? last[2] : UINT8_MAX;
+	ret->tag.method = last[3];
 	ret->wait_start_us = tap_pg_time_us(record->wait_start);
 }
 

@@ -127,7 +127,7 @@ static bool tag_makes_sense(const struct tap_lock_tag *tag)
 {
 	bool is_user = tag->type == TAP_LOCK_USERLOCK || tag->type == TAP_LOCK_ADVISORY;
 
-	return tag->type < TAP_LOCK_TYPE_COUNT && tag->method == (is_user ? 2 : 1);
+	return tag->type < TAP_LOCK_PG_TYPE_COUNT && tag->method == (is_user ? 2 : 1);
 }
 
 /* The lock's own list leads through all the shares and through no other, forwards as backwards. */

@@ -51,7 +51,8 @@ static size_t place_for(const struct tap_lock_entry *entries, size_t count, cons
 	for (size_t i = 0; i < length && held; i++) {
 		const struct tap_lock_entry *other = &entries[queue[i]];
 
-		if (other->leader_pid != waiter->leader_pid && tap_lock_mode_conflicts(other->wanted) & held)
+		if (other->leader_pid != waiter->leader_pid &&
+		    tap_lock_mode_conflicts(other->tag.type, other->wanted) & held)
 			return i;
 	}
 	return length;
@@ -172,7 +173,8 @@ static void queue_place(const struct pairs *pairs, struct tap_lock_entry *entrie
 		moved = false;
 		for (size_t i = 0; i < count; i++) {
 			for (size_t j = 0; j < count && entries[i].wanted; j++) {
-				if (!tap_lock_modes_conflict(entries[i].wanted, entries[j].wanted) ||
+				if (!tap_lock_modes_conflict(entries[i].tag.type, entries[i].wanted,
+							     entries[j].wanted) ||
 				    entries[i].leader_pid == entries[j].leader_pid ||
 				    entries[j].queue < entries[i].queue || !is_behind(pairs, &entries[i], &entries[j]))
 					continue;

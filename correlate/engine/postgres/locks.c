@@ -75,7 +75,7 @@ struct locks_read {
 
 static bool read_type(const struct tap_pg_value *value, struct tap_lock_tag *tag)
 {
-	for (int type = 0; type < TAP_LOCK_TYPE_COUNT; type++) {
+	for (int type = 0; type < TAP_LOCK_PG_TYPE_COUNT; type++) {
 		if (tap_pg_field_is(value, tap_lock_type_name((uint8_t)type))) {
 			tag->type = (uint8_t)type;
 			tag->method = type == TAP_LOCK_USERLOCK || type == TAP_LOCK_ADVISORY ? 2 : 1;
@@ -103,7 +103,7 @@ static bool read_mode(const struct tap_pg_value *values, struct tap_lock_entry *
 	bool granted = tap_pg_field_is(&values[COLUMN_GRANTED], "true");
 
 	for (int mode = 1; mode < TAP_LOCK_MODE_COUNT; mode++) {
-		if (!tap_pg_field_is(&values[COLUMN_MODE], tap_lock_mode_name((uint8_t)mode)))
+		if (!tap_pg_field_is(&values[COLUMN_MODE], tap_lock_mode_name(entry->tag.type, (uint8_t)mode)))
 			continue;
 		if (granted)
 			entry->held = (uint16_t)(1u << mode);

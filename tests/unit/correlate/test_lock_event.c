@@ -270,17 +270,9 @@ END_TEST
 
 START_TEST(test_tag)
 {
-	const uint32_t words[4] = { 5, 16384, 7, 3 | 4u << 16 | 1u << 24 };
+	struct tap_lock_tag tag = { .field1 = 5, .field2 = 16384, .field3 = 7, .field4 = 3, .type = TAP_LOCK_TUPLE };
 	struct tap_lock_object object;
-	struct tap_lock_tag tag;
 
-	tap_lock_tag_decode(words, &tag);
-	ck_assert_uint_eq(tag.field1, 5);
-	ck_assert_uint_eq(tag.field2, 16384);
-	ck_assert_uint_eq(tag.field3, 7);
-	ck_assert_uint_eq(tag.field4, 3);
-	ck_assert_uint_eq(tag.type, TAP_LOCK_TUPLE);
-	ck_assert_uint_eq(tag.method, 1);
 	tap_lock_object_of(2, &tag, &object);
 	ck_assert_uint_eq(object.database, 5);
 	ck_assert_uint_eq(object.relation, 16384);

@@ -72,10 +72,10 @@ START_TEST(test_names)
 	ck_assert_str_eq(tap_lock_type_name(TAP_LOCK_TRANSACTION), "transactionid");
 	ck_assert_str_eq(tap_lock_type_name(TAP_LOCK_ADVISORY), "advisory");
 	ck_assert_str_eq(tap_lock_type_name(255), "?");
-	ck_assert_str_eq(tap_lock_mode_name(1), "AccessShareLock");
-	ck_assert_str_eq(tap_lock_mode_name(8), "AccessExclusiveLock");
-	ck_assert_str_eq(tap_lock_mode_name(0), "?");
-	ck_assert_str_eq(tap_lock_mode_name(9), "?");
+	ck_assert_str_eq(tap_lock_mode_name(TAP_LOCK_TUPLE, 1), "AccessShareLock");
+	ck_assert_str_eq(tap_lock_mode_name(TAP_LOCK_TUPLE, 8), "AccessExclusiveLock");
+	ck_assert_str_eq(tap_lock_mode_name(TAP_LOCK_TUPLE, 0), "?");
+	ck_assert_str_eq(tap_lock_mode_name(TAP_LOCK_TUPLE, 9), "?");
 }
 END_TEST
 
@@ -89,7 +89,7 @@ START_TEST(test_conflicts)
 		for (uint8_t b = 0; b <= 20; b++) {
 			bool wanted = a >= 1 && a <= 8 && b >= 1 && b <= 8 && manual[a][b - 1] == 'X';
 
-			ck_assert_msg(tap_lock_modes_conflict(a, b) == wanted, "%d and %d", a, b);
+			ck_assert_msg(tap_lock_modes_conflict(TAP_LOCK_RELATION, a, b) == wanted, "%d and %d", a, b);
 		}
 	}
 }
@@ -270,12 +270,12 @@ static bool blocks(const struct tap_lock_entry *waiter, const struct tap_lock_en
 	if (memcmp(&waiter->tag, &other->tag, sizeof(waiter->tag)) || waiter->leader_pid == other->leader_pid)
 		return false;
 	for (uint8_t mode = 1; mode <= 8; mode++) {
-		if (other->held >> mode & 1 && tap_lock_modes_conflict(waiter->wanted, mode))
+		if (other->held >> mode & 1 && tap_lock_modes_conflict(waiter->tag.type, waiter->wanted, mode))
 			return true;
 	}
 	*soft = true;
-	return other->wanted && tap_lock_modes_conflict(waiter->wanted, other->wanted) && other->queue &&
-	       waiter->queue && other->queue < waiter->queue;
+	return other->wanted && tap_lock_modes_conflict(waiter->tag.type, waiter->wanted, other->wanted) &&
+	       other->queue && waiter->queue && other->queue < waiter->queue;
 }
 
 /* [waiter][blocker]: 0 none, 1 soft, 2 hard; and from group to group. */

@@ -147,9 +147,9 @@ static bool blocked(const uint32_t place[2 * PIDS], size_t i, size_t j)
 
 	if (!waiter->wanted || waiter->pid == other->pid || waiter->tag.field2 != other->tag.field2)
 		return false;
-	if (tap_lock_mode_conflicts(waiter->wanted) & other->held)
+	if (tap_lock_mode_conflicts(waiter->tag.type, waiter->wanted) & other->held)
 		return true;
-	return tap_lock_modes_conflict(waiter->wanted, other->wanted) && place[j] < place[i];
+	return tap_lock_modes_conflict(waiter->tag.type, waiter->wanted, other->wanted) && place[j] < place[i];
 }
 
 static bool has_cycle(const uint32_t place[2 * PIDS], int32_t pid)

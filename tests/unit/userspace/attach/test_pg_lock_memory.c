@@ -344,7 +344,7 @@ START_TEST(test_every_word_spoiled)
 		ck_assert_int_eq(read_table(word % 2 ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED), 0);
 		for (size_t i = 0; i < table.count; i++) {
 			ck_assert_uint_lt(table.entries[i].wanted, TAP_LOCK_MODE_COUNT);
-			ck_assert_uint_lt(table.entries[i].tag.type, TAP_LOCK_TYPE_COUNT);
+			ck_assert_uint_lt(table.entries[i].tag.type, TAP_LOCK_PG_TYPE_COUNT);
 			ck_assert(table.entries[i].pid > 0 || table.entries[i].xid);
 			ck_assert(table.entries[i].held || table.entries[i].wanted);
 		}
