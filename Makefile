@@ -198,7 +198,7 @@ build/lock_reader: build/obj/tests/lib/lock_reader.o $(LIBTAP_obj)
 	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
 
 # --- checks --------------------------------------------------------------------------------------------------------
-.PHONY: test test-unit test-live test-matrix pg-layout-row coverage bench bench-block unit-programs coverage-programs fuzz-programs
+.PHONY: test test-unit test-live test-matrix pg-layout-row coverage bench bench-block bench-locks unit-programs coverage-programs fuzz-programs
 .PHONY: check-includes check-headers check-format check-tidy check-abi verifier verifier-keep fuzz-short
 .PHONY: print-tidy-flags print-bpf-flags print-unit-programs
 unit-programs: $(UNIT_san)
@@ -224,6 +224,8 @@ bench: dbtap
 	./dbtap bench overhead
 bench-block: dbtap
 	@$(PYTHON) tests/bench/block_requests.py
+bench-locks: dbtap
+	@$(PYTHON) tests/bench/lock_waits.py
 
 check-includes:
 	@$(PYTHON) tests/lib/check_includes.py

@@ -9,7 +9,7 @@
 #include "correlate/row.h"
 
 enum {
-	DROP_AT_ONCE = TAP_LOCK_PAST_MAX / 8, /* moving the rest down is paid for by many */
+	CANDIDATES = 4, /* ended waits, of which the shortest makes room */
 };
 
 void tap_lock_log_init(struct tap_lock_log *log, int64_t now_ns)
@@ -42,10 +42,10 @@ void tap_lock_log_done(struct tap_lock_log *log)
 		return;
 	cycles_forget(log);
 	free(log->open);
+	free(log->waiters);
 	free(log->past);
 	free(log->losses);
 	free(log->cycles);
-	free(log->changes);
 	tap_hash_done(&log->losses_index);
 	tap_lock_stats_done(&log->by_query);
 	tap_lock_stats_done(&log->by_lock);
@@ -55,7 +55,6 @@ void tap_lock_log_done(struct tap_lock_log *log)
 void tap_lock_log_changes_taken(struct tap_lock_log *log)
 {
 	log->n_changes = 0;
-	log->changes_dropped = 0;
 }
 
 void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns)
@@ -67,6 +66,7 @@ void tap_lock_log_next(struct tap_lock_log *log, int64_t now_ns)
 	tap_lock_stats_clear(&log->by_lock);
 	tap_lock_log_changes_taken(log);
 	log->n_past = 0;
+	log->next_past = 0;
 	log->past_dropped = 0;
 	log->n_losses = 0;
 	log->losses_dropped = 0;
@@ -91,28 +91,10 @@ static int reserve(void **items, size_t *capacity, size_t count, size_t size)
 	return 0;
 }
 
-/* Following live is a help: what finds no room is counted, not an error. */
-static void change_add(struct tap_lock_log *log, enum tap_lock_change_kind kind, const struct tap_lock_wait *wait,
-		       size_t cycle)
-{
-	struct tap_lock_change *change;
-
-	if (!log->changes)
-		log->changes = calloc(TAP_LOCK_CHANGES_MAX, sizeof(*log->changes));
-	if (!log->changes || log->n_changes == TAP_LOCK_CHANGES_MAX) {
-		log->changes_dropped++;
-		return;
-	}
-	change = &log->changes[log->n_changes++];
-	*change = (struct tap_lock_change){ .kind = kind, .cycle = cycle };
-	if (wait)
-		change->wait = *wait;
-}
-
 struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t instance, int32_t pid)
 {
 	for (size_t i = 0; i < log->n_open; i++) {
-		if (log->open[i].pid == pid && log->open[i].instance == instance)
+		if (log->waiters[i].pid == pid && log->waiters[i].instance == instance)
 			return &log->open[i];
 	}
 	return NULL;
@@ -204,12 +186,28 @@ static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait,
 		loss->max_ns = wait->waited_ns;
 }
 
+/* Where all places are taken the shortest of a few goes, if it is shorter: the long ones are what one looks for. */
+static void past_replace(struct tap_lock_log *log, const struct tap_lock_wait *wait)
+{
+	size_t shortest = log->next_past % log->n_past;
+
+	for (size_t i = 1; i < CANDIDATES; i++) {
+		size_t other = (log->next_past + i) % log->n_past;
+
+		if (log->past[other].waited_ns < log->past[shortest].waited_ns)
+			shortest = other;
+	}
+	log->next_past = (log->next_past + CANDIDATES) % log->n_past;
+	log->past_dropped++;
+	if (log->past[shortest].waited_ns < wait->waited_ns)
+		log->past[shortest] = *wait;
+}
+
 static int past_add(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 {
 	if (log->n_past == TAP_LOCK_PAST_MAX) {
-		log->n_past -= DROP_AT_ONCE;
-		log->past_dropped += DROP_AT_ONCE;
-		memmove(log->past, log->past + DROP_AT_ONCE, log->n_past * sizeof(*log->past));
+		past_replace(log, wait);
+		return 0;
 	}
 	if (reserve((void **)&log->past, &log->past_capacity, log->n_past, sizeof(*log->past)))
 		return -ENOMEM;
@@ -251,7 +249,7 @@ static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
 	loss_add(log, wait, window_ns);
 	stats_add(log, wait, window_ns);
 	verdict_note(log, wait);
-	change_add(log, TAP_LOCK_CHANGE_END, wait, 0);
+	log->n_changes++;
 	log->ended++;
 	return past_add(log, wait);
 }
@@ -259,8 +257,10 @@ static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
 static int open_remove(struct tap_lock_log *log, struct tap_lock_wait *open)
 {
 	struct tap_lock_wait ended = *open;
+	size_t place = (size_t)(open - log->open);
 
-	*open = log->open[--log->n_open];
+	log->waiters[place] = log->waiters[--log->n_open];
+	*open = log->open[log->n_open];
 	return close_wait(log, &ended);
 }
 
@@ -285,8 +285,10 @@ int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wai
 		if (status)
 			return status;
 	}
-	if (reserve((void **)&log->open, &log->open_capacity, log->n_open, sizeof(*log->open)))
+	if (reserve((void **)&log->open, &log->open_capacity, log->n_open, sizeof(*log->open)) ||
+	    reserve((void **)&log->waiters, &log->waiters_capacity, log->n_open, sizeof(*log->waiters)))
 		return -ENOMEM;
+	log->waiters[log->n_open] = (struct tap_lock_waiter){ wait->instance, wait->pid };
 	open = &log->open[log->n_open++];
 	*open = *wait;
 	open->outcome = TAP_LOCK_WAITS;
@@ -294,7 +296,7 @@ int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wai
 	open->waited_ns = -1;
 	open->serial = ++log->serial;
 	log->begun++;
-	change_add(log, TAP_LOCK_CHANGE_BEGIN, open, 0);
+	log->n_changes++;
 	return 0;
 }
 
@@ -366,7 +368,8 @@ int tap_lock_log_cycle(struct tap_lock_log *log, struct tap_lock_cycle *cycle)
 	}
 	log->known_cycles[log->next_known++ % TAP_LOCK_KNOWN_CYCLES] = signature;
 	log->cycles[log->n_cycles] = *cycle;
-	change_add(log, TAP_LOCK_CHANGE_CYCLE, NULL, log->n_cycles++);
+	log->n_cycles++;
+	log->n_changes++;
 	return 0;
 }
 

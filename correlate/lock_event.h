@@ -16,12 +16,11 @@
 
 enum {
 	TAP_LOCK_BLOCKERS_MAX = 8,   /* kept of one wait */
-	TAP_LOCK_PAST_MAX = 16384,   /* ended waits kept of one window; what is more is in the losses only */
+	TAP_LOCK_PAST_MAX = 16384,   /* ended waits kept of one window, the longer ones; all are in the sums */
 	TAP_LOCK_LOSSES_MAX = 4096,  /* kept apart in one window */
 	TAP_LOCK_CYCLES_MAX = 1024,  /* kept of one window */
 	TAP_LOCK_MEMBERS_MAX = 32,   /* of one cycle */
 	TAP_LOCK_KNOWN_CYCLES = 256, /* remembered, so that none is told twice */
-	TAP_LOCK_CHANGES_MAX = 1024, /* kept until the caller has taken them */
 };
 
 enum tap_lock_outcome {
@@ -106,25 +105,20 @@ struct tap_lock_cycle {
 	size_t n_members;
 };
 
-/* For those who follow live: what happened since they last looked, oldest first. */
-enum tap_lock_change_kind {
-	TAP_LOCK_CHANGE_BEGIN,
-	TAP_LOCK_CHANGE_END,
-	TAP_LOCK_CHANGE_CYCLE, /* `cycle` is its index in the log */
-};
-
-struct tap_lock_change {
-	enum tap_lock_change_kind kind;
-	struct tap_lock_wait wait;
-	size_t cycle;
+struct tap_lock_waiter {
+	uint32_t instance;
+	int32_t pid;
 };
 
 struct tap_lock_log {
 	struct tap_lock_wait *open;
+	struct tap_lock_waiter *waiters; /* of each open one: it is looked for with each record */
 	size_t n_open;
 	size_t open_capacity;
-	struct tap_lock_wait *past; /* ended within the window, oldest first */
+	size_t waiters_capacity;
+	struct tap_lock_wait *past; /* ended within the window */
 	size_t n_past;
+	size_t next_past; /* once all places are taken: where to look for a shorter one */
 	size_t past_capacity;
 	uint64_t past_dropped; /* ended within the window, in the losses only */
 	struct tap_lock_loss *losses;
@@ -141,9 +135,7 @@ struct tap_lock_log {
 	uint64_t cycles_dropped;
 	uint64_t known_cycles[TAP_LOCK_KNOWN_CYCLES];
 	size_t next_known;
-	struct tap_lock_change *changes;
-	size_t n_changes;
-	uint64_t changes_dropped;
+	uint64_t n_changes; /* waits begun and ended, and cycles, since the caller has seen them */
 	int64_t window_begin_ns;
 	uint64_t serial;
 	uint64_t begun; /* waits since the log was made */

@@ -43,33 +43,36 @@ static void past_fill(struct tap_build *build, const struct tap_lock_wait *wait,
 
 static int compare_past(const void *a, const void *b)
 {
-	const struct tap_view_lock_wait *left = a, *right = b;
+	const struct tap_lock_wait *left = *(const struct tap_lock_wait *const *)a;
+	const struct tap_lock_wait *right = *(const struct tap_lock_wait *const *)b;
 
-	if (left->waiting_ns != right->waiting_ns)
-		return left->waiting_ns > right->waiting_ns ? -1 : 1;
-	if (left->started_realtime_ns != right->started_realtime_ns)
-		return left->started_realtime_ns < right->started_realtime_ns ? -1 : 1;
+	if (left->waited_ns != right->waited_ns)
+		return left->waited_ns > right->waited_ns ? -1 : 1;
+	if (left->begin_ns != right->begin_ns)
+		return left->begin_ns < right->begin_ns ? -1 : 1;
 	return (left->pid > right->pid) - (left->pid < right->pid);
 }
 
-static void past_build(struct tap_build *build, const struct tap_lock_log *log)
+/* Ordered before anything is described: of many few are shown. */
+static int past_build(struct tap_build *build, const struct tap_lock_log *log)
 {
-	struct tap_lock_list list = { .size = sizeof(struct tap_view_lock_wait) };
+	const struct tap_lock_wait **sorted = reallocarray(NULL, log->n_past + 1, sizeof(*sorted));
+	size_t limit = build->input->options.limit, count = 0;
 	struct tap_lock_view *view = &build->view->locks;
 
+	if (!sorted)
+		return -ENOMEM;
 	for (size_t i = 0; i < log->n_past; i++) {
-		const struct tap_lock_wait *wait = &log->past[i];
-		struct tap_view_lock_wait *row;
-
-		if (!tap_lock_is_wanted(build, wait->instance, wait->row.database))
-			continue;
-		row = tap_lock_list_add(&list);
-		if (row)
-			past_fill(build, wait, row);
+		if (tap_lock_is_wanted(build, log->past[i].instance, log->past[i].row.database))
+			sorted[count++] = &log->past[i];
 	}
-	if (list.count)
-		qsort(list.items, list.count, list.size, compare_past);
-	view->past = tap_lock_list_take(&list, build->arena, build->input->options.limit, &view->n_past);
+	qsort(sorted, count, sizeof(struct tap_lock_wait *), compare_past);
+	count = limit && limit < count ? limit : count;
+	view->past = tap_arena_new(build->arena, count + 1, sizeof(*view->past));
+	for (size_t i = 0; i < count && view->past; i++)
+		past_fill(build, sorted[i], &view->past[view->n_past++]);
+	free(sorted);
+	return 0;
 }
 
 /* ---- losses ---- */
@@ -187,7 +190,8 @@ int tap_lock_build_past(struct tap_build *build)
 {
 	const struct tap_lock_log *log = build->input->locks.log;
 
-	past_build(build, log);
+	if (past_build(build, log))
+		return -ENOMEM;
 	losses_build(build, log);
 	cycles_build(build, log);
 	return build->arena->failed ? -ENOMEM : 0;

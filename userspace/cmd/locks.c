@@ -10,7 +10,8 @@
 #include "userspace/output/text.h"
 
 enum {
-	LEAST_MS = 50, /* from one print to the next */
+	LEAST_MS = 150,	   /* from one print to the next: a wait that begins is to be seen within 200 */
+	WATCH_LIMIT = 100, /* rows of each list in an object of the stream, unless --limit says so */
 };
 
 /* A screen that follows, on a terminal; elsewhere one short block, or one JSON object in a line, after the other. */
@@ -45,6 +46,8 @@ static int draw(struct tap_live *live, const struct tap_options *options, bool *
 	struct tap_view *view;
 	struct tap_strbuf text;
 
+	if (options->limit < 0 && !window.limit)
+		window.limit = WATCH_LIMIT;
 	if (tap_live_view(live, &window, &view, &err)) {
 		tap_complain(err.text);
 		return TAP_EXIT_FAILED;

@@ -20,13 +20,13 @@
 #include "userspace/consume/lock_place.h"
 
 enum {
-	WAITED_SHARE = 80,		/* a reading of what is waited for may take 1 / this of the time */
-	WHOLE_SHARE = 100,		/* ... of everything */
+	WAITED_SHARE = 300,		/* a reading of what is waited for may take 1 / this of the time */
+	WHOLE_SHARE = 400,		/* ... of everything */
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
 	ASKED_SHARE = 20, /* of a table that is asked for */
 	ASKED_REST_NS = 150000000,
-	BURST_NS = 2000000000,
+	BURST_MS = 5000,
 	RETRY_NS = 1000000000,	     /* after a table could not be read */
 	VANISHED_AFTER = 2,	     /* readings without it */
 	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
@@ -512,11 +512,12 @@ static int look_at_table(struct look *look, struct place *place)
 
 /*
  * When it may be read again that was due at `due_ns`, now that it took `took_ns`: that long times `share` later. What
- * was not used of it before may be made up for, up to BURST_NS: contention comes in bursts, too.
+ * was not used of it before may be made up for, up to BURST_MS: contention comes in bursts, too.
  */
 static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64_t share, int64_t rest_max_ns)
 {
-	int64_t from_ns = due_ns > began_ns - BURST_NS ? due_ns : began_ns - BURST_NS;
+	int64_t earliest_ns = began_ns - (int64_t)BURST_MS * 1000000;
+	int64_t from_ns = due_ns > earliest_ns ? due_ns : earliest_ns;
 	int64_t next_ns = from_ns + took_ns * share;
 
 	return next_ns < began_ns + rest_max_ns ? next_ns : began_ns + rest_max_ns;
