@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_locks_deadlock.py - cycles are told as they close, before the server has noticed; orders that will close some day.
 
-DBTAP_DEADLOCKS=300 in the environment makes it as many deadlocks.
+DBTAP_DEADLOCKS=300 in the environment makes it as many deadlocks, DBTAP_PREDICTIONS=10 as many runs of the prediction.
 """
+import json
 import os
 import random
+import signal
 import threading
 import time
 
@@ -16,6 +18,9 @@ from locking import epoch
 DEADLOCKS = int(os.environ.get("DBTAP_DEADLOCKS", 20))
 AT_ONCE = 5
 ROWS = 60
+PREDICTIONS = int(os.environ.get("DBTAP_PREDICTIONS", 2))
+CONTENDED = 50  # waits after which an inversion is to be known
+RARE_ROWS = 150  # so many that waits come long before the first deadlock
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +242,65 @@ def test_one_statement_over_both_tables_gives_no_alarm(dbtap, order_server):
         for thread in threads:
             thread.join()
     assert traced.document["locks"]["past"] and not inversions(traced.document)
+
+
+class Stream:
+    """`dbtap locks --watch` as JSON: how many waits it has told of, and when and after how many it told of an inversion."""
+
+    def __init__(self, dbtap, server):
+        self.run = trace.wait_until_open(dbtap.start("locks", "--watch", "--format", "json", "--interval", 0.5, "--instance",
+                                                     server.instance))
+        self.waits, self.told_at, self.told_after, self.deadlock_at = set(), None, None, None
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        for line in self.run.process.stdout:
+            document = json.loads(line)
+            locks = document["locks"]
+            self.waits |= {(wait["pid"], wait["started"]) for wait in locks["waits"] + locks["past"]}
+            if inversions(document) and self.told_at is None:
+                self.told_at, self.told_after = time.time(), len(self.waits)
+            for cycle in locks["cycles"]:
+                self.deadlock_at = self.deadlock_at or epoch(cycle["at"])
+
+    def close(self):
+        self.run.signal(signal.SIGINT)
+        self.thread.join(20)
+        self.run.process.wait(20)
+        self.run.process.stderr.close()
+
+
+def predict(dbtap, server, orders):
+    """Until enough waits were told, the inversion and a deadlock, or a minute is over."""
+    stream = Stream(dbtap, server)
+    until = time.monotonic() + 60
+    first = []
+    while time.monotonic() < until:
+        _, deadlock = work(server, orders, 3, RARE_ROWS)
+        first += [deadlock] if deadlock else []
+        if len(stream.waits) >= CONTENDED + 10:
+            break
+    time.sleep(1)
+    stream.close()
+    return stream, min(first, default=None)
+
+
+def test_inversions_are_predicted(dbtap, order_server):
+    """After 50 contended waits at the latest, and before the first deadlock: in nine of ten runs."""
+    good = 0
+    for number in range(PREDICTIONS):
+        stream, deadlock = predict(dbtap, order_server, [("a", "b"), ("b", "a")] * 4)
+        first = min([at for at in (deadlock, stream.deadlock_at) if at], default=None)
+        known = stream.told_at and stream.told_after <= CONTENDED and (not first or stream.told_at < first)
+        good += bool(known)
+        print(f"run {number + 1}: told after {stream.told_after} of {len(stream.waits)} waits, "
+              f"{first - stream.told_at if first and stream.told_at else None} s before the first deadlock")
+    assert good >= PREDICTIONS * 0.9, f"{good} of {PREDICTIONS}"
+
+
+def test_one_order_predicts_nothing(dbtap, order_server):
+    for number in range(PREDICTIONS):
+        stream, deadlock = predict(dbtap, order_server, [("a", "b")] * 8)
+        print(f"run {number + 1}: {len(stream.waits)} waits")
+        assert stream.told_at is None and deadlock is None and len(stream.waits) >= CONTENDED
