@@ -77,6 +77,8 @@ static const struct tap_io_order orders[] = {
 	SPAN(read_outside),
 	SPAN(write_during),
 	SPAN(write_outside),
+	SPAN(flush_during),
+	SPAN(flush_outside),
 };
 
 const struct tap_io_order *tap_io_orders(size_t *ret_count)

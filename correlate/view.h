@@ -127,6 +127,8 @@ struct tap_view_checkpoints {
 	struct tap_view_span read_outside;
 	struct tap_view_span write_during;
 	struct tap_view_span write_outside;
+	struct tap_view_span flush_during; /* what a commit waits for last */
+	struct tap_view_span flush_outside;
 	struct tap_view_checkpoint_run *runs; /* oldest first */
 	size_t n_runs;
 	struct tap_absence *absent;

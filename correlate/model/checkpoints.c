@@ -17,7 +17,7 @@
 #include "userspace/base/strbuf.h"
 
 enum {
-	SPANS = 4,
+	SPANS = 6,
 	ABSENT_MAX = 2 * SPANS + 8,
 };
 
@@ -153,12 +153,16 @@ static void spans_absent(const struct making *making, const struct parts *parts)
 		absent_add(making, "read_during_latency_ns", parts->why_not_during);
 		absent_add(making, "write_during_requests", parts->why_not_during);
 		absent_add(making, "write_during_latency_ns", parts->why_not_during);
+		absent_add(making, "flush_during_requests", parts->why_not_during);
+		absent_add(making, "flush_during_latency_ns", parts->why_not_during);
 	}
 	if (!parts->outside) {
 		absent_add(making, "read_outside_requests", parts->why_not_outside);
 		absent_add(making, "read_outside_latency_ns", parts->why_not_outside);
 		absent_add(making, "write_outside_requests", parts->why_not_outside);
 		absent_add(making, "write_outside_latency_ns", parts->why_not_outside);
+		absent_add(making, "flush_outside_requests", parts->why_not_outside);
+		absent_add(making, "flush_outside_latency_ns", parts->why_not_outside);
 	}
 }
 
@@ -176,6 +180,7 @@ static void others_sum(const struct making *making, bool during, struct tap_io_o
 				continue;
 			tap_io_add(&ret->read, &others->read);
 			tap_io_add(&ret->write, &others->write);
+			tap_io_add(&ret->flush, &others->flush);
 		}
 	}
 }
@@ -193,11 +198,13 @@ static int spans_fill(const struct making *making)
 		others_sum(making, true, &others[1]);
 		span_fill(&row->read_during, &others[1].read);
 		span_fill(&row->write_during, &others[1].write);
+		span_fill(&row->flush_during, &others[1].flush);
 	}
 	if (parts.outside) {
 		others_sum(making, false, &others[0]);
 		span_fill(&row->read_outside, &others[0].read);
 		span_fill(&row->write_outside, &others[0].write);
+		span_fill(&row->flush_outside, &others[0].flush);
 	}
 	return 0;
 }
@@ -233,6 +240,7 @@ static void row_init(struct tap_view_checkpoints *row)
 	static const struct tap_view_span none = { -1, { -1, -1, -1, -1 } };
 
 	row->read_during = row->read_outside = row->write_during = row->write_outside = none;
+	row->flush_during = row->flush_outside = none;
 	row->count = row->running_ns = row->running_since_ns = -1;
 	row->running_percent = NAN;
 	row->write_bytes = row->submitted_write_bytes = -1;

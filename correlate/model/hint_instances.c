@@ -91,43 +91,51 @@ static const struct tap_view_checkpoints *checkpoints_of(const struct tap_hints 
 	return NULL;
 }
 
-static bool is_slower(const struct tap_view_span *during, const struct tap_view_span *outside)
-{
-	return during->requests >= COMPARED_REQUESTS && outside->requests >= COMPARED_REQUESTS &&
-	       during->latency.p95 >= SLOW_NS && during->latency.p95 / 2 >= outside->latency.p95;
-}
+/* What others asked for in one way, during checkpoints and outside. */
+struct comparison {
+	const char *what;
+	const struct tap_view_span *during;
+	const struct tap_view_span *outside;
+};
 
-static double times_slower(const struct tap_view_span *during, const struct tap_view_span *outside)
+/* How many times as long it took; 0: no longer, or too few to say. */
+static double times_slower(const struct comparison *comparison)
 {
+	const struct tap_view_span *during = comparison->during, *outside = comparison->outside;
+
+	if (during->requests < COMPARED_REQUESTS || outside->requests < COMPARED_REQUESTS ||
+	    during->latency.p95 < SLOW_NS || during->latency.p95 / 2 < outside->latency.p95)
+		return 0;
 	return (double)during->latency.p95 / (double)(outside->latency.p95 > 0 ? outside->latency.p95 : 1);
 }
 
-static void put_span(struct tap_strbuf *out, const struct tap_view_span *span, const char *direction)
+static void put_span(struct tap_strbuf *out, const struct tap_view_span *span, const char *what)
 {
-	tap_strbuf_printf(out, "%" PRId64 " %s of others took ", span->requests, direction);
+	tap_strbuf_printf(out, "%" PRId64 " %s of others took ", span->requests, what);
 	tap_hint_put_ns(out, span->latency.p95);
 	tap_strbuf_add_string(out, " at p95");
 }
 
-/* Others' requests during checkpoints against those outside, of the direction that suffers more. */
+/* Others' requests during checkpoints against those outside, of the kind that suffers most. */
 static void checkpoint_compared(struct tap_hints *hints, uint32_t instance, const struct tap_view_checkpoints *row)
 {
-	bool reads = is_slower(&row->read_during, &row->read_outside);
-	bool writes = is_slower(&row->write_during, &row->write_outside);
-	const struct tap_view_span *during = &row->read_during, *outside = &row->read_outside;
+	const struct comparison comparisons[] = {
+		{ "reads", &row->read_during, &row->read_outside },
+		{ "writes", &row->write_during, &row->write_outside },
+		{ "flushes", &row->flush_during, &row->flush_outside },
+	};
+	const struct comparison *worst = comparisons;
 	struct tap_view_hint hint;
 	struct tap_strbuf evidence;
 
-	if (!reads && !writes)
-		return;
-	if (writes &&
-	    (!reads || times_slower(&row->write_during, &row->write_outside) > times_slower(during, outside))) {
-		during = &row->write_during;
-		outside = &row->write_outside;
-		reads = false;
+	for (size_t i = 1; i < sizeof(comparisons) / sizeof(comparisons[0]); i++) {
+		if (times_slower(&comparisons[i]) > times_slower(worst))
+			worst = &comparisons[i];
 	}
+	if (times_slower(worst) <= 0)
+		return;
 	hint = tap_hint_of_instance(hints, instance, "checkpoint_latency");
-	hint.confidence = 0.4 + 0.05 * tap_hint_at_most(times_slower(during, outside), 10);
+	hint.confidence = 0.4 + 0.05 * tap_hint_at_most(times_slower(worst), 10);
 	if (row->write_bytes < WRITES_BYTES && row->submitted_write_bytes < WRITES_BYTES)
 		hint.confidence -= 0.2;
 	hint.advice = checkpoint_advice;
@@ -137,9 +145,9 @@ static void checkpoint_compared(struct tap_hints *hints, uint32_t instance, cons
 	tap_strbuf_add_string(&evidence, " of the window (");
 	tap_hint_put_percent(&evidence, row->running_percent / 100);
 	tap_strbuf_add_string(&evidence, "); during them ");
-	put_span(&evidence, during, reads ? "reads" : "writes");
+	put_span(&evidence, worst->during, worst->what);
 	tap_strbuf_add_string(&evidence, ", outside ");
-	put_span(&evidence, outside, reads ? "reads" : "writes");
+	put_span(&evidence, worst->outside, worst->what);
 	tap_strbuf_add_string(&evidence, "; the checkpointer's pages were ");
 	tap_hint_put_bytes(&evidence, row->write_bytes > 0 ? (uint64_t)row->write_bytes : 0);
 	tap_strbuf_add_string(&evidence, " of what was written");

@@ -201,14 +201,18 @@ static bool is_other(uint8_t kind)
 static int others_add(struct tap_io_model *model, struct tap_io_disk *disk, const struct tap_io_entry *entry)
 {
 	struct tap_io_others **others = &disk->others[entry->key.checkpoint != 0];
+	uint8_t op = entry->key.op;
 
-	if (!is_other(entry->key.row.kind) || entry->key.op > TAP_IO_WRITE)
+	if (!is_other(entry->key.row.kind) || (op != TAP_IO_READ && op != TAP_IO_WRITE && op != TAP_IO_FLUSH))
 		return 0;
 	if (!*others)
 		*others = tap_arena_new(&model->memory, 1, sizeof(**others));
 	if (!*others)
 		return -ENOMEM;
-	tap_io_add(entry->key.op == TAP_IO_READ ? &(*others)->read : &(*others)->write, &entry->io);
+	tap_io_add(op == TAP_IO_READ	? &(*others)->read
+		   : op == TAP_IO_WRITE ? &(*others)->write
+					: &(*others)->flush,
+		   &entry->io);
 	return 0;
 }
 

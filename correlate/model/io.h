@@ -107,10 +107,11 @@ struct tap_io_group {
 	uint64_t brought_in_bytes;
 };
 
-/* Requests of one direction of those whom a checkpoint may slow down. */
+/* Requests of those whom a checkpoint may slow down. */
 struct tap_io_others {
 	struct tap_io read;
 	struct tap_io write;
+	struct tap_io flush;
 };
 
 struct tap_io_disk {

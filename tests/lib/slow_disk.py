@@ -4,6 +4,7 @@
 What a process of the group reads from a loop device is held back below it, where its image lies: for the loop device it is just
 a disk that takes so long.
 """
+import contextlib
 import os
 
 NAME = "blkio.throttle.{}_iops_device"
@@ -49,21 +50,34 @@ def whole_disk(path):
 class Group:
     """`enter`: words before a command that is to run in the group."""
 
-    def __init__(self, path, requests_per_second):
+    def __init__(self, path, requests_per_second, directions=("read", "write")):
         top, old = hierarchy()
         self.path = os.path.join(top, f"dbtap-test-io-{os.getpid()}")
         os.mkdir(self.path)
         try:
             disk = whole_disk(path)
             if old:
-                for direction in ("read", "write"):
+                for direction in directions:
                     write(os.path.join(self.path, NAME.format(direction)), f"{disk} {requests_per_second}")
             else:
-                write(os.path.join(self.path, "io.max"), f"{disk} riops={requests_per_second} wiops={requests_per_second}")
+                limits = " ".join(f"{direction[0]}iops={requests_per_second}" for direction in directions)
+                write(os.path.join(self.path, "io.max"), f"{disk} {limits}")
         except OSError as error:
             self.close()
             raise Unavailable(f"{path}: {error}") from error
         self.enter = ("sh", "-c", 'echo $$ >"$0" && exec "$@"', os.path.join(self.path, "cgroup.procs"))
+
+    def add(self, *pids):
+        """Those that have ended meanwhile are passed over."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                write(os.path.join(self.path, "cgroup.procs"), pid)
+
+    def release(self):
+        """All its processes go on as fast as the disk is."""
+        for pid in read(os.path.join(self.path, "cgroup.procs")).split():
+            with contextlib.suppress(ProcessLookupError):
+                write(os.path.join(os.path.dirname(self.path), "cgroup.procs"), pid)
 
     def close(self):
         """Its processes have ended."""

@@ -55,6 +55,71 @@ def assert_as_logged(run, logged_one):
     assert abs(seconds(run["end"]) - seconds(run["begin"]) - total) < 0.002, (run, logged_one)
 
 
+@pytest.fixture
+def slow_writes(volume):
+    """A control group that writes little at a time, and not often, to the disk below `volume`: one after the other."""
+    slow_disk.write(f"/sys/block/{volume.name}/queue/max_sectors_kb", 64)
+    try:
+        group = slow_disk.Group(volume.image, 300, ("write",))
+    except slow_disk.Unavailable as reason:
+        pytest.skip(str(reason))
+    yield group
+    group.release()
+    group.close()
+
+
+class Committer:
+    """A session that commits now and then until it is stopped; `seconds` has how long each took, and when it began."""
+
+    def __init__(self, server):
+        self.connection = server.connect()
+        self.seconds = []
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        with self.connection.cursor() as cursor:
+            while not self.stopping.wait(0.01):
+                begin = time.time()
+                cursor.execute("insert into committed values (1)")
+                self.seconds.append((begin, time.time() - begin))
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join()
+        self.connection.close()
+
+
+def test_commits_wait_for_a_checkpoint(dbtap, volume, slow_writes, server_on):
+    """Their WAL is written behind what the checkpoint has to sync, to a disk that cannot take it at once."""
+    server = server_on(volume, settings={**SETTINGS, "checkpoint_flush_after": 0})
+    server.query("create table committed (i int)")
+    server.query("checkpoint")
+    dirty_pages(server)
+    slow_writes.add(server.pid, *slow_disk.read(f"/proc/{server.pid}/task/{server.pid}/children").split())
+    since = len(server.log_text())
+    with trace.window(dbtap, server, "--no-connect", command="io") as traced:
+        committer = Committer(server)
+        time.sleep(2)
+        server.query("checkpoint")
+        time.sleep(2)
+        committer.stop()
+    slow_writes.release()
+    (own,), row = logged(server, since), one(traced.document["io"])
+    assert_as_logged(row["runs"][0], own)
+    during, outside = row["write_during_latency_ns"], row["write_outside_latency_ns"]
+    longest = max(seconds for begin, seconds in committer.seconds if own[0] < begin < own[1])
+    text = f"longest {longest} {row} {own}"
+    assert row["write_outside_requests"] > 50 and row["write_during_requests"] > 3, text
+    assert during["p95"] > 50e6 and during["p95"] > 2 * outside["p95"], text
+    # No commit took less than its own write; and what it took besides is not more than a few of them.
+    assert longest / 10 < during["max"] / 1e9 < longest + NEAR, text
+    # What is shown elsewhere is the sum of both.
+    clients = trace_io.select(traced.document["io"]["queries"], kind="client")
+    assert trace_io.total(clients, "write_requests") <= row["write_during_requests"] + row["write_outside_requests"], text
+
+
 def test_windows_are_those_of_the_log(dbtap, volume, server_on):
     server = server_on(volume, settings=SETTINGS)
     server.query("checkpoint")

@@ -143,6 +143,8 @@ static const struct tap_field checkpoint_fields[] = {
 	SPAN(read_outside),
 	SPAN(write_during),
 	SPAN(write_outside),
+	SPAN(flush_during),
+	SPAN(flush_outside),
 	LIST(tap_view_checkpoints, "runs", ROWS, runs, &run_shape),
 };
 

@@ -109,6 +109,7 @@ static void add_instance(const struct tap_view_checkpoints *row, size_t width, s
 		return;
 	add_direction(row, "reads", &row->read_during, &row->read_outside, width, out);
 	add_direction(row, "writes", &row->write_during, &row->write_outside, width, out);
+	add_direction(row, "flushes", &row->flush_during, &row->flush_outside, width, out);
 }
 
 void tap_text_checkpoints_render(const struct tap_view *view, bool all, size_t width, struct tap_strbuf *out)

@@ -91,6 +91,8 @@ START_TEST(test_during_and_outside)
 	requests(client(), TAP_IO_READ, true, 50, 20000000);
 	requests(other, TAP_IO_READ, true, 50, 30000000);
 	requests(client(), TAP_IO_WRITE, true, 7, 1000000);
+	requests(client(), TAP_IO_FLUSH, true, 3, 8000000);
+	requests(client(), TAP_IO_DISCARD, true, 9, 8000000);
 	/* Those that make the checkpoint are not those that suffer it. */
 	requests(checkpointer, TAP_IO_WRITE, true, 400, 500000000);
 	requests(kernel, TAP_IO_READ, true, 400, 500000000);
@@ -117,6 +119,9 @@ START_TEST(test_during_and_outside)
 	ck_assert_int_eq(row->read_during.latency.max, 30000000);
 	ck_assert_int_eq(row->write_during.requests, 7);
 	ck_assert_int_eq(row->write_outside.requests, 0);
+	ck_assert_int_eq(row->flush_during.requests, 3);
+	assert_near(row->flush_during.latency.p50, 8000000);
+	ck_assert_int_eq(row->flush_outside.requests, 0);
 	ck_assert_int_eq(row->write_outside.latency.p50, -1);
 	ck_assert_ptr_null(absence(row, "read_during_requests"));
 	ck_assert_ptr_null(absence(row, "read_outside_requests"));
