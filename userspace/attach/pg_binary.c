@@ -8,6 +8,7 @@
 #include "userspace/attach/pg_binary.h"
 
 #include <ctype.h>
+#include <elf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,45 @@ static uint64_t function_offset(struct tap_elf *elf, const char *name)
 	return offset;
 }
 
+/*
+ * Address that the first load of a pointer in x86-64 code refers to: REX.W 8b /r with a displacement from the next
+ * instruction (Intel SDM volume 2, "MOV" and 2.2.1.6). 0: there is none.
+ */
+static uint64_t first_pointer_loaded(const uint8_t *code, size_t size, uint64_t address)
+{
+	const size_t length = 7;
+
+	for (size_t at = 0; at + length <= size; at++) {
+		int32_t displacement;
+
+		if ((code[at] & 0xfb) != 0x48 || code[at + 1] != 0x8b || (code[at + 2] & 0xc7) != 0x05)
+			continue;
+		memcpy(&displacement, code + at + 3, sizeof(displacement));
+		return address + at + length + (uint64_t)(int64_t)displacement;
+	}
+	return 0;
+}
+
+/*
+ * In version 13 MyBEEntry is static: the function that reports what a session does loads it before anything else.
+ * Whether it is that, the check of the layout finds out.
+ */
+static void entry_pointer_find(struct tap_pg_binary *binary)
+{
+	struct tap_elf_symbol symbol = { .name = "pgstat_report_activity" };
+	uint64_t offset, address;
+	uint8_t code[64];
+	size_t size;
+
+	if (binary->found[TAP_PG_SYMBOL_MY_BEENTRY] || binary->version_number / 10000 != 13 ||
+	    binary->machine != EM_X86_64 || tap_elf_find_symbols(binary->elf, &symbol, 1, NULL) ||
+	    tap_elf_function(binary->elf, &symbol, &offset, code, sizeof(code), &size))
+		return;
+	address = first_pointer_loaded(code, size, symbol.value);
+	binary->found[TAP_PG_SYMBOL_MY_BEENTRY] = address != 0;
+	binary->value[TAP_PG_SYMBOL_MY_BEENTRY] = address;
+}
+
 int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err)
 {
 	struct tap_pg_binary binary = { 0 };
@@ -139,6 +179,7 @@ int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err)
 	binary.end_command_offset = function_offset(binary.elf, "EndCommand");
 	if (!tap_elf_section(binary.elf, ".rodata", &data, &size))
 		version_find(&binary, data, size);
+	entry_pointer_find(&binary);
 	*ret = binary;
 	return 0;
 }

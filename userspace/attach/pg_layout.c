@@ -126,7 +126,7 @@
 
 static const struct tap_pg_layout_row rows[] = {
 	ROWS(13, 856, 14, LAYOUT_13),
-	ROWS(14, 888, 14, LAYOUT_14_TO_16(KINDS_13)),
+	ROWS(14, 880, 14, LAYOUT_14_TO_16(KINDS_13)),
 	ROWS(15, 880, 13, LAYOUT_14_TO_16(KINDS_15)),
 	ROWS(16, 880, 14, LAYOUT_14_TO_16(KINDS_16)),
 	ROWS(17, 888, 16, LAYOUT_17),
@@ -175,7 +175,7 @@ static const struct tap_pg_layout_row rows[] = {
 
 static const struct tap_pg_lock_layout lock_rows[] = {
 	BOTH_MACHINES(13, LOCKS_13),
-	BOTH_MACHINES(14, LOCKS_14_TO_16(888)),
+	BOTH_MACHINES(14, LOCKS_14_TO_16(880)),
 	BOTH_MACHINES(15, LOCKS_14_TO_16(880)),
 	BOTH_MACHINES(16, LOCKS_14_TO_16(880)),
 	BOTH_MACHINES(17, LOCKS_17),
