@@ -6,6 +6,7 @@
 #define TAP_BPF_OWNER_BPF_H
 
 #include "bpf/abi/io.h"
+#include "bpf/aio.bpf.h"
 #include "bpf/boundary.bpf.h"
 #include "bpf/pg.bpf.h"
 
@@ -47,7 +48,7 @@ static __always_inline void row_copy(struct tap_row_key *row, struct tap_task *a
 /* Its own row, brought up to date first; the pid its session is known by. */
 static __always_inline __u32 owner_traced(struct tap_row_key *row, struct tap_task *account, bool exiting)
 {
-	__u32 index = account->instance, pid = account->ns_pid;
+	__u32 index = account->instance, pid = account->ns_pid, asker = 0;
 	struct tap_instance *instance;
 
 	/* A boundary was preempted in the middle: only kernels that may preempt tracepoints get here. */
@@ -63,8 +64,13 @@ static __always_inline __u32 owner_traced(struct tap_row_key *row, struct tap_ta
 			boundary_now(account);
 		if (instance && account->identity.kind == TAP_KIND_PARALLEL)
 			pid = pg_group_pid(account, instance);
+		if (instance && account->identity.kind == TAP_KIND_IO_WORKER)
+			asker = aio_owner(account, instance, row);
 	}
-	row_copy(row, account);
+	if (asker)
+		pid = asker;
+	else
+		row_copy(row, account);
 	barrier();
 	account->seq++;
 	return pid;

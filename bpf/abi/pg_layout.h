@@ -109,4 +109,32 @@ struct tap_pg_addresses {
 };
 TAP_ABI_SIZE(tap_pg_addresses, 48);
 
+/*
+ * Where an instance keeps what is asked of its io workers, from version 18: arrays in shared memory, and offsets of
+ * what is read of their elements. `handles` 0: not known, or the version has none.
+ */
+struct tap_pg_aio {
+	__u64 handles;	   /* PgAioHandle[] */
+	__u64 iovecs;	   /* struct iovec[], iovecs_each for each handle */
+	__u64 blocks;	   /* the shared buffers */
+	__u64 descriptors; /* their BufferDesc[] */
+	__u64 statuses;	   /* PgBackendStatus[], and */
+	__u64 procs;	   /* PGPROC[], by the same place */
+	__u32 n_handles;
+	__u32 iovecs_each;
+	__u32 n_blocks;
+	__u32 block_size;
+	__u32 n_procs;
+	__u16 proc_size;
+	__u16 handle_size;
+	__u16 handle_state; /* uint8 */
+	__u16 handle_owner; /* int32: a place in `procs` */
+	__u16 handle_resowner;
+	__u16 submitted; /* the state of one that is under way */
+	__u16 descriptor_size;
+	__u16 descriptor_wait; /* uint32: the handle that reads into the buffer */
+	__u32 pad;
+};
+TAP_ABI_SIZE(tap_pg_aio, 88);
+
 #endif

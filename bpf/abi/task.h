@@ -166,11 +166,12 @@ TAP_ABI_SIZE(tap_task_record, 400);
 struct tap_instance {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
+	struct tap_pg_aio aio;
 	__u8 own_ids; /* the engine computes no query ids: fingerprint every statement */
 	__u8 engine;  /* enum tap_engine */
 	__u8 pad[6];
 };
-TAP_ABI_SIZE(tap_instance, 152);
+TAP_ABI_SIZE(tap_instance, 240);
 
 /* The two clocks at one moment. */
 struct tap_clock_pair {

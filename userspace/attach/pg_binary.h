@@ -44,6 +44,10 @@
 	X(PREPARED_PROCS, "PreparedXactProcs", 8, EXTRA) \
 	X(MAX_PREPARED, "max_prepared_xacts", 4, EXTRA) \
 	X(FAST_GROUPS, "FastPathLockGroupsPerBackend", 4, EXTRA_18) \
+	X(AIO_CONTROL, "pgaio_ctl", 8, EXTRA_18) \
+	X(BUFFER_BLOCKS, "BufferBlocks", 8, EXTRA_18) \
+	X(BUFFER_DESCRIPTORS, "BufferDescriptors", 8, EXTRA_18) \
+	X(N_BUFFERS, "NBuffers", 4, EXTRA_18) \
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \

@@ -13,6 +13,7 @@
 #include "bpf/abi/kind.h"
 #include "correlate/fingerprint.h"
 #include "userspace/attach/memory.h"
+#include "userspace/attach/pg_aio.h"
 #include "userspace/attach/pg_checkpoint.h"
 #include "userspace/attach/pg_find.h"
 #include "userspace/attach/pg_locks.h"
@@ -26,6 +27,8 @@ static void instance_of(const struct tap_target *target, struct tap_instance *re
 	ret->layout = target->layout;
 	ret->addresses = target->addresses;
 	ret->own_ids = !target->query_ids;
+	/* Without it all an io worker reads is its own. */
+	tap_pg_aio_find(target, &ret->aio);
 }
 
 /* ---- running processes ---- */
@@ -79,6 +82,18 @@ static void own_id_give(const struct tap_target *target, struct tap_running *run
 	running->text = strdup(text);
 }
 
+static void io_workers_prime(const struct tap_target *target, const struct tap_pg_process *processes, size_t count)
+{
+	struct tap_pg_aio aio;
+
+	if (tap_pg_aio_find(target, &aio))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (processes[i].kind == TAP_KIND_IO_WORKER)
+			tap_pg_aio_prime(target, &aio, processes[i].pid);
+	}
+}
+
 static int running_read(const struct tap_target *target, uint32_t index, struct tap_running_list *ret,
 			struct tap_error *err)
 {
@@ -96,6 +111,7 @@ static int running_read(const struct tap_target *target, uint32_t index, struct 
 		own_id_give(target, &list.items[i]);
 		list.count++;
 	}
+	io_workers_prime(target, processes, count);
 	free(processes);
 	if (!list.items)
 		return tap_error_set(err, -ENOMEM, "out of memory");

@@ -246,6 +246,10 @@ static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, st
 		.prepared_procs = address_of(binary, bias, TAP_PG_SYMBOL_PREPARED_PROCS),
 		.max_prepared = address_of(binary, bias, TAP_PG_SYMBOL_MAX_PREPARED),
 		.fast_groups = address_of(binary, bias, TAP_PG_SYMBOL_FAST_GROUPS),
+		.aio_control = address_of(binary, bias, TAP_PG_SYMBOL_AIO_CONTROL),
+		.buffer_blocks = address_of(binary, bias, TAP_PG_SYMBOL_BUFFER_BLOCKS),
+		.buffer_descriptors = address_of(binary, bias, TAP_PG_SYMBOL_BUFFER_DESCRIPTORS),
+		.n_buffers = address_of(binary, bias, TAP_PG_SYMBOL_N_BUFFERS),
 	};
 }
 

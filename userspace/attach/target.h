@@ -26,7 +26,12 @@ struct tap_pg_variables {
 	uint64_t proc_global;	 /* PROC_HDR *ProcGlobal */
 	uint64_t prepared_procs; /* PGPROC *PreparedXactProcs */
 	uint64_t max_prepared;	 /* int max_prepared_xacts */
-	uint64_t fast_groups;	 /* int FastPathLockGroupsPerBackend, from version 18 */
+	/* From version 18. */
+	uint64_t fast_groups;	     /* int FastPathLockGroupsPerBackend */
+	uint64_t aio_control;	     /* PgAioCtl *pgaio_ctl */
+	uint64_t buffer_blocks;	     /* char *BufferBlocks */
+	uint64_t buffer_descriptors; /* BufferDescPadded *BufferDescriptors */
+	uint64_t n_buffers;	     /* int NBuffers */
 };
 
 struct tap_target {
