@@ -214,6 +214,9 @@ static const struct backend_type backend_types[] = {
 	{ "walwriter", TAP_KIND_WALWRITER },
 	{ "archiver", TAP_KIND_ARCHIVER },
 	{ "logger", TAP_KIND_LOGGER },
+	{ "slotsync worker", TAP_KIND_SLOTSYNC_WORKER },
+	{ "walsummarizer", TAP_KIND_WALSUMMARIZER },
+	{ "io worker", TAP_KIND_IO_WORKER },
 	{ "", TAP_KIND_UNKNOWN },
 };
 
