@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "userspace/base/number.h"
 #include "userspace/output/escape.h"
 #include "userspace/output/lock_tree.h"
 #include "userspace/output/moment.h"
 
 enum {
-	BOX_WIDTH = 360,
-	BOX_HEIGHT = 74,
+	BOX_WIDTH = 400,
+	BOX_HEIGHT = 90,
 	STEP_X = BOX_WIDTH + 70,
-	STEP_Y = BOX_HEIGHT + 16,
+	STEP_Y = BOX_HEIGHT + 20,
 	MARGIN = 20,
-	HEAD = 40,
+	HEAD = 52,
+	ABOVE = 10, /* of a box: where an arrow against the flow passes */
 	LINE_HEIGHT = 16,
-	LINE_CHARACTERS = 46, /* of 7.2 pixels at most fit into a box */
+	LINE_CHARACTERS = 52, /* of 7.3 pixels at most fit into a box */
 	TOOLTIP = 2000,	      /* characters of a query */
 	NODES_MAX = 1000,     /* drawn; a picture of more is of no use to anyone */
 	DEPTH_MAX = 100,
@@ -115,8 +117,43 @@ static void add_line(struct picture *picture, size_t place, unsigned n, const ch
 static const char *class_of(const struct tap_lock_node *node)
 {
 	if (node->cyclic)
-		return "cycle";
+		return node->soft ? "cycle soft" : "cycle";
 	return node->wait ? "waiter" : "root";
+}
+
+/* Which lock; or what a holder is and does. */
+static void put_lock(const struct tap_lock_node *node, struct tap_strbuf *line)
+{
+	const struct tap_view_lock *lock = node->wait ? &node->wait->lock : NULL;
+
+	if (!lock)
+		tap_lock_node_what(node, line);
+	else
+		tap_strbuf_add_string(line, lock->name	     ? lock->name
+					    : lock->relation ? lock->relation
+					    : lock->type     ? lock->type
+							     : "");
+}
+
+static void put_wait(const struct tap_lock_node *node, struct tap_strbuf *line)
+{
+	char number[TAP_NUMBER_MAX];
+
+	if (!node->wait)
+		return;
+	tap_strbuf_add_string(line, node->wait->lock.mode ? node->wait->lock.mode : "");
+	if (node->wait->waiting_ns >= 0)
+		tap_strbuf_printf(line, "%swaits %s", line->size ? ", " : "",
+				  tap_number_ns(number, node->wait->waiting_ns));
+}
+
+/* What it does to others: its own wait stands in the line before. */
+static void put_held(const struct tap_lock_node *node, struct tap_strbuf *line)
+{
+	struct tap_lock_node holder = *node;
+
+	holder.wait = NULL;
+	tap_lock_node_times(&holder, line);
 }
 
 static void add_box(struct picture *picture, size_t place)
@@ -124,6 +161,7 @@ static void add_box(struct picture *picture, size_t place)
 	const struct tap_lock_node *node = &picture->tree->nodes[place];
 	const char *query = tap_lock_node_query(node);
 	struct tap_strbuf line;
+	unsigned n = 2;
 
 	tap_strbuf_printf(picture->out, "<g class=\"%s\"><title>", class_of(node));
 	tap_strbuf_init(&line);
@@ -138,28 +176,46 @@ static void add_box(struct picture *picture, size_t place)
 			  left_of(picture, place), top_of(picture, place), BOX_WIDTH, BOX_HEIGHT);
 	tap_lock_node_title(node, &line);
 	add_line(picture, place, 1, " class=\"who\"", &line);
-	tap_lock_node_what(node, &line);
-	add_line(picture, place, 2, "", &line);
-	tap_lock_node_times(node, &line);
-	add_line(picture, place, 3, "", &line);
+	put_lock(node, &line);
+	add_line(picture, place, n++, "", &line);
+	put_wait(node, &line);
+	if (line.size)
+		add_line(picture, place, n++, "", &line);
+	put_held(node, &line);
+	if (line.size)
+		add_line(picture, place, n++, "", &line);
 	tap_strbuf_add_string(&line, query ? query : "");
-	add_line(picture, place, 4, " class=\"query\"", &line);
+	add_line(picture, place, n, " class=\"query\"", &line);
 	tap_strbuf_add_string(picture->out, "</g>\n");
 }
 
-/* From the waiter's left side to the blocker's right one; around the top where the blocker does not stand left of it.
+/*
+ * From the waiter's left side to the blocker's right one, many to one as one trunk; where the blocker does not stand
+ * left of it, from top to top, above what stands between them.
  */
 static void add_arrow(struct picture *picture, const struct tap_lock_link *link)
 {
-	long x1 = (long)left_of(picture, link->waiter), y1 = (long)top_of(picture, link->waiter) + BOX_HEIGHT / 2;
-	long x2 = (long)left_of(picture, link->blocker) + BOX_WIDTH;
-	long y2 = (long)top_of(picture, link->blocker) + BOX_HEIGHT / 2;
-	long bend = x1 > x2 ? (x1 - x2) / 2 : STEP_X / 2;
+	const char *look = tap_lock_link_in_tree(picture->tree, link) ? "edge" : "edge far";
+	size_t x1 = left_of(picture, link->waiter), x2 = left_of(picture, link->blocker) + BOX_WIDTH;
+	size_t y1 = top_of(picture, link->waiter), y2 = top_of(picture, link->blocker);
 
-	tap_strbuf_printf(picture->out, "<path class=\"%s\" d=\"M%ld %ld C%ld %ld %ld %ld %ld %ld\"/>\n",
-			  tap_lock_link_in_tree(picture->tree, link) ? "edge" : "edge far", x1, y1, x1 - bend, y1,
-			  x2 + bend, y2, x2 + 2, y2);
+	if (x1 > x2)
+		tap_strbuf_printf(picture->out, "<path class=\"%s\" d=\"M%zu %zuH%zuV%zuH%zu\"/>\n", look, x1,
+				  y1 + BOX_HEIGHT / 2, x1 - (STEP_X - BOX_WIDTH) / 2, y2 + BOX_HEIGHT / 2, x2 + 2);
+	else
+		tap_strbuf_printf(picture->out, "<path class=\"%s\" d=\"M%zu %zuV%zuH%zuV%zu\"/>\n", look,
+				  x1 + BOX_WIDTH / 2, y1, (y1 < y2 ? y1 : y2) - ABOVE, x2 - BOX_WIDTH / 2 - ABOVE,
+				  y2 - 2);
 }
+
+static const char style[] =
+	"text{font:12px monospace;fill:#222}.head,.who{font-weight:bold}.query{fill:#555}"
+	"rect{fill:#f4f7fb;stroke:#5b7fa6}.root rect{fill:#fff3e0;stroke:#c77700}"
+	".cycle rect{fill:#fdecea;stroke:#c62828}.soft rect{stroke-dasharray:5 4}.page{fill:#fff;stroke:none}"
+	".edge{fill:none;stroke:#555;marker-end:url(#to)}.far{stroke-dasharray:5 4;stroke:#c62828}#to path{fill:#555}"
+	"@media(prefers-color-scheme:dark){text{fill:#ddd}.query{fill:#aaa}.page{fill:#17191c}"
+	"rect{fill:#212a35;stroke:#6d93bd}.root rect{fill:#3a2c14;stroke:#e0962a}"
+	".cycle rect{fill:#401d1c;stroke:#ef6a63}.edge{stroke:#aaa}.far{stroke:#ef6a63}#to path{fill:#aaa}}";
 
 static void add_head(struct picture *picture, const struct tap_view *view)
 {
@@ -174,14 +230,11 @@ static void add_head(struct picture *picture, const struct tap_view *view)
 		picture->out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%zu\" height=\"%zu\" viewBox=\"0 0 %zu %zu\">\n"
-		"<style>text{font:12px monospace;fill:#222}.head{font-weight:bold}.who{font-weight:bold}"
-		".query{fill:#555}rect{fill:#f4f7fb;stroke:#5b7fa6}.root rect{fill:#fff3e0;stroke:#c77700}"
-		".cycle rect{fill:#fdecea;stroke:#c62828}.page{fill:#fff;stroke:none}"
-		".edge{fill:none;stroke:#555;marker-end:url(#to)}.far{stroke-dasharray:5 4;stroke:#c62828}</style>\n"
+		"<style>%s</style>\n"
 		"<defs><marker id=\"to\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" "
-		"markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#555\"/></marker></defs>\n"
+		"markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n"
 		"<rect class=\"page\" width=\"%zu\" height=\"%zu\"/>\n<text class=\"head\" x=\"%d\" y=\"22\">",
-		width, height, width, height, width, height, MARGIN);
+		width, height, width, height, style, width, height, MARGIN);
 	tap_strbuf_init(&line);
 	if (tree->n_waiters)
 		tap_strbuf_printf(&line, "%zu wait for a lock", tree->n_waiters);
