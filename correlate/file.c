@@ -20,16 +20,9 @@ static const char *const kind_names[TAP_FILE_KIND_COUNT] = {
 #undef X
 };
 
-static const char *const fork_names[TAP_FORK_COUNT] = { "main", "fsm", "vm", "init" };
-
 const char *tap_file_kind_name(enum tap_file_kind kind)
 {
 	return kind_names[(unsigned)kind < TAP_FILE_KIND_COUNT ? kind : TAP_FILE_UNKNOWN];
-}
-
-const char *tap_fork_name(enum tap_fork fork)
-{
-	return fork_names[(unsigned)fork < TAP_FORK_COUNT ? fork : TAP_FORK_MAIN];
 }
 
 /* By hand: snprintf would be most of what decoding costs. */

@@ -54,9 +54,6 @@ enum tap_fork {
 	TAP_FORK_COUNT
 };
 
-/* "main", "fsm", "vm", "init". */
-const char *tap_fork_name(enum tap_fork fork);
-
 /* A folder that holds an instance's files. */
 struct tap_file_root {
 	uint32_t instance;	/* index, as in records */

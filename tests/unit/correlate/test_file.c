@@ -301,8 +301,6 @@ START_TEST(test_names_of_kinds)
 {
 	ck_assert_str_eq(tap_file_kind_name(TAP_FILE_WAL), "wal");
 	ck_assert_str_eq(tap_file_kind_name((enum tap_file_kind)1000), "unknown");
-	ck_assert_str_eq(tap_fork_name(TAP_FORK_VM), "vm");
-	ck_assert_str_eq(tap_fork_name((enum tap_fork)1000), "main");
 }
 END_TEST
 
