@@ -13,7 +13,7 @@ enum {
 	COUNT_FILES = 4,
 	COUNT_FILES_18 = 5,
 	VERSION_SLRU = 180000,
-	VERSION_KNOWN_END = 190000,
+	VERSION_KNOWN_END = 200000,
 };
 
 static const char *const phase_names[] = {
@@ -56,12 +56,19 @@ static enum tap_checkpoint_phase phase_of(const struct tap_pg_checkpoint *stats,
 	return stats->write_us ? TAP_CHECKPOINT_WRITING : TAP_CHECKPOINT_PREPARING;
 }
 
-/* Where a newer version may have moved it, it is not known. */
-static int64_t files_of(const struct tap_pg_checkpoint *stats, int32_t version_number)
+int tap_checkpoint_files_place(int32_t version_number)
 {
+	/* A newer version may have moved it. */
 	if (version_number <= 0 || version_number >= VERSION_KNOWN_END)
 		return -1;
-	return stats->counts[version_number < VERSION_SLRU ? COUNT_FILES : COUNT_FILES_18];
+	return version_number < VERSION_SLRU ? COUNT_FILES : COUNT_FILES_18;
+}
+
+static int64_t files_of(const struct tap_pg_checkpoint *stats, int32_t version_number)
+{
+	int place = tap_checkpoint_files_place(version_number);
+
+	return place < 0 ? -1 : (int64_t)stats->counts[place];
 }
 
 static void run_fill(struct tap_checkpoint_run *run, const struct tap_pg_checkpoint *stats, int32_t version_number,

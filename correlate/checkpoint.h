@@ -61,4 +61,7 @@ size_t tap_checkpoint_runs(const struct tap_checkpoints *checkpoints, int32_t ve
 int64_t tap_checkpoint_covered_ns(const struct tap_checkpoint_run *runs, size_t count,
 				  const struct tap_checkpoint_window *window);
 
+/* Where tap_pg_checkpoint.counts has the files that were synced; -1: not known of this version. */
+int tap_checkpoint_files_place(int32_t version_number);
+
 #endif

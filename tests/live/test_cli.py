@@ -44,6 +44,7 @@ def one_line(outcome, status, *words, stdout=""):
     (("queries", "--interval", "0"), ("--interval",)), (("queries", "--limit", "-1"), ("--limit",)),
     (("queries", "--limit", "1.5"), ("--limit",)), (("queries", "--limit", "99999999999999999999"), ("--limit",)),
     (("queries", "--format", "xml"), ("--format", "json")), (("queries", "--sort", "beauty"), ("--sort", "cpu_ns")),
+    (("io", "--sort", "beauty"), ("--sort", "dirtied_bytes", "beauty")), (("io", "--by", "stream", "--sort", "flushes"), ("--sort",)),
     (("queries", "--depth", "deep"), ("--depth",)), (("queries", "--depth", "9"), ("--depth",)),
     (("queries", "--budget", "0"), ("--budget",)), (("queries", "--budget", "101"), ("--budget",)),
     (("queries", "--instance", ""), ("--instance",)), (("queries", "--database="), ("--database",)),

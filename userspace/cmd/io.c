@@ -23,10 +23,12 @@ const struct tap_command tap_command_io = {
 	.description =
 		"Observes the block requests of the disks that hold an instance's files, then prints them by device, "
 		"relation, query and\n"
-		"stream: bytes, patterns, sizes and latency, who dirtied what was written, and hints. --by shows one "
-		"of "
-		"these lists in\n"
-		"full; JSON always has all of them.",
+		"stream: bytes, patterns, sizes and latency, who dirtied what was written, when checkpoints ran and "
+		"what "
+		"others waited\n"
+		"meanwhile, and hints. --by shows one of these lists in full, --sort puts them in another order; JSON "
+		"always has all of\n"
+		"them.",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_IO | TAP_OPTIONS_OUTPUT | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,

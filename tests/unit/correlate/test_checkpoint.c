@@ -121,8 +121,8 @@ START_TEST(test_counts_by_version)
 	static const struct {
 		int32_t version;
 		int64_t files;
-	} versions[] = { { 130000, 44 }, { PG15, 44 }, { 170009, 44 }, { PG18, 55 },
-			 { 190000, -1 }, { 0, -1 },    { -5, -1 } };
+	} versions[] = { { 130000, 44 }, { PG15, 44 },	 { 170009, 44 }, { PG18, 55 },
+			 { 190000, 55 }, { 200000, -1 }, { 0, -1 },	 { -5, -1 } };
 
 	all.running = 1;
 	all.now = stats(15, -1);

@@ -602,6 +602,47 @@ START_TEST(test_many_files)
 }
 END_TEST
 
+/* --sort puts the lists that have the figure in its order, before the limit cuts them; the others keep theirs. */
+START_TEST(test_sort)
+{
+	struct tap_file_key small = two_file(90, "90", "5", "base"), large = two_file(91, "91", "5", "base");
+	struct tap_row_key row = two_key(0, TAP_KIND_CLIENT, APP, 9);
+
+	two.input.options.io = true;
+	two_request(&two.end, row, small, TAP_IO_READ, 500, 500 * 4096, TAP_PATTERN_RANDOM);
+	two_request(&two.end, row, large, TAP_IO_READ, 10, 10 << 20, TAP_PATTERN_SEQUENTIAL);
+	two_view();
+	ck_assert_uint_eq(two.view->n_io_relations, 2);
+	ck_assert_str_eq(two.view->io_relations[0].relation, "base/5/91");
+	two.input.options.io_sort = "read_requests";
+	two.input.options.limit = 1;
+	two_view();
+	ck_assert_uint_eq(two.view->n_io_relations, 1);
+	ck_assert_str_eq(two.view->io_relations[0].relation, "base/5/90");
+	two.input.options.io_sort = "counted_flushes";
+	two_view();
+	ck_assert_str_eq(two.view->io_relations[0].relation, "base/5/91");
+}
+END_TEST
+
+/* All of it was merged into others' requests: there are bytes, and no request of its own. */
+START_TEST(test_merged_alone)
+{
+	struct tap_file_key file = two_file(92, "92", "5", "base");
+	struct tap_row_key row = two_key(0, TAP_KIND_CLIENT, APP, 9);
+
+	two.input.options.io = true;
+	two_request(&two.begin, row, file, TAP_IO_WRITE, 0, 8192, TAP_PATTERN_SEQUENTIAL);
+	two_request(&two.end, row, file, TAP_IO_WRITE, 0, 3 * 8192, TAP_PATTERN_SEQUENTIAL);
+	two_view();
+	ck_assert_uint_eq(two.view->n_io_relations, 1);
+	ck_assert_uint_eq(two.view->io_relations[0].write.bytes, 2 * 8192);
+	ck_assert_uint_eq(two.view->io_relations[0].write.requests, 0);
+	ck_assert_int_eq(two.view->io_relations[0].write.latency.p50, -1);
+	ck_assert_uint_eq(two.view->io_queries[0].write.bytes, 2 * 8192);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("model/io");
@@ -627,6 +668,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_hostile_figures);
 	tcase_add_test(tests, test_out_of_memory);
 	tcase_add_test(tests, test_many_files);
+	tcase_add_test(tests, test_sort);
+	tcase_add_test(tests, test_merged_alone);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

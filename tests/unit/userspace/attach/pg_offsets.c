@@ -6,6 +6,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lock.h"
@@ -179,6 +180,20 @@ static void states_print(void)
 	NUMBER("state.disabled", STATE_DISABLED);
 }
 
+static void checkpoint_print(void)
+{
+	NUMBER("checkpoint.size", sizeof(CheckpointStatsData));
+	OFFSET("checkpoint.start", CheckpointStatsData, ckpt_start_t);
+	OFFSET("checkpoint.write", CheckpointStatsData, ckpt_write_t);
+	OFFSET("checkpoint.sync", CheckpointStatsData, ckpt_sync_t);
+	OFFSET("checkpoint.sync_end", CheckpointStatsData, ckpt_sync_end_t);
+	OFFSET("checkpoint.end", CheckpointStatsData, ckpt_end_t);
+	OFFSET("checkpoint.buffers", CheckpointStatsData, ckpt_bufs_written);
+	OFFSET("checkpoint.files", CheckpointStatsData, ckpt_sync_rels);
+	OFFSET("checkpoint.longest_sync", CheckpointStatsData, ckpt_longest_sync);
+	OFFSET("checkpoint.sync_total", CheckpointStatsData, ckpt_agg_sync_time);
+}
+
 #if PG_VERSION_NUM >= 180000
 static void aio_print(void)
 {
@@ -207,6 +222,7 @@ int main(void)
 	lock_print();
 	kinds_print();
 	states_print();
+	checkpoint_print();
 #if PG_VERSION_NUM >= 180000
 	aio_print();
 #endif

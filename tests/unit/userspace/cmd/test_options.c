@@ -311,6 +311,38 @@ START_TEST(test_io_and_locks)
 }
 END_TEST
 
+START_TEST(test_sort_of_io)
+{
+	static const char *const lists[] = { "all", "query", "relation", "device", "stream", "checkpoint" };
+	struct tap_window_options window;
+
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--sort", "read_latency_ns_p95", NULL }),
+			 0);
+	window = tap_options_window(&options, true);
+	ck_assert_str_eq(window.io_sort, "read_latency_ns_p95");
+	ck_assert_int_eq(window.sort, -1);
+	/* The queries beside the lists have it, too. */
+	ck_assert_int_eq(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--sort", "dirtied_bytes", NULL }), 0);
+	ck_assert_int_eq(tap_options_window(&options, true).sort, TAP_FIGURE_DIRTIED);
+	/* What one list has another has not, whichever of the two options comes first. */
+	ck_assert_int_eq(
+		parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--by=device", "--sort=residual_read_bytes", NULL }),
+		0);
+	assert_refused(
+		parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--sort=dirtied_bytes", "--by=stream", NULL }),
+		"not \"dirtied_bytes\"");
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		assert_refused(parse_of(TAP_OPTIONS_IO, 0,
+					(const char *const[]){ "--sort", "beauty", "--by", lists[i], NULL }),
+			       ", not \"beauty\"");
+	assert_refused(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--sort", "cpu_ns", NULL }),
+		       "read|write_latency_ns_p50|p95|p99|max");
+	assert_refused(parse_of(TAP_OPTIONS_IO, 0, (const char *const[]){ "--sort", "", NULL }), "wants one of");
+	assert_refused(parse_of(TAP_OPTIONS_VIEW, 0, (const char *const[]){ "--sort", "cpu_ns", NULL }),
+		       "unknown option --sort");
+}
+END_TEST
+
 static size_t lines_of(const char *text, const char *option)
 {
 	size_t count = 0;
@@ -378,6 +410,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_arguments);
 	tcase_add_test(tests, test_groups);
 	tcase_add_test(tests, test_io_and_locks);
+	tcase_add_test(tests, test_sort_of_io);
 	tcase_add_test(tests, test_help);
 	suite_add_tcase(suite, tests);
 	return suite;

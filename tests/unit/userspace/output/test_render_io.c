@@ -209,6 +209,12 @@ START_TEST(test_csv_lists)
 	check_holds(&out, "instance,engine,database,user,kind,query_id,");
 	ck_assert_uint_eq(count_lines(&out), 3);
 	tap_strbuf_clear(&out);
+	tap_csv_render(&view, TAP_PART_IO_CHECKPOINTS, &out);
+	check_holds(&out, "postgres-5432,postgres,vda,2,false,4500000000,45,2025-06-01T12:00:08.000000Z,");
+	check_holds(&out, ",\"ended=2025-06-01T12:00:00.000000Z/2025-06-01T12:00:02.500000Z/2000000000/340000000/"
+			  "120000000/12345/12;writing=2025-06-01T12:00:08.000000Z/17\",");
+	check_holds(&out, "write_outside_latency_ns=none of them\r\n");
+	tap_strbuf_clear(&out);
 	tap_csv_render(&view, TAP_PART_IO_BLAME, &out);
 	ck_assert_str_eq(out.data,
 			 "instance,engine,relation,relation_kind,dirtied_by,query_id,query,written_by,bytes,absent\r\n"
@@ -263,6 +269,21 @@ START_TEST(test_json_lists)
 	/* All of them, and the queries as the queries view has them, whichever list was asked for. */
 	ck_assert_uint_eq(json_array_size(json_object_get(root, "queries")), 4);
 	ck_assert_uint_eq(json_object_size(json_object_get(root, "io")), 7);
+	row = row_of(root, "checkpoints", 0);
+	ck_assert_int_eq(int_at(row, "count"), 2);
+	ck_assert_int_eq(int_at(row, "running_ns"), 4500 * MS);
+	ck_assert_str_eq(json_string_value(json_object_get(row, "running_since")), "2025-06-01T12:00:08.000000Z");
+	ck_assert_int_eq(int_at(row, "read_during_requests"), 1234);
+	ck_assert_int_eq(int_at(json_object_get(row, "read_during_latency_ns"), "p95"), 40 * MS);
+	ck_assert_ptr_null(json_object_get(row, "write_outside_requests"));
+	ck_assert_ptr_null(json_object_get(row, "write_outside_latency_ns"));
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(row, "absent"), "write_outside_latency_ns")),
+			 "none of them");
+	item = json_array_get(json_object_get(row, "runs"), 1);
+	ck_assert_str_eq(json_string_value(json_object_get(item, "phase")), "writing");
+	ck_assert_ptr_null(json_object_get(item, "end"));
+	ck_assert_ptr_null(json_object_get(item, "files_synced"));
+	ck_assert_int_eq(int_at(item, "buffers_written"), 17);
 	row = row_of(root, "devices", 0);
 	ck_assert_int_eq(int_at(row, "read_bytes"), 8192000);
 	ck_assert_int_eq(int_at(row, "read_rand_bytes"), 8192 * 800);
