@@ -27,14 +27,16 @@ static __always_inline __u32 disk_watched(const struct gendisk *disk)
 }
 
 /* Each in a frame of its own: the owner's takes most of the stack. */
-TAP_LOCAL int io_begin_cast(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+TAP_LOCAL int io_begin_cast(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
+			    const struct tap_row_key *row)
 {
-	return io_begin(request, bio, disk, owner, true);
+	return io_begin(request, bio, disk, owner, row, true);
 }
 
-TAP_LOCAL int io_begin_copy(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner)
+TAP_LOCAL int io_begin_copy(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
+			    const struct tap_row_key *row)
 {
-	return io_begin(request, bio, disk, owner, false);
+	return io_begin(request, bio, disk, owner, row, false);
 }
 
 /* A bio on its own: not (yet) the first of a request. */
@@ -43,13 +45,16 @@ static __always_inline int bio_submit(struct bio *bio)
 	__u32 zero = 0, disk = disk_watched(bio->bi_bdev->bd_disk);
 	__u64 address = (__u64)bio;
 	struct io_scratch *space;
+	struct tap_row_key row;
+	__u32 owner;
 
 	if (!disk || io_op(bio->bi_opf, bio->bi_iter.bi_size) == TAP_IO_OPS)
 		return 0;
 	space = bpf_map_lookup_elem(&io_space, &zero);
 	if (!space)
 		return 0;
-	io_begin_copy(&space->request, bio, disk, owner_of_current(&space->request.key.row));
+	owner = owner_of_current(&row);
+	io_begin_copy(&space->request, bio, disk, owner, &row);
 	bpf_map_update_elem(&bio_to_io, &address, &space->request, BPF_ANY);
 	return 0;
 }
@@ -78,8 +83,9 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 {
 	struct io_request *request;
 	bool unfinished = false;
+	struct tap_row_key row;
+	__u32 disk, owner;
 	struct bio *bio;
-	__u32 disk;
 
 	if (!gate_open)
 		return 0;
@@ -90,8 +96,10 @@ int BPF_PROG(on_block_io_start, struct request *rq)
 	request = slot_take(pointer_number(rq), &unfinished);
 	if (request && unfinished)
 		request_end_unseen(request);
-	if (request)
-		io_begin_cast(request, bio, disk, owner_of_current(&request->key.row));
+	if (!request)
+		return 0;
+	owner = owner_of_current(&row);
+	io_begin_cast(request, bio, disk, owner, &row);
 	return 0;
 }
 

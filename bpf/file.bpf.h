@@ -50,8 +50,9 @@ struct io_place {
 	bool is_direct;
 };
 
-/* Key of a file; false: not a file of a disk. */
-static __always_inline bool file_key_of(struct tap_file_key *ret, const struct inode *inode, const bool cast)
+/* Key of a file; false: not a file of a disk. A direct request is of none but those. */
+static __always_inline bool file_key_of(struct tap_file_key *ret, const struct inode *inode, bool is_direct,
+					const bool cast)
 {
 	const struct super_block *super = NULL;
 	unsigned long number = 0, magic = 0;
@@ -62,7 +63,8 @@ static __always_inline bool file_key_of(struct tap_file_key *ret, const struct i
 	READ_KERNEL(super, inode->i_sb);
 	if ((mode & MODE_FORMAT) == MODE_BLOCK || !super)
 		return false;
-	READ_KERNEL(magic, super->s_magic);
+	if (!is_direct)
+		READ_KERNEL(magic, super->s_magic);
 	if (magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS)
 		return false;
 	READ_KERNEL(device, super->s_dev);
@@ -154,6 +156,7 @@ static __always_inline void bio_place(struct tap_file_key *key, struct io_place 
 	key->device = bio->bi_bdev->bd_dev;
 	key->generation = 0;
 	ret->bytes = bio->bi_iter.bi_size;
+	ret->begin = 0;
 	ret->inode = NULL;
 	ret->file_bytes = 0;
 	ret->is_direct = false;
@@ -167,7 +170,7 @@ static __always_inline void bio_place(struct tap_file_key *key, struct io_place 
 			place_of_pages(ret, bio, cast);
 	}
 	inode = ret->inode;
-	if (inode && file_key_of(key, inode, cast)) {
+	if (inode && file_key_of(key, inode, ret->is_direct, cast)) {
 		READ_KERNEL(file_bytes, inode->i_size);
 		ret->file_bytes = (__u64)file_bytes;
 		return;

@@ -110,24 +110,24 @@ TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
  * their last row was another, or a checkpoint began or ended since, the row's sums may be new, too, and the file's
  * name.
  */
-static __always_inline struct tap_stream_set *streams_of(struct io_request *request, __u32 owner,
-							 const struct inode *inode)
+static __always_inline struct tap_stream_set *streams_of(struct tap_io_key *io, __u32 owner, const struct inode *inode,
+							 __u32 *ret_total)
 {
-	struct tap_stream_key key = { .file = request->key.file, .owner = owner, .op = request->key.op };
+	struct tap_stream_key key = { .file = io->file, .owner = owner, .op = io->op };
 	bool is_new = false;
 	struct tap_stream_place *place = stream_place_of(&key, &is_new);
 
-	if (place && io_total_is_of(place->total, &request->key)) {
-		request->total = place->total;
+	if (place && io_total_is_of(place->total, io)) {
+		*ret_total = place->total;
 		return &place->set;
 	}
-	request->total = io_total_of(&request->key);
+	*ret_total = io_total_of(io);
 	if (!place)
 		return NULL;
 	if (is_new)
-		file_note(&request->key.file, inode);
-	place->set.row = request->key.row;
-	place->total = request->total;
+		file_note(&io->file, inode);
+	place->set.row = io->row;
+	place->total = *ret_total;
 	return &place->set;
 }
 
@@ -151,36 +151,36 @@ TAP_GLOBAL int checkpoint_runs_on(__u32 disk)
 	return 0;
 }
 
-/* Fills what is known of a request when it is submitted; its row is there. */
+/* Fills what is known of a request when it is submitted: on the given disk, by the given row and pid. */
 static __always_inline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
-				    const bool cast)
+				    const struct tap_row_key *row, const bool cast)
 {
-	__u32 flags = bio->bi_opf;
+	__u32 flags = bio->bi_opf, asked = 0, total = IO_NO_TOTAL;
+	struct tap_io_key key = { .row = *row, .disk = disk };
 	struct tap_stream_set *set;
 	struct io_place place;
 	__u64 call = 0;
-	__u32 asked = 0;
 
+	key.op = io_op(flags, bio->bi_iter.bi_size);
 	request->bytes = bio->bi_iter.bi_size;
 	request->issued_ns = 0;
 	request->done_bytes = 0;
 	request->pattern = TAP_PATTERN_SEQUENTIAL;
-	request->key.disk = disk;
-	request->key.checkpoint = checkpoint_runs() && checkpoint_runs_on(disk);
-	request->key.op = io_op(flags, bio->bi_iter.bi_size);
-	bio_place(&request->key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size, cast);
-	if (request->key.op == TAP_IO_READ && place.is_direct)
+	key.checkpoint = checkpoint_runs() && checkpoint_runs_on(disk);
+	bio_place(&key.file, &place, bio, has_pages(flags) && bio->bi_iter.bi_size, cast);
+	if (key.op == TAP_IO_READ && place.is_direct)
 		asked = place.bytes;
-	else if (request->key.op == TAP_IO_READ && place.inode && request->key.row.kind != TAP_KIND_KERNEL)
+	else if (key.op == TAP_IO_READ && place.inode && key.row.kind != TAP_KIND_KERNEL)
 		asked = asked_bytes(place.begin, place.bytes, &call);
-	request->ahead_bytes = request->key.op == TAP_IO_READ ? place.bytes - asked : 0;
-	set = streams_of(request, owner, place.inode);
+	request->ahead_bytes = key.op == TAP_IO_READ ? place.bytes - asked : 0;
+	set = streams_of(&key, owner, place.inode, &total);
 	if (set && place.bytes) {
 		request->pattern = stream_follow_call(set, place.begin, place.begin + place.bytes,
 						      stream_near(place.file_bytes), call, asked > 0);
 		if (request->pattern < TAP_PATTERNS)
 			set->bytes[request->pattern] += place.bytes;
 	}
+	request->total = total;
 	request->submitted_ns = bpf_ktime_get_ns();
 	request->epoch = io_epoch;
 	return 0;

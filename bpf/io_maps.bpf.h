@@ -27,10 +27,7 @@ enum {
 	IO_NO_TOTAL = 0xffffffff,
 };
 
-/*
- * A request, or a bio that went into another's request, on its way. Other CPUs issue and complete it than submitted it:
- * all that they touch is in the first 64 bytes.
- */
+/* A request, or a bio that went into another's request, on its way. Other CPUs may issue and complete it: one line. */
 struct io_request {
 	__u64 number; /* that stands for the request's address; 0: never used */
 	__u64 submitted_ns;
@@ -42,10 +39,9 @@ struct io_request {
 	__u32 bytes;	   /* when it was submitted; what was merged into it comes on top */
 	__u8 pattern;	   /* enum tap_pattern */
 	__u8 pad[3];
-	__u64 more_pad;
-	struct tap_io_key key;
-	__u64 last_pad[2];
+	__u64 more_pad[2];
 };
+_Static_assert(sizeof(struct io_request) == 64, "size of io_request");
 
 /*
  * Requests by their address, open addressing: at most IO_SLOT_STEPS from the slot that the address gives. A disk has a
@@ -143,9 +139,6 @@ struct tap_number_set watched_disks __weak = {};
 struct tap_number_set watched_devices __weak = {};
 /* Which instances have files on a watched disk, by its slot in the set. */
 struct tap_instance_set disk_instances[TAP_NUMBER_SLOTS] __weak = {};
-
-/* Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for this one's. */
-__u32 io_epoch __weak = 0;
 
 /* Entries of io_totals that are in use; userspace adds some, too. */
 __u32 io_totals_used __weak = 0;

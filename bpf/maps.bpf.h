@@ -117,6 +117,11 @@ const volatile bool has_bpf_loop __weak = false;
 
 /* The gate: nothing is accounted, and no thread adopted at its fork, while it is closed. */
 bool gate_open __weak = false;
+/*
+ * Of block requests. Set by userspace at each attach, never 0: what was under way at an earlier one is not mistaken for
+ * this one's. Here, since it is read where the gate is: one cache line.
+ */
+__u32 io_epoch __weak = 0;
 /* Number of the snapshot being taken, see tap_task.read_epoch. */
 __u32 snapshot_epoch __weak = 0;
 struct tap_clock_pair clock_pair __weak = {};

@@ -16,7 +16,13 @@ enum {
 	STREAM_GRACE = 64,
 	STREAM_NONE = 0x100,
 	STREAM_NEAR = 0x200,
+	STREAM_SPAN_MAX = 0x4000, /* pieces; what reaches further is compared with every position */
 };
+
+static __always_inline __u64 stream_end(const struct tap_stream *stream)
+{
+	return stream->begin + stream->bytes;
+}
 
 /*
  * Whether [begin, end) goes on where the stream is: behind it, or, for one that is read backwards, before it. Forwards
@@ -27,17 +33,17 @@ static __always_inline bool stream_continues(const struct tap_stream *stream, __
 {
 	__u64 gap = is_last || stream->continued ? TAP_STREAM_GAP : 0;
 
-	if (!stream->end)
+	if (!stream->bytes)
 		return false;
-	if (begin >= stream->begin && end >= stream->end)
-		return begin <= stream->end + gap;
+	if (begin >= stream->begin && end >= stream_end(stream))
+		return begin <= stream_end(stream) + gap;
 	return end <= stream->begin && stream->begin - end <= gap;
 }
 
 /* Whether it is at most `near` away, on either side, or overlaps. */
 static __always_inline bool stream_is_near(const struct tap_stream *stream, __u64 begin, __u64 end, __u64 near)
 {
-	return end + near >= stream->begin && begin <= stream->end + near;
+	return end + near >= stream->begin && begin <= stream_end(stream) + near;
 }
 
 /* What is near in a file of this size. */
@@ -55,6 +61,36 @@ static __always_inline __u32 stream_tag(__u64 position)
 	return position / TAP_STREAM_NEAR;
 }
 
+static __always_inline __u16 stream_tag_of(const struct tap_stream_set *set, __u32 index)
+{
+	return set->tags[index / 4 & (TAP_STREAMS / 4 - 1)] >> index % 4 * 16;
+}
+
+static __always_inline void stream_tag_put(struct tap_stream_set *set, __u32 index, __u64 end)
+{
+	__u64 *word = &set->tags[index / 4 & (TAP_STREAMS / 4 - 1)], shift = index % 4 * 16;
+
+	*word = (*word & ~(0xffffull << shift)) | (__u64)(__u16)stream_tag(end) << shift;
+}
+
+/*
+ * Whether any tag is in [first, first + width], `width` below 0x8000: four at once, each in 16 bits of a word. Of most
+ * random requests none is.
+ */
+static __always_inline bool stream_any_near(const struct tap_stream_set *set, __u16 first, __u16 width)
+{
+	const __u64 ones = 0x0001000100010001ull, high = ones << 15;
+	__u64 from = first * ones, room = (0x7fff - width) * ones, above;
+
+	for (int i = 0; i < TAP_STREAMS / 4; i++) {
+		/* How far above `first`; then the highest bit is set where that is more than the width. */
+		above = ((set->tags[i] | high) - (from & ~high)) ^ ((set->tags[i] ^ ~from) & high);
+		if (~(((above & ~high) + room) | above) & high)
+			return true;
+	}
+	return false;
+}
+
 /* Index of the position that [begin, end) continues; else STREAM_NONE, or STREAM_NEAR when it is near one. */
 TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 end, __u64 near)
 {
@@ -65,14 +101,17 @@ TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 en
 	/* A request that is near another begins at most so many pieces before or behind where that one ends. */
 	span = stream_tag(end - begin) + set->reach + 2;
 	first = stream_tag(begin) - span;
+	if (span < STREAM_SPAN_MAX && !stream_any_near(set, first, 2 * span))
+		return STREAM_NONE;
 	for (__u32 i = 0; i < TAP_STREAMS; i++) {
 		const struct tap_stream *stream = &set->streams[i];
 
-		if (set->tags[i] - first > 2 * span || !stream_is_near(stream, begin, end, near))
+		if ((span < STREAM_SPAN_MAX && (__u16)(stream_tag_of(set, i) - first) > 2 * span) ||
+		    !stream_is_near(stream, begin, end, near))
 			continue;
 		if (stream_continues(stream, begin, end, i == set->last))
 			return i;
-		if (stream->end && (stream->continued || i == set->last))
+		if (stream->bytes && (stream->continued || i == set->last))
 			none = STREAM_NEAR;
 	}
 	return none;
@@ -80,7 +119,7 @@ TAP_GLOBAL __u32 stream_search(struct tap_stream_set *set, __u64 begin, __u64 en
 
 static __always_inline bool stream_is_kept(const struct tap_stream *stream, __u32 clock)
 {
-	return stream->continued && clock - stream->used < STREAM_GRACE;
+	return stream->continued && (__u16)(clock - stream->used) < STREAM_GRACE;
 }
 
 /* The position to lose: the next in turn that is not kept. */
@@ -104,11 +143,11 @@ static __always_inline void stream_put(struct tap_stream_set *set, __u32 index, 
 	barrier_var(index);
 	stream = &set->streams[index & (TAP_STREAMS - 1)];
 	stream->begin = begin;
-	stream->end = end;
-	stream->continued = continues ? stream->continued + 1 : 0;
+	stream->bytes = end - begin;
+	stream->continued = continues;
 	stream->used = ++set->clock;
 	set->last = index & (TAP_STREAMS - 1);
-	set->tags[index & (TAP_STREAMS - 1)] = stream_tag(end);
+	stream_tag_put(set, index & (TAP_STREAMS - 1), end);
 	if (set->reach < stream_tag(end - begin) + 1)
 		set->reach = stream_tag(end - begin) + 1;
 }

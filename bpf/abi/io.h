@@ -180,13 +180,13 @@ TAP_ABI_SIZE(tap_stream_key, 24);
 
 struct tap_stream {
 	__u64 begin;	 /* of the last request, bytes in the file */
-	__u64 end;	 /* 0: free */
-	__u32 used;	 /* by the set's clock */
-	__u32 continued; /* requests that continued it */
+	__u32 bytes;	 /* its length; 0: free */
+	__u16 used;	 /* by the set's clock */
+	__u16 continued; /* 1: the last request continued it */
 };
-TAP_ABI_SIZE(tap_stream, 24);
+TAP_ABI_SIZE(tap_stream, 16);
 
-/* Ordered by use: a request touches the first two cache lines of tap_stream_place, the third, and its position's. */
+/* Ordered by use: a request touches the first two cache lines of tap_stream_place and those of one or two positions. */
 struct tap_stream_set {
 	__u32 clock;
 	__u16 last;	    /* index of the stream of the last request */
@@ -194,15 +194,15 @@ struct tap_stream_set {
 	__u32 reach;	    /* pieces of the largest request */
 	__u32 last_pattern; /* enum tap_pattern of the last request */
 	__u64 call;	    /* where the read call of the last request asked from, plus one; 0: not known */
-	/* Where each one ends, in pieces of TAP_STREAM_NEAR: in a line of its own, what is far off is passed over. */
-	__u32 tags[TAP_STREAMS];
-	struct tap_row_key row; /* the last owner's */
+	/* Where each one ends, in pieces of TAP_STREAM_NEAR, 16 bits of it: what is far off is passed over. */
+	__u64 tags[TAP_STREAMS / 4];
 	__u64 bytes[TAP_PATTERNS];
 	__u64 requests;
-	__u64 pad;
 	struct tap_stream streams[TAP_STREAMS];
+	struct tap_row_key row; /* the last owner's */
+	__u64 pad[5];
 };
-TAP_ABI_SIZE(tap_stream_set, 24 + 64 + 64 + 16 * 24);
+TAP_ABI_SIZE(tap_stream_set, 24 + 64 + 16 * 16 + 64);
 
 /* Value of `stream_places`: a set where its key's hash puts it, or nearby. */
 struct tap_stream_place {
@@ -213,7 +213,7 @@ struct tap_stream_place {
 	__u32 pad;
 	struct tap_stream_set set; /* of no request: free */
 };
-TAP_ABI_SIZE(tap_stream_place, 40 + 536);
+TAP_ABI_SIZE(tap_stream_place, 40 + 408);
 
 /* Position of the highest bit; 0 for 0. Without a loop, and without an instruction that BPF does not have. */
 static inline __u32 tap_log2(__u64 value)

@@ -546,7 +546,7 @@ START_TEST(test_direct)
 	ck_assert_ptr_nonnull(place(&relation, OTHER_PID));
 	set = &place(&relation, OTHER_PID)->set;
 	ck_assert_uint_eq(set->streams[set->last].begin, 105 * PAGE);
-	ck_assert_uint_eq(set->streams[set->last].end, 108 * PAGE);
+	ck_assert_uint_eq(stream_end(&set->streams[set->last]), 108 * PAGE);
 }
 END_TEST
 

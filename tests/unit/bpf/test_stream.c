@@ -187,7 +187,8 @@ START_TEST(test_tags)
 {
 	for (int i = 0; i < 20000; i++) {
 		__u64 bytes = (__u64)(rand() % 8 ? rand() % 64 + 1 : rand() % 4096 + 1) * 512;
-		__u64 begin = (__u64)(rand() % 65536) * 512, end = begin + bytes;
+		/* A tag's 16 bits are the same every 16 GiB. */
+		__u64 begin = (__u64)(rand() % 65536) * 512 + (__u64)(rand() % 3) * 16384 * MIB, end = begin + bytes;
 		__u32 expected = STREAM_NONE;
 
 		for (__u32 j = TAP_STREAMS; j-- > 0;) {
@@ -200,6 +201,12 @@ START_TEST(test_tags)
 			ck_assert_uint_ge(stream_search(&set, begin, end, TAP_STREAM_NEAR), STREAM_NONE);
 		at(begin, bytes);
 	}
+	/* A request too long for the tags leaves nothing out either. */
+	set_up();
+	at(8192 * MIB, BLOCK);
+	ck_assert_uint_eq(stream_search(&set, 8192 * MIB - 4095 * MIB, 8192 * MIB, TAP_STREAM_NEAR), 0);
+	set.reach = 0xfffffff0;
+	ck_assert_uint_eq(stream_search(&set, 8192 * MIB + BLOCK, 8192 * MIB + 2 * BLOCK, TAP_STREAM_NEAR), 0);
 }
 END_TEST
 
