@@ -19,10 +19,25 @@ enum {
 	TAP_WAIT_NAME_MAX = 64,
 };
 
+/* What a hint (correlate/model/hints) suggests to do. */
+enum tap_advice {
+	TAP_ADVICE_FULL_SCAN,
+	TAP_ADVICE_RANDOM_HEAP,
+	TAP_ADVICE_TEMP_SPILL,
+	TAP_ADVICE_MAINTENANCE_SPILL, /* of a command that reports its progress */
+	TAP_ADVICE_CHECKPOINT_LATENCY,
+	TAP_ADVICE_BACKEND_WRITES,
+	TAP_ADVICE_COUNT
+};
+
 struct tap_terms {
 	const char *name;	  /* "postgres": in views */
 	const char *const *stems; /* how ids of instances begin, before "-<port>"; ends with NULL */
 	const char *client_read;  /* name of the wait event of a session that waits for its client */
+
+	/* In terms of the engine's own settings; NULL: such a hint says nothing of it, and is not given. */
+	const char *advice[TAP_ADVICE_COUNT];
+	const char *sort_memory; /* the setting that bounds what a sort or hash may take */
 
 	/* Both names of a wait event, always: "unknown" and "unknown-0x0b000001" stand in for what is not known. */
 	void (*wait_event)(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],

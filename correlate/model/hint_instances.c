@@ -16,10 +16,6 @@ enum {
 	SLOW_NS = 5000000,
 };
 
-static const char checkpoint_advice[] = "spread checkpoints: a longer checkpoint_timeout with a larger max_wal_size, "
-					"checkpoint_completion_target 0.9, and "
-					"a smaller checkpoint_flush_after";
-
 /* What the processes of an instance did to its relations and devices. */
 struct activity {
 	uint64_t client_bytes; /* dirtied in relations by clients and their workers */
@@ -138,7 +134,7 @@ static void checkpoint_compared(struct tap_hints *hints, uint32_t instance, cons
 	hint.confidence = 0.4 + 0.05 * tap_hint_at_most(times_slower(worst), 10);
 	if (row->write_bytes < WRITES_BYTES && row->submitted_write_bytes < WRITES_BYTES)
 		hint.confidence -= 0.2;
-	hint.advice = checkpoint_advice;
+	hint.advice = tap_build_terms(hints->build, instance)->advice[TAP_ADVICE_CHECKPOINT_LATENCY];
 	tap_strbuf_init(&evidence);
 	tap_strbuf_add_string(&evidence, "checkpoints ran ");
 	tap_hint_put_ns(&evidence, row->running_ns);
@@ -167,7 +163,7 @@ static void checkpoint_uncompared(struct tap_hints *hints, uint32_t instance, co
 		return;
 	hint = tap_hint_of_instance(hints, instance, "checkpoint_latency");
 	hint.confidence = 0.3 + 0.3 * share;
-	hint.advice = checkpoint_advice;
+	hint.advice = tap_build_terms(hints->build, instance)->advice[TAP_ADVICE_CHECKPOINT_LATENCY];
 	tap_strbuf_init(&evidence);
 	tap_strbuf_add_string(&evidence, "the checkpointer's pages were ");
 	tap_hint_put_bytes(&evidence, activity->checkpoint_bytes);
@@ -221,8 +217,7 @@ static void backend_writes(struct tap_hints *hints, uint32_t instance, const str
 	hint.confidence = 0.3 + 0.5 * share;
 	if (most && tap_build_reports_progress(hints->build, instance, hint.query))
 		hint.confidence /= 2;
-	hint.advice = "unless this is a bulk load, which extends its tables itself: larger shared_buffers, or a "
-		      "bgwriter that keeps up (bgwriter_lru_maxpages, bgwriter_delay)";
+	hint.advice = tap_build_terms(hints->build, instance)->advice[TAP_ADVICE_BACKEND_WRITES];
 	tap_strbuf_init(&evidence);
 	tap_strbuf_add_string(&evidence, "clients wrote ");
 	tap_hint_put_bytes(&evidence, activity->client_bytes);

@@ -41,6 +41,12 @@ static double full_scan_confidence(const struct tap_hint_statement *statement, c
 	return is_table(object->kind) ? confidence : confidence - 0.2;
 }
 
+static const char *advice_of(const struct tap_hints *hints, const struct tap_hint_statement *statement,
+			     enum tap_advice advice)
+{
+	return tap_build_terms(hints->build, statement->key.instance)->advice[advice];
+}
+
 static bool full_scan(struct tap_hints *hints, const struct tap_hint_statement *statement,
 		      const struct tap_hint_pair *pair)
 {
@@ -60,8 +66,7 @@ static bool full_scan(struct tap_hints *hints, const struct tap_hint_statement *
 	hint = tap_hint_of(hints, statement, "full_scan");
 	hint.relation = tap_io_object_name(hints->build->io, object);
 	hint.confidence = confidence;
-	hint.advice = "if it returns few rows, an index on what it filters or joins by spares the scan; if it "
-		      "needs most rows, run it less often or keep a summary";
+	hint.advice = advice_of(hints, statement, TAP_ADVICE_FULL_SCAN);
 	tap_strbuf_init(&evidence);
 	tap_hint_put_executions(&evidence, statement);
 	tap_strbuf_add_string(&evidence, " read ");
@@ -91,8 +96,7 @@ static bool random_heap(struct tap_hints *hints, const struct tap_hint_statement
 	hint = tap_hint_of(hints, statement, "random_heap");
 	hint.relation = tap_io_object_name(hints->build->io, object);
 	hint.confidence = 0.4 + 0.4 * tap_hint_at_most(share, 1);
-	hint.advice = "a covering index (INCLUDE) answers from the index alone; CLUSTER in the order of the index, or "
-		      "BRIN, makes neighbours of what is read together; else it needs the table in memory";
+	hint.advice = advice_of(hints, statement, TAP_ADVICE_RANDOM_HEAP);
 	tap_strbuf_init(&evidence);
 	tap_hint_put_executions(&evidence, statement);
 	tap_strbuf_printf(&evidence, " made %" PRIu64 " read requests to the table, ", pair->read_requests);
@@ -149,17 +153,18 @@ static void temp_spill(struct tap_hints *hints, const struct tap_hint_statement 
 		return;
 	hint = tap_hint_of(hints, statement, "temp_spill");
 	hint.confidence = 0.95;
-	hint.advice = tap_build_reports_progress(hints->build, statement->key.instance, hint.query)
-			      ? "raise maintenance_work_mem for this command, or work_mem where it runs a query"
-			      : "raise work_mem for this statement alone (SET LOCAL work_mem) to more than it "
-				"spills each time, or give it less to sort and hash";
+	hint.advice = advice_of(hints, statement,
+				tap_build_reports_progress(hints->build, statement->key.instance, hint.query)
+					? TAP_ADVICE_MAINTENANCE_SPILL
+					: TAP_ADVICE_TEMP_SPILL);
 	tap_strbuf_init(&evidence);
 	tap_hint_put_executions(&evidence, statement);
 	tap_strbuf_add_string(&evidence, " wrote ");
 	tap_hint_put_bytes(&evidence, statement->temp_bytes);
 	tap_strbuf_add_string(&evidence, " into temporary files");
 	tap_hint_put_each(&evidence, statement, statement->temp_bytes);
-	tap_strbuf_add_string(&evidence, ": what they sorted or hashed did not fit into work_mem");
+	tap_strbuf_printf(&evidence, ": what they sorted or hashed did not fit into %s",
+			  tap_build_terms(hints->build, statement->key.instance)->sort_memory);
 	tap_hint_add(hints, &hint, &evidence);
 }
 

@@ -12,10 +12,15 @@ const char *tap_hint_text(const struct tap_hints *hints, const struct tap_hint_s
 
 void tap_hint_add(struct tap_hints *hints, const struct tap_view_hint *hint, struct tap_strbuf *evidence)
 {
-	uint32_t number = (uint32_t)hints->found.count, place = tap_io_table_get(&hints->found, &number);
+	uint32_t number = (uint32_t)hints->found.count, place;
 	struct tap_arena *arena = hints->build->arena;
 	struct tap_view_hint *copy;
 
+	if (!hint->advice) {
+		tap_strbuf_done(evidence);
+		return;
+	}
+	place = tap_io_table_get(&hints->found, &number);
 	arena->failed |= evidence->failed || place == TAP_IO_NONE;
 	if (!arena->failed) {
 		copy = &((struct tap_hint_found *)hints->found.items)[place].hint;

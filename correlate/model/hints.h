@@ -92,7 +92,7 @@ const char *tap_hint_text(const struct tap_hints *hints, const struct tap_hint_s
 struct tap_view_hint tap_hint_of_instance(const struct tap_hints *hints, uint32_t number, const char *name);
 struct tap_view_hint tap_hint_of(const struct tap_hints *hints, const struct tap_hint_statement *statement,
 				 const char *name);
-/* Hands `evidence` over to the view. */
+/* Hands `evidence` over to the view. Without advice the hint says nothing of its engine: it is passed over. */
 void tap_hint_add(struct tap_hints *hints, const struct tap_view_hint *hint, struct tap_strbuf *evidence);
 
 void tap_hint_put_bytes(struct tap_strbuf *out, uint64_t bytes);

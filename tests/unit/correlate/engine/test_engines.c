@@ -16,6 +16,7 @@ START_TEST(test_terms_are_whole)
 	ck_assert_str_ne(terms->name, "");
 	ck_assert_ptr_nonnull(terms->stems[0]);
 	ck_assert_ptr_nonnull(terms->client_read);
+	ck_assert(terms->sort_memory || !terms->advice[TAP_ADVICE_TEMP_SPILL]);
 	ck_assert_ptr_nonnull(terms->wait_event);
 	ck_assert_ptr_nonnull(terms->wait_event_is_idle);
 	ck_assert_ptr_nonnull(terms->file_below);
