@@ -18,9 +18,14 @@
  * Measured on PostgreSQL 15, within a transaction of its own:
  *	engine ids	simple 12, prepared 14, extended (Parse, Bind, Execute) 18, each further one of a string 4
  *	none		simple 14, prepared 12, extended 16, each further one of a string 6
- * What passed unseen or was pipelined adds 6 and more.
+ * The same on 14, 16 and 17. On 18, which resets the id of the plan, too:
+ *	engine ids	simple 16, prepared 14, extended 20, each further one of a string 8
+ *	none		simple 18, prepared 12, extended 18, each further one of a string 10
+ * On 13, which has no ids: simple 8, prepared 10, extended 12, and further ones of a string add nothing: they are not
+ * found out. What passed unseen or was pipelined adds 6 and more (13: 4).
  */
-static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 after, bool own_ids)
+static __always_inline bool changes_are_of_one(const struct tap_pg_layout *layout, __u32 changes, __u8 before,
+					       __u8 after, bool own_ids)
 {
 	bool began_in = before == TAP_PG_STATE_IDLE_IN_TRANSACTION;
 	bool ended_in = after == TAP_PG_STATE_IDLE_IN_TRANSACTION;
@@ -30,22 +35,24 @@ static __always_inline bool changes_are_of_one(__u32 changes, __u8 before, __u8 
 	if (before == TAP_PG_STATE_UNDEFINED)
 		return true;
 	if (own_ids)
-		return changes <= 16 - elsewhere;
-	return changes <= 14 - elsewhere || changes == 18 - elsewhere;
+		return changes + elsewhere <= layout->changes_of_one[1];
+	return changes + elsewhere <= layout->changes_of_one[0] || changes + elsewhere == layout->changes_extended;
 }
 
 /*
  * How many statements may have ended since the last idle boundary without our seeing it, besides the one that was seen.
- * At most: none adds less than 8.
+ * At most: none adds less than changes_least.
  */
-static __always_inline __u32 statements_unseen(const struct tap_task *task, const struct tap_identity *now,
-					       bool own_ids)
+static __always_inline __u32 statements_unseen(const struct tap_task *task, const struct tap_instance *instance,
+					       const struct tap_identity *now)
 {
+	const struct tap_pg_layout *layout = &instance->layout;
 	__u32 changes = now->change_count - task->idle_change_count;
+	__u32 least = layout->changes_least ?: 1;
 
-	if (task->progress || changes_are_of_one(changes, now->idle_state, now->state, own_ids))
+	if (task->progress || changes_are_of_one(layout, changes, now->idle_state, now->state, instance->own_ids))
 		return 0;
-	return changes < 16 ? 1 : changes / 8 - 1;
+	return changes < 2 * least ? 1 : changes / least - 1;
 }
 
 /*
@@ -226,7 +233,7 @@ static __always_inline rows_t rows_between(struct tap_task *task, struct tap_ins
 		identity_complete(task, instance, now, true);
 		run = statement_way(task, now);
 		if (now->kind == TAP_KIND_CLIENT)
-			way_count(task, run, 1, statements_unseen(task, now, instance->own_ids));
+			way_count(task, run, 1, statements_unseen(task, instance, now));
 	}
 	task->in_statement = 0;
 	task->progress = 0;

@@ -85,7 +85,11 @@ struct tap_pg_layout {
 	__u16 proc_pid;
 	__u16 proc_wait_event_info;
 	__u16 wait_event_offset; /* of the wait event word, from where *my_wait_event_info leads to */
-	__u16 pad[3];
+	/* By how much st_changecount grows from idle to idle; bpf/statement.bpf.h. */
+	__u8 changes_of_one[2]; /* at most, for one statement: with ids of the engine, without */
+	__u8 changes_extended;	/* ... or exactly this, with ids of the engine; 0: no such case */
+	__u8 changes_least;	/* of a statement that passed unseen */
+	__u16 pad;
 	/* The wait for a heavyweight lock. The two after the first lie within 64 bytes of it. */
 	__u16 proc_wait_lock;			 /* LOCK *; 0: not known, and nothing of the rest is */
 	__u16 proc_wait_lock_mode;		 /* int */

@@ -13,7 +13,8 @@ ACTIVITY = """select pid, backend_type, state, application_name, client_addr::te
 KINDS = {"client backend": "client", "parallel worker": "parallel", "autovacuum launcher": "autovacuum_launcher",
          "autovacuum worker": "autovacuum", "background writer": "bgwriter", "checkpointer": "checkpointer", "startup": "startup",
          "walwriter": "walwriter", "walsender": "walsender", "walreceiver": "walreceiver", "archiver": "archiver",
-         "logical replication launcher": "bgworker"}
+         "logical replication launcher": "bgworker", "io worker": "io_worker", "walsummarizer": "walsummarizer",
+         "slotsync worker": "slotsync_worker"}
 
 
 def view(dbtap, server, *arguments, command="sessions", seconds=0.3, status=0):

@@ -22,40 +22,44 @@
 	.status_database = 48, .status_user = 52, .status_client_addr = 56, .status_state = 232, \
 	.status_appname = 240, .status_activity = 248, .status_progress_command = 256, .status_query_id = (query_id)
 
+#define CHANGES(engine, own, extended, least) \
+	.changes_of_one = { (engine), (own) }, .changes_extended = (extended), .changes_least = (least)
+
 #define LAYOUT_13 \
 	{ \
-		STATUS(424, TAP_PG_ABSENT), .proc_lock_group_leader = 816, .proc_pid = 52, \
-					    .proc_wait_event_info = 684, .wait_event_offset = 684, \
-					    .proc_wait_lock = 96, .proc_wait_lock_mode = 112, .proc_wait_start = 0, \
-					    .proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_13, \
-					    .state_of = STATES_13 \
+		STATUS(424, TAP_PG_ABSENT), CHANGES(12, 12, 0, 4), \
+			.proc_lock_group_leader = 816, .proc_pid = 52, .proc_wait_event_info = 684, \
+			.wait_event_offset = 684, .proc_wait_lock = 96, .proc_wait_lock_mode = 112, \
+			.proc_wait_start = 0, .proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_13, \
+			.state_of = STATES_13 \
 	}
 #define LAYOUT_14_TO_16(kinds) \
 	{ \
-		STATUS(432, 424), .proc_lock_group_leader = 840, .proc_pid = 64, .proc_wait_event_info = 712, \
-				  .proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
-				  .proc_wait_status = 32, .lock_tag = 0, .kind_of_type = kinds, .state_of = STATES_13 \
+		STATUS(432, 424), CHANGES(14, 16, 18, 8), \
+			.proc_lock_group_leader = 840, .proc_pid = 64, .proc_wait_event_info = 712, \
+			.proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
+			.proc_wait_status = 32, .lock_tag = 0, .kind_of_type = kinds, .state_of = STATES_13 \
 	}
 #define LAYOUT_17 \
 	{ \
-		STATUS(432, 424), .proc_lock_group_leader = 848, .proc_pid = 60, .proc_wait_event_info = 712, \
-				  .proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
-				  .proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_17, \
-				  .state_of = STATES_13 \
+		STATUS(432, 424), CHANGES(14, 16, 18, 8), \
+			.proc_lock_group_leader = 848, .proc_pid = 60, .proc_wait_event_info = 712, \
+			.proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
+			.proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_17, .state_of = STATES_13 \
 	}
 #define LAYOUT_18 \
 	{ \
-		STATUS(440, 424), .proc_lock_group_leader = 792, .proc_pid = 60, .proc_wait_event_info = 712, \
-				  .proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
-				  .proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_18, \
-				  .state_of = STATES_18 \
+		STATUS(440, 424), CHANGES(20, 20, 0, 8), \
+			.proc_lock_group_leader = 792, .proc_pid = 60, .proc_wait_event_info = 712, \
+			.proc_wait_lock = 112, .proc_wait_lock_mode = 128, .proc_wait_start = 136, \
+			.proc_wait_status = 32, .lock_tag = 0, .kind_of_type = KINDS_18, .state_of = STATES_18 \
 	}
 #define LAYOUT_19 \
 	{ \
-		STATUS(440, 424), .proc_lock_group_leader = 384, .proc_pid = 24, .proc_wait_event_info = 856, \
-				  .proc_wait_lock = 424, .proc_wait_lock_mode = 456, .proc_wait_start = 464, \
-				  .proc_wait_status = 472, .lock_tag = 0, .kind_of_type = KINDS_18, \
-				  .state_of = STATES_18 \
+		STATUS(440, 424), CHANGES(20, 20, 0, 8), \
+			.proc_lock_group_leader = 384, .proc_pid = 24, .proc_wait_event_info = 856, \
+			.proc_wait_lock = 424, .proc_wait_lock_mode = 456, .proc_wait_start = 464, \
+			.proc_wait_status = 472, .lock_tag = 0, .kind_of_type = KINDS_18, .state_of = STATES_18 \
 	}
 
 #define NO_KINDS_FROM(type) [(type)... TAP_PG_BACKEND_TYPES - 1] = TAP_KIND_UNKNOWN

@@ -73,6 +73,10 @@ static inline struct tap_instance pg_instance(void)
 	layout->status_activity_start = offsetof(struct pg_status, activity_start);
 	layout->status_query_id = offsetof(struct pg_status, query_id);
 	layout->status_activity = offsetof(struct pg_status, activity);
+	layout->changes_of_one[0] = 14;
+	layout->changes_of_one[1] = 16;
+	layout->changes_extended = 18;
+	layout->changes_least = 8;
 	for (__u8 state = 0; state < TAP_PG_BACKEND_STATES; state++)
 		layout->state_of[state] = state;
 	layout->kind_of_type[PG_TYPE_CLIENT] = TAP_KIND_CLIENT;
