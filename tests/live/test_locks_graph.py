@@ -88,7 +88,8 @@ class Sessions:
         self.threads[-1].start()
         pid = connection.get_backend_pid()
         deadline = time.monotonic() + 20
-        while not self.server.query("SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted AND waitstart IS NOT NULL", (pid,)):
+        started = " AND waitstart IS NOT NULL" if self.server.folder.major >= 14 else ""
+        while not self.server.query(f"SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted{started}", (pid,)):
             assert time.monotonic() < deadline, f"{sql}: does not wait"
             time.sleep(0.01)
         return pid
