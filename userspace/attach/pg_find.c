@@ -314,7 +314,7 @@ static void layouts_establish(struct search *search)
 
 			tap_error_set(&line, 0, "%s: %s", target->id, target->refused);
 			memcpy(target->refused, line.text, sizeof(target->refused));
-		} else {
+		} else if (candidate && candidate->file < search->n_files) {
 			layout_establish(target, &search->files[candidate->file].binary);
 		}
 	}

@@ -32,21 +32,23 @@ const struct tap_terms tap_terms_postgres = {
 	.stems = stems,
 	.client_read = "ClientRead",
 	.advice = {
-		[TAP_ADVICE_FULL_SCAN] = "if it returns few rows, an index on what it filters or joins by spares the "
-					 "scan; if it needs most rows, run it less often or keep a summary",
+		[TAP_ADVICE_FULL_SCAN] =
+			("if it returns few rows, an index on what it filters or joins by spares the scan; if it "
+			 "needs most rows, run it less often or keep a summary"),
 		[TAP_ADVICE_RANDOM_HEAP] =
-			"a covering index (INCLUDE) answers from the index alone; CLUSTER in the order of the index, "
-			"or BRIN, makes neighbours of what is read together; else it needs the table in memory",
-		[TAP_ADVICE_TEMP_SPILL] = "raise work_mem for this statement alone (SET LOCAL work_mem) to more than "
-					  "it spills each time, or give it less to sort and hash",
+			("a covering index (INCLUDE) answers from the index alone; CLUSTER in the order of the index, "
+			 "or BRIN, makes neighbours of what is read together; else it needs the table in memory"),
+		[TAP_ADVICE_TEMP_SPILL] =
+			("raise work_mem for this statement alone (SET LOCAL work_mem) to more than it spills each "
+			 "time, or give it less to sort and hash"),
 		[TAP_ADVICE_MAINTENANCE_SPILL] =
 			"raise maintenance_work_mem for this command, or work_mem where it runs a query",
 		[TAP_ADVICE_CHECKPOINT_LATENCY] =
-			"spread checkpoints: a longer checkpoint_timeout with a larger max_wal_size, "
-			"checkpoint_completion_target 0.9, and a smaller checkpoint_flush_after",
+			("spread checkpoints: a longer checkpoint_timeout with a larger max_wal_size, "
+			 "checkpoint_completion_target 0.9, and a smaller checkpoint_flush_after"),
 		[TAP_ADVICE_BACKEND_WRITES] =
-			"unless this is a bulk load, which extends its tables itself: larger shared_buffers, or a "
-			"bgwriter that keeps up (bgwriter_lru_maxpages, bgwriter_delay)",
+			("unless this is a bulk load, which extends its tables itself: larger shared_buffers, or a "
+			 "bgwriter that keeps up (bgwriter_lru_maxpages, bgwriter_delay)"),
 	},
 	.sort_memory = "work_mem",
 	.wait_event = tap_pg_wait_event_name,
