@@ -20,8 +20,8 @@
 #include "userspace/consume/lock_place.h"
 
 enum {
-	WAITED_SHARE = 300,		/* a reading of what is waited for may take 1 / this of the time */
-	WHOLE_SHARE = 400,		/* ... of everything */
+	WAITED_SHARE = 250,		/* a reading of what is waited for may take 1 / this of the time */
+	WHOLE_SHARE = 300,		/* ... of everything */
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
 	ASKED_SHARE = 20, /* of a table that is asked for */
@@ -523,12 +523,14 @@ static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64
 	return next_ns < began_ns + rest_max_ns ? next_ns : began_ns + rest_max_ns;
 }
 
-static void place_rest(struct place *place, int64_t began_ns, bool whole, enum tap_lock_source source)
+/* `cpu_ns`: of the CPU's clock when it began. On a busy host a reading lasts longer than it costs. */
+static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bool whole, enum tap_lock_source source)
 {
-	int64_t took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
+	int64_t took_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
 
-	/* It is the server that pays for an answer. */
+	/* It is the server that pays for an answer: how much, the time until it was there bounds. */
 	if (source == TAP_LOCKS_ASKED) {
+		took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 		place->waited_due_ns =
 			began_ns + (took_ns * ASKED_SHARE > ASKED_REST_NS ? took_ns * ASKED_SHARE : ASKED_REST_NS);
 		return;
@@ -544,6 +546,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	struct look look = { .events = events, .followed = followed, .target = &followed->target, .instance = index };
 	struct place *place = &events->places[index];
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	int64_t cpu_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bool whole = now || now_ns >= place->whole_due_ns;
 	int status = tap_lock_place_read(&place->tables, followed, whole, &look.table);
 
@@ -555,7 +558,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	place->wanted = false;
 	place->begun = true;
 	status = look_at_table(&look, place);
-	place_rest(place, now_ns, whole, look.table.source);
+	place_rest(place, now_ns, cpu_ns, whole, look.table.source);
 	if (now) {
 		tap_lock_table_done(&place->last);
 		place->last = look.table;
