@@ -87,22 +87,28 @@ START_TEST(test_bounds)
 }
 END_TEST
 
+struct named_value {
+	const char *name;
+	long value;
+};
+
+static long value_of(const struct named_value *values, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(values[i].name, name))
+			return values[i].value;
+	}
+	return -1;
+}
+
 /* What the table says under the name that pg_offsets.c prints; -1: a name it does not know. */
 static long field_value(const struct tap_pg_layout_row *row, const char *name)
 {
-	const struct tap_pg_lock_layout *locks = tap_pg_lock_layout_find(row->major * 10000, row->machine);
 #define LAYOUT(field) \
 	{ \
 		"layout." #field, row->layout.field \
 	}
-#define LOCKS(field) \
-	{ \
-		"locks." #field, locks->field \
-	}
-	const struct {
-		const char *name;
-		long value;
-	} values[] = {
+	const struct named_value values[] = {
 		{ "row.major", row->major },
 		{ "row.proc_size", row->proc_size },
 		LAYOUT(status_size),
@@ -130,6 +136,20 @@ static long field_value(const struct tap_pg_layout_row *row, const char *name)
 		LAYOUT(proc_wait_start),
 		LAYOUT(proc_wait_status),
 		LAYOUT(lock_tag),
+	};
+#undef LAYOUT
+
+	return value_of(values, sizeof(values) / sizeof(*values), name);
+}
+
+static long lock_value(const struct tap_pg_layout_row *row, const char *name)
+{
+	const struct tap_pg_lock_layout *locks = tap_pg_lock_layout_find(row->major * 10000, row->machine);
+#define LOCKS(field) \
+	{ \
+		"locks." #field, locks->field \
+	}
+	const struct named_value values[] = {
 		LOCKS(header_procs),
 		LOCKS(header_count),
 		LOCKS(proc_size),
@@ -173,14 +193,9 @@ static long field_value(const struct tap_pg_layout_row *row, const char *name)
 		{ "check.lock_modes", TAP_PG_LOCK_MODES },
 		{ "check.namedatalen", 64 },
 	};
-#undef LAYOUT
 #undef LOCKS
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
-		if (!strcmp(values[i].name, name))
-			return values[i].value;
-	}
-	return -1;
+	return value_of(values, sizeof(values) / sizeof(*values), name);
 }
 
 /* Which number the server's word has in the table. */
@@ -280,6 +295,8 @@ static long table_value(const struct tap_pg_layout_row *row, const char *name)
 		return aio_value(row, name + 4);
 	if (!strncmp(name, "checkpoint.", 11))
 		return checkpoint_value(row, name + 11);
+	if (!strncmp(name, "locks.", 6) || !strncmp(name, "check.", 6))
+		return lock_value(row, name);
 	return field_value(row, name);
 }
 
