@@ -38,6 +38,156 @@ static __always_inline bool is_epoll_wait(long number)
 #endif
 }
 
+/* The address that a thread's own storage is found by; 0: not to be had. */
+static __always_inline __u64 task_thread_pointer(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return task->thread.uw.tp_value;
+#else
+	return task->thread.fsbase;
+#endif
+}
+
+/* What a thread that sleeps in a system call waits for, as far as the call tells. */
+enum call_class {
+	CALL_OTHER,
+	CALL_NONE, /* in no system call: a fault */
+	CALL_SOCKET,
+	CALL_READ,
+	CALL_WRITE,
+	CALL_SYNC,
+	CALL_FILE,
+	CALL_ASYNC,
+	CALL_FUTEX,
+	CALL_MEMORY,
+	CALL_TIMER,
+};
+
+static __always_inline enum call_class call_class_of(long number)
+{
+#if defined(__TARGET_ARCH_x86)
+	switch (number) {
+	case -1:
+		return CALL_NONE;
+	case 7:	  /* poll */
+	case 23:  /* select */
+	case 42:  /* connect */
+	case 43:  /* accept */
+	case 44:  /* sendto */
+	case 45:  /* recvfrom */
+	case 46:  /* sendmsg */
+	case 47:  /* recvmsg */
+	case 232: /* epoll_wait */
+	case 270: /* pselect6 */
+	case 271: /* ppoll */
+	case 281: /* epoll_pwait */
+	case 288: /* accept4 */
+		return CALL_SOCKET;
+	case 0:	  /* read */
+	case 17:  /* pread64 */
+	case 19:  /* readv */
+	case 295: /* preadv */
+		return CALL_READ;
+	case 1:	  /* write */
+	case 18:  /* pwrite64 */
+	case 20:  /* writev */
+	case 296: /* pwritev */
+		return CALL_WRITE;
+	case 26:  /* msync */
+	case 74:  /* fsync */
+	case 75:  /* fdatasync */
+	case 162: /* sync */
+	case 277: /* sync_file_range */
+	case 306: /* syncfs */
+		return CALL_SYNC;
+	case 2:	  /* open */
+	case 3:	  /* close */
+	case 4:	  /* stat */
+	case 76:  /* truncate */
+	case 77:  /* ftruncate */
+	case 82:  /* rename */
+	case 87:  /* unlink */
+	case 257: /* openat */
+	case 285: /* fallocate */
+		return CALL_FILE;
+	case 208: /* io_getevents */
+	case 209: /* io_submit */
+	case 426: /* io_uring_enter */
+		return CALL_ASYNC;
+	case 202: /* futex */
+		return CALL_FUTEX;
+	case 9:	 /* mmap */
+	case 10: /* mprotect */
+	case 11: /* munmap */
+	case 12: /* brk */
+	case 28: /* madvise */
+		return CALL_MEMORY;
+	case 34:  /* pause */
+	case 35:  /* nanosleep */
+	case 128: /* rt_sigtimedwait */
+	case 230: /* clock_nanosleep */
+		return CALL_TIMER;
+	}
+#elif defined(__TARGET_ARCH_arm64)
+	switch (number) {
+	case -1:
+		return CALL_NONE;
+	case 22:  /* epoll_pwait */
+	case 72:  /* pselect6 */
+	case 73:  /* ppoll */
+	case 202: /* accept */
+	case 203: /* connect */
+	case 206: /* sendto */
+	case 207: /* recvfrom */
+	case 211: /* sendmsg */
+	case 212: /* recvmsg */
+	case 242: /* accept4 */
+		return CALL_SOCKET;
+	case 63: /* read */
+	case 65: /* readv */
+	case 67: /* pread64 */
+	case 69: /* preadv */
+		return CALL_READ;
+	case 64: /* write */
+	case 66: /* writev */
+	case 68: /* pwrite64 */
+	case 70: /* pwritev */
+		return CALL_WRITE;
+	case 81:  /* sync */
+	case 82:  /* fsync */
+	case 83:  /* fdatasync */
+	case 84:  /* sync_file_range */
+	case 227: /* msync */
+		return CALL_SYNC;
+	case 35: /* unlinkat */
+	case 38: /* renameat */
+	case 45: /* truncate */
+	case 46: /* ftruncate */
+	case 47: /* fallocate */
+	case 56: /* openat */
+	case 57: /* close */
+		return CALL_FILE;
+	case 2:	  /* io_submit */
+	case 4:	  /* io_getevents */
+	case 426: /* io_uring_enter */
+		return CALL_ASYNC;
+	case 98: /* futex */
+		return CALL_FUTEX;
+	case 214: /* brk */
+	case 215: /* munmap */
+	case 222: /* mmap */
+	case 226: /* mprotect */
+	case 233: /* madvise */
+		return CALL_MEMORY;
+	case 101: /* nanosleep */
+	case 115: /* clock_nanosleep */
+	case 137: /* rt_sigtimedwait */
+		return CALL_TIMER;
+	}
+#endif
+	return CALL_OTHER;
+}
+
 /* How a system call says which part of a file it wants. */
 enum read_call {
 	READ_CALL_NONE,

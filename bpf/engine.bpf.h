@@ -10,6 +10,7 @@
 #ifndef TAP_BPF_ENGINE_BPF_H
 #define TAP_BPF_ENGINE_BPF_H
 
+#include "bpf/my_statement.bpf.h"
 #include "bpf/pg.bpf.h"
 #include "bpf/statement.bpf.h"
 
@@ -18,6 +19,8 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 {
 	if (task->role == TAP_ROLE_BACKEND)
 		return pg_rows(task, exiting, id_wanted, in_epoll);
+	if (task->role == TAP_ROLE_MY_THREAD)
+		return my_rows(task, exiting, id_wanted);
 	return rows_unread(task, task->identity.kind);
 }
 
@@ -29,7 +32,7 @@ static __always_inline rows_t rows_follow(struct tap_task *task, bool exiting, b
 static __always_inline __s64 sleep_event(struct tap_task *task, bool exiting, bool in_epoll)
 {
 	if (task->role != TAP_ROLE_BACKEND || exiting)
-		return 0;
+		return task->role == TAP_ROLE_MY_THREAD ? my_wait_event(task) : 0;
 	if (kind_is_idle(task->current_kind) && in_epoll)
 		return TAP_PG_CLIENT_READ;
 	return pg_wait_event(task);

@@ -67,6 +67,8 @@ static __always_inline __u32 owner_traced(struct tap_row_key *row, struct tap_ta
 		if (instance && account->identity.kind == TAP_KIND_IO_WORKER)
 			asker = aio_owner(account, instance, row);
 	}
+	if (account->role == TAP_ROLE_MY_THREAD && !exiting && account->status_address)
+		boundary_now(account);
 	if (asker)
 		pid = asker;
 	else

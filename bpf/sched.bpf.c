@@ -218,8 +218,9 @@ int on_tick(struct bpf_perf_event_data *ctx)
 }
 
 /*
- * The child of a postmaster is a backend that has yet to say which; the child of anything else is a program or thread
- * it started. The child is not yet visible elsewhere, so its record needs no sequence.
+ * The child of a postmaster is a backend that has yet to say which, and a thread of a server of threads says what it
+ * does by itself; the child of anything else is a program or thread it started. The child is not yet visible elsewhere,
+ * so its record needs no sequence.
  */
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(on_sched_process_fork, struct task_struct *parent, struct task_struct *child)
@@ -247,7 +248,10 @@ int BPF_PROG(on_sched_process_fork, struct task_struct *parent, struct task_stru
 	account->ns_pid = namespace_pid(child);
 	account->identity.kind = TAP_KIND_STARTING;
 	account->role = TAP_ROLE_BACKEND;
-	if (from->role != TAP_ROLE_POSTMASTER) {
+	if (from->role == TAP_ROLE_MY_THREAD && child->tgid == parent->tgid) {
+		account->role = TAP_ROLE_MY_THREAD;
+		account->identity.kind = TAP_KIND_BACKGROUND;
+	} else if (from->role != TAP_ROLE_POSTMASTER) {
 		account->role = TAP_ROLE_FIXED;
 		account->identity.kind = TAP_KIND_CHILD;
 	}

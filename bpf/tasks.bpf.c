@@ -28,8 +28,11 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 	__u8 between = tap_pg_kind_between(adoption->identity.kind, adoption->identity.state);
 	struct tap_row_key key;
 
-	account->in_statement = running && adoption->role == TAP_ROLE_BACKEND;
+	account->in_statement = running && adoption->role != TAP_ROLE_FIXED;
 	account->idle_change_count = adoption->identity.change_count;
+	/* These are counted, and the one that runs is counted already. */
+	if (running && adoption->role == TAP_ROLE_MY_THREAD)
+		account->idle_change_count--;
 	account->identity.idle_state = running ? TAP_PG_STATE_UNDEFINED : adoption->identity.state;
 	if (running)
 		key_make(&key, account, adoption->identity.kind, adoption->identity.source,
@@ -91,6 +94,7 @@ int adopt(struct bpf_iter__task *ctx)
 	account->status_address = adoption->status_address;
 	account->wait_address = adoption->wait_address;
 	account->activity_address = adoption->activity_address;
+	account->group_pid = adoption->group_pid;
 	account->ns_pid = namespace_pid(task);
 	account->read_epoch = snapshot_epoch;
 	adopt_clock(account, task);

@@ -29,9 +29,10 @@ const char *tap_session_state_name(enum tap_session_state state);
 /* Strings are malloc'd, NUL-terminated, raw; NULL is "not known". Times: microseconds since the Unix epoch, 0 unknown.
  */
 struct tap_session {
-	int32_t pid;	    /* as this host sees it */
-	int32_t leader_pid; /* of a parallel worker; 0 otherwise */
-	uint8_t kind;	    /* enum tap_kind */
+	int32_t pid;	       /* as this host sees it; the thread's where sessions are threads */
+	int32_t leader_pid;    /* of a parallel worker; 0 otherwise */
+	int64_t connection_id; /* the engine's number of the session, where it has one that is no pid; 0 otherwise */
+	uint8_t kind;	       /* enum tap_kind */
 	enum tap_session_state state;
 	uint32_t database; /* oid, 0 none */
 	uint32_t user;

@@ -196,8 +196,9 @@ struct tap_view_session {
 	const char *instance;
 	int64_t pid;
 	int64_t tid;
-	int64_t leader_pid; /* 0: absent */
-	int64_t client_pid; /* 0: absent */
+	int64_t connection_id; /* 0: absent */
+	int64_t leader_pid;    /* 0: absent */
+	int64_t client_pid;    /* 0: absent */
 	const char *kind;
 	const char *database;
 	const char *user;

@@ -110,6 +110,19 @@ struct pid {
 	struct upid numbers[1];
 };
 
+/* Where a thread's own storage is. */
+#if defined(__TARGET_ARCH_arm64)
+struct thread_struct {
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
+#else
+struct thread_struct {
+	unsigned long fsbase;
+};
+#endif
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
@@ -123,6 +136,7 @@ struct task_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
+	struct thread_struct thread;
 };
 
 struct seq_file;

@@ -8,7 +8,9 @@
 #ifndef TAP_BPF_ABI_ENGINE_H
 #define TAP_BPF_ABI_ENGINE_H
 
-#define TAP_ENGINES(X) X(POSTGRES, postgres)
+#define TAP_ENGINES(X) \
+	X(POSTGRES, postgres) \
+	X(MYSQL, mysql)
 
 enum tap_engine {
 #define X(id, name) TAP_ENGINE_##id,

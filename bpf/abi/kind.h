@@ -27,6 +27,7 @@
 	X(STARTING, "starting") \
 	X(EXITING, "exiting") \
 	X(CHILD, "child") \
+	X(BACKGROUND, "background") \
 	X(IDLE, "idle") \
 	X(IDLE_IN_TRANSACTION, "idle_in_transaction") \
 	X(REST, "rest") \
@@ -43,6 +44,7 @@
  * STARTING     forked, and has not said yet what it is; a client that was never idle yet
  * EXITING      has left the engine's tables and is on its way out
  * CHILD        a program the instance started (archive_command, COPY ... PROGRAM)
+ * BACKGROUND   a thread of the server that serves no client's session
  * IDLE*        a client session between statements
  * REST         what a full map could not keep apart
  * KERNEL       kernel threads: block requests only

@@ -8,6 +8,7 @@
 #include "bpf/abi/account.h"
 #include "bpf/abi/engine.h"
 #include "bpf/abi/lock.h"
+#include "bpf/abi/my_layout.h"
 #include "bpf/abi/pg_layout.h"
 
 enum {
@@ -26,6 +27,7 @@ enum tap_role {
 	TAP_ROLE_BACKEND = 3,	 /* a child of the postmaster: its memory says what it does */
 	TAP_ROLE_FIXED = 4,	 /* `kind` is all there is to know; memory is not read */
 	TAP_ROLE_POSTMASTER = 5, /* FIXED, and its children are backends */
+	TAP_ROLE_MY_THREAD = 6,	 /* a thread of a MariaDB or MySQL server: says which session it serves, if any */
 };
 
 /* Why the last boundary was one. */
@@ -127,7 +129,7 @@ struct tap_adoption {
 	__u64 wait_address;
 	__u64 activity_address;
 	__u32 wait_event;
-	__u32 pad2;
+	__s32 group_pid; /* of tap_task */
 };
 TAP_ABI_SIZE(tap_adoption, 72);
 
@@ -164,9 +166,14 @@ TAP_ABI_SIZE(tap_task_record, 400);
 
 /* Configuration of an instance: map `instances`. */
 struct tap_instance {
-	struct tap_pg_layout layout;
-	struct tap_pg_addresses addresses;
-	struct tap_pg_aio aio;
+	union {
+		struct {
+			struct tap_pg_layout layout;
+			struct tap_pg_addresses addresses;
+			struct tap_pg_aio aio;
+		};
+		struct tap_my_instance my;
+	};
 	__u8 own_ids; /* the engine computes no query ids: fingerprint every statement */
 	__u8 engine;  /* enum tap_engine */
 	__u8 pad[6];

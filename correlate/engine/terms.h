@@ -9,6 +9,7 @@
 #define TAP_CORRELATE_ENGINE_TERMS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/abi/engine.h"
@@ -29,6 +30,8 @@ enum tap_advice {
 	TAP_ADVICE_BACKEND_WRITES,
 	TAP_ADVICE_COUNT
 };
+
+struct tap_strbuf;
 
 struct tap_terms {
 	const char *name;	  /* "postgres": in views */
@@ -60,6 +63,11 @@ struct tap_terms {
 	/* Whether a statement reports its progress where others report statements, so that none can be counted by it.
 	 */
 	bool (*statement_reports_progress)(const char *text);
+
+	/* The own id of a text, the one that the kernel side makes of the same bytes; never 0. */
+	uint64_t (*statement_id)(const char *text, size_t size);
+	/* Appends the text with its literals taken out. */
+	void (*statement_normalise)(const char *text, size_t size, struct tap_strbuf *out);
 };
 
 #define X(id, name) extern const struct tap_terms tap_terms_##name;

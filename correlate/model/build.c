@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/fingerprint.h"
 #include "userspace/base/strbuf.h"
 
 static const char *const kind_names[TAP_KIND_COUNT] = {
@@ -66,7 +65,7 @@ const char *tap_build_source(uint8_t source)
 	return source == TAP_QUERY_ID_ENGINE ? "engine" : source == TAP_QUERY_ID_OWN ? "own" : NULL;
 }
 
-const char *tap_build_redact(struct tap_build *build, const char *raw)
+const char *tap_build_redact(struct tap_build *build, uint32_t instance, const char *raw)
 {
 	struct tap_strbuf text;
 	const char *copy;
@@ -74,7 +73,7 @@ const char *tap_build_redact(struct tap_build *build, const char *raw)
 	if (!raw || build->input->options.raw_text)
 		return tap_arena_string(build->arena, raw);
 	tap_strbuf_init(&text);
-	tap_fingerprint_normalise(raw, strlen(raw), &text);
+	tap_build_terms(build, instance)->statement_normalise(raw, strlen(raw), &text);
 	copy = text.failed ? NULL : tap_arena_string(build->arena, text.data);
 	build->arena->failed |= text.failed;
 	tap_strbuf_done(&text);
@@ -90,22 +89,24 @@ const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t s
 		return NULL;
 	if (text->normalised && !(build->input->options.raw_text && text->raw))
 		return tap_arena_string(build->arena, text->normalised);
-	return tap_build_redact(build, text->raw);
+	return tap_build_redact(build, instance, text->raw);
 }
 
-struct tap_build_statement tap_build_session_statement(struct tap_build *build, const struct tap_session *session)
+struct tap_build_statement tap_build_session_statement(struct tap_build *build, uint32_t instance,
+						       const struct tap_session *session)
 {
 	uint8_t source = session->query_id ? TAP_QUERY_ID_ENGINE : TAP_QUERY_ID_NONE;
 	uint64_t query_id = session->query_id;
 
 	if (!query_id && session->query && *session->query) {
-		query_id = tap_fingerprint(session->query, strnlen(session->query, TAP_TEXT_MAX - 1));
+		query_id = tap_build_terms(build, instance)
+				   ->statement_id(session->query, strnlen(session->query, TAP_TEXT_MAX - 1));
 		source = TAP_QUERY_ID_OWN;
 	}
 	return (struct tap_build_statement){
 		.query_id = tap_build_query_id(build, source, query_id),
 		.query_id_source = tap_build_source(source),
-		.query = tap_build_redact(build, session->query),
+		.query = tap_build_redact(build, instance, session->query),
 	};
 }
 

@@ -33,14 +33,15 @@ const char *tap_build_source(uint8_t source);
 /* The text to show: normalised unless literals were asked for; NULL when none was seen. */
 const char *tap_build_text(struct tap_build *build, uint32_t instance, uint8_t source, uint64_t query_id);
 /* The same of a text at hand. */
-const char *tap_build_redact(struct tap_build *build, const char *raw);
+const char *tap_build_redact(struct tap_build *build, uint32_t instance, const char *raw);
 /* What a session's statement is called, and its text; an own id where the engine has none. */
 struct tap_build_statement {
 	const char *query_id;
 	const char *query_id_source;
 	const char *query;
 };
-struct tap_build_statement tap_build_session_statement(struct tap_build *build, const struct tap_session *session);
+struct tap_build_statement tap_build_session_statement(struct tap_build *build, uint32_t instance,
+						       const struct tap_session *session);
 /* The name the session brings, else the oid's. */
 const char *tap_build_name_or_oid(struct tap_build *build, uint32_t instance, enum tap_name_kind kind, const char *name,
 				  uint32_t oid);

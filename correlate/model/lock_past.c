@@ -134,7 +134,7 @@ static void member_fill(struct tap_build *build, const struct tap_lock_cycle_mem
 	if (member->row.kind)
 		row_statement(build, &member->row, &view->query_id, NULL, &view->query);
 	if (!view->query && member->query)
-		view->query = tap_build_redact(build, member->query);
+		view->query = tap_build_redact(build, member->row.instance, member->query);
 	tap_lock_describe_seen(build, &member->tag, member->mode, &member->object, &view->lock);
 }
 

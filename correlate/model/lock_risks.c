@@ -72,7 +72,7 @@ static void first_fill(struct risks *risks, int32_t pid, struct tap_view_lock_ri
 
 	if (!session)
 		return;
-	statement = tap_build_session_statement(risks->build, session);
+	statement = tap_build_session_statement(risks->build, risks->part->instance, session);
 	row->first_query_id = statement.query_id;
 	row->first_query = statement.query;
 }
@@ -84,7 +84,7 @@ static void second_fill(struct risks *risks, int32_t pid, struct tap_view_lock_r
 
 	if (!session)
 		return;
-	statement = tap_build_session_statement(risks->build, session);
+	statement = tap_build_session_statement(risks->build, risks->part->instance, session);
 	row->second_query_id = statement.query_id;
 	row->second_query = statement.query;
 }

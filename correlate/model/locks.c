@@ -80,7 +80,7 @@ bool tap_lock_is_wanted(const struct tap_build *build, uint32_t instance, uint32
 /* The fields that waits and holders share, which is why they have the same names in both. */
 #define WHO_FILL(build, part, session, to) \
 	do { \
-		struct tap_build_statement statement_ = tap_build_session_statement(build, session); \
+		struct tap_build_statement statement_ = tap_build_session_statement(build, (part)->instance, session); \
 		(to)->database = tap_build_name_or_oid(build, (part)->instance, TAP_NAME_DATABASE, \
 						       (session)->database_name, (session)->database); \
 		(to)->user = tap_build_name_or_oid(build, (part)->instance, TAP_NAME_USER, (session)->user_name, \
@@ -490,7 +490,8 @@ static void cycle_fill(struct tap_build *build, const struct tap_lock_part *part
 		member->waits_for = pids[(i + 1) % count];
 		member->soft = edge_is_soft(part, pids[i], pids[(i + 1) % count]);
 		if (session) {
-			struct tap_build_statement statement = tap_build_session_statement(build, session);
+			struct tap_build_statement statement =
+				tap_build_session_statement(build, part->instance, session);
 
 			member->query_id = statement.query_id;
 			member->query = statement.query;

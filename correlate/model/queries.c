@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
-#include "correlate/fingerprint.h"
+#include "correlate/engine/terms.h"
 #include "correlate/model/io.h"
 #include "userspace/base/strbuf.h"
 
@@ -40,7 +40,7 @@ static bool row_is_several(struct tap_build *build, const struct tap_row_key *ro
 	if (!text || !text->raw || !strchr(text->raw, ';'))
 		return false;
 	tap_strbuf_init(&normalised);
-	tap_fingerprint_normalise(text->raw, strlen(text->raw), &normalised);
+	tap_build_terms(build, row->instance)->statement_normalise(text->raw, strlen(text->raw), &normalised);
 	build->arena->failed |= normalised.failed;
 	several = text_is_several(normalised.data);
 	tap_strbuf_done(&normalised);

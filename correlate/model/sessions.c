@@ -45,9 +45,10 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	tap_io_figures_absent(&session->figures, build->io ? TAP_REASON_SHARED : TAP_REASON_IO_OFF);
 }
 
-static void query_fill(struct tap_build *build, struct tap_view_session *session, const struct tap_session *from)
+static void query_fill(struct tap_build *build, struct tap_view_session *session, const struct tap_session *from,
+		       uint32_t instance)
 {
-	struct tap_build_statement statement = tap_build_session_statement(build, from);
+	struct tap_build_statement statement = tap_build_session_statement(build, instance, from);
 
 	session->query_id = statement.query_id;
 	session->query_id_source = statement.query_id_source;
@@ -80,8 +81,10 @@ static void session_fill(struct tap_build *build, struct tap_view_session *sessi
 			 uint32_t instance)
 {
 	session->instance = tap_arena_string(build->arena, tap_build_instance(build, instance)->id);
-	session->pid = from->pid;
+	/* A connection of a server of threads is a number of its own, and its process is the server's. */
+	session->pid = from->connection_id ? tap_build_instance(build, instance)->pid : from->pid;
 	session->tid = from->pid;
+	session->connection_id = from->connection_id;
 	session->leader_pid = from->leader_pid;
 	session->kind = tap_build_kind(from->kind);
 	session->database =
@@ -93,7 +96,7 @@ static void session_fill(struct tap_build *build, struct tap_view_session *sessi
 	session->state_since_ns = age_ns(build, from->state_change_us);
 	session->transaction_since_ns = age_ns(build, from->transaction_start_us);
 	wait_fill(build, session, from, instance);
-	query_fill(build, session, from);
+	query_fill(build, session, from, instance);
 	figures_fill(build, session, instance);
 }
 

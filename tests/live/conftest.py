@@ -3,6 +3,7 @@
 
     server            a running PostgreSQL with default settings, one for the whole run: leave it as you found it
     make_server       make_server(settings={...}, preload=[...], initdb=[...], start=True) -> a server of the test's own
+    my_folder         where MariaDB servers are made: my_folder.server(settings={...}); my_server is a running one
     dbtap             dbtap("queries", "--format", "json", timeout=60) -> Outcome; dbtap.start(...) -> Running
     load              load.pgbench(...), load.session(...): see tests/lib/load.py
     volume            an ext4 file system on a loop device of the test's own: see tests/lib/loop_device.py
@@ -24,6 +25,7 @@ import cgroup as cgroups  # noqa: E402
 import dbtap_process  # noqa: E402
 import load as loads  # noqa: E402
 import loop_device  # noqa: E402
+import mariadb  # noqa: E402
 import pg_server  # noqa: E402
 
 
@@ -70,6 +72,23 @@ def make_server(server_folder):
     left = dbtap_process.wait_for_none(
         lambda: {pid: where for one in made for pid, where in dbtap_process.processes_inside(one.data).items()})
     assert not left, f"server processes left: {left}"
+
+
+@pytest.fixture(scope="session")
+def my_folder():
+    reason = mariadb.missing()
+    if reason:
+        pytest.skip(reason)
+    folder = mariadb.Folder()
+    yield folder
+    folder.close()
+    left = dbtap_process.wait_for_none(lambda: dbtap_process.processes_inside(folder.path))
+    assert not left, f"processes left under {folder.path}: {left}"
+
+
+@pytest.fixture(scope="session")
+def my_server(my_folder):
+    return my_folder.server()
 
 
 @pytest.fixture

@@ -72,7 +72,13 @@ static bool pids_read(const char *root, int32_t **ret, size_t *ret_count)
 	return true;
 }
 
-/* Debian's and most others' server is "postgres"; "postmaster" was its name before. */
+/* What the engines' servers are called; "postmaster" was PostgreSQL's name before. */
+static bool is_server_name(const char *name)
+{
+	return strstr(name, "postgres") || strstr(name, "postmaster") || !strcmp(name, "mariadbd") ||
+	       !strcmp(name, "mysqld");
+}
+
 static bool could_be_server(const char *root, int32_t pid, const int32_t *servers, size_t n_servers)
 {
 	char path[TAP_PROC_PATH_MAX];
@@ -85,13 +91,12 @@ static bool could_be_server(const char *root, int32_t pid, const int32_t *server
 		if (proc.ppid == servers[i])
 			return false;
 	}
-	if (strstr(proc.comm, "postgres") || strstr(proc.comm, "postmaster"))
+	if (is_server_name(proc.comm))
 		return true;
 	if (tap_proc_exe_path(root, pid, path, NULL))
 		return false;
 	base = strrchr(path, '/');
-	base = base ? base + 1 : path;
-	return strstr(base, "postgres") || strstr(base, "postmaster");
+	return is_server_name(base ? base + 1 : path);
 }
 
 bool tap_arrivals_look(struct tap_arrivals *arrivals, const char *proc_root, const int32_t *servers, size_t n_servers)

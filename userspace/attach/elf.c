@@ -366,29 +366,57 @@ int tap_elf_function(struct tap_elf *elf, const struct tap_elf_symbol *symbol, u
 	return 0;
 }
 
-int tap_elf_section(struct tap_elf *elf, const char *name, const void **ret, size_t *ret_size)
+/* A section by its name, with its header. */
+static int section_find(struct tap_elf *elf, const char *name, GElf_Shdr *ret_header, const Elf_Data **ret)
 {
-	const Elf_Data *names, *data;
 	Elf_Scn *section = NULL;
+	const Elf_Data *names;
 	int err = string_table(elf, elf->header.e_shstrndx, &names);
 
 	if (err)
 		return err;
 	while ((section = elf_nextscn(elf->elf, section))) {
-		GElf_Shdr header;
 		const char *found;
 
-		if (!gelf_getshdr(section, &header))
+		if (!gelf_getshdr(section, ret_header))
 			continue;
-		found = string_at(names, header.sh_name);
-		if (!found || strcmp(found, name))
-			continue;
-		err = section_data(elf, section, &header, &data);
-		if (err)
-			return err;
-		*ret = data->d_buf;
-		*ret_size = data->d_size;
-		return 0;
+		found = string_at(names, ret_header->sh_name);
+		if (found && !strcmp(found, name))
+			return section_data(elf, section, ret_header, ret);
+	}
+	return -ENOENT;
+}
+
+int tap_elf_section(struct tap_elf *elf, const char *name, const void **ret, size_t *ret_size)
+{
+	const Elf_Data *data;
+	GElf_Shdr header;
+	int err = section_find(elf, name, &header, &data);
+
+	if (err)
+		return err;
+	*ret = data->d_buf;
+	*ret_size = data->d_size;
+	return 0;
+}
+
+int tap_elf_find_text(struct tap_elf *elf, const char *text, uint64_t *ret)
+{
+	size_t size = strlen(text) + 1;
+	const char *begin, *at;
+	const Elf_Data *data;
+	GElf_Shdr header;
+	int err = section_find(elf, ".rodata", &header, &data);
+
+	if (err)
+		return err;
+	begin = data->d_buf;
+	for (at = begin; (at = memmem(at, data->d_size - (size_t)(at - begin), text, size)); at++) {
+		/* The end of a longer text is another one. */
+		if (at == begin || !at[-1]) {
+			*ret = header.sh_addr + (uint64_t)(at - begin);
+			return 0;
+		}
 	}
 	return -ENOENT;
 }

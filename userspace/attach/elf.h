@@ -53,6 +53,9 @@ int tap_elf_load_bias(struct tap_elf *elf, uint64_t start, uint64_t offset, uint
 int tap_elf_function(struct tap_elf *elf, const struct tap_elf_symbol *symbol, uint64_t *ret_offset, uint8_t *ret_bytes,
 		     size_t size, size_t *ret_size);
 
+/* Address before relocation of a NUL-terminated text among the file's constants. -ENOENT: it is not there. */
+int tap_elf_find_text(struct tap_elf *elf, const char *text, uint64_t *ret);
+
 /* Contents of a section, at most 64 MiB; valid as long as the object. -ENOENT: none of that name. */
 int tap_elf_section(struct tap_elf *elf, const char *name, const void **ret, size_t *ret_size);
 

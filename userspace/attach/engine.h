@@ -30,7 +30,7 @@ struct tap_target_search {
  * For `find`: a zeroed target at the end of the list, NULL when out of memory; why it cannot be traced, as one line;
  * and ids for those from `first` on: "<stem>-<port>", which the oldest of a port gets, "<stem>-<port>-<pid>" for the
  * others,
- * "<stem>-pid-<pid>" without a data folder. Sorts them by port and start.
+ * "<stem>-pid-<pid>" without a data folder or port. Sorts them by port and start.
  */
 struct tap_target *tap_targets_add(struct tap_target_list *list);
 void tap_target_refuse(struct tap_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));

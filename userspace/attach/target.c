@@ -75,7 +75,8 @@ void tap_targets_name(struct tap_target_list *list, size_t first, const char *st
 	for (size_t i = 0; i < count; i++) {
 		struct tap_target *target = &items[i];
 
-		if (!target->data_dir)
+		/* A server that listens on no port has none to be called by. */
+		if (!target->data_dir || !target->port)
 			snprintf(target->id, sizeof(target->id), "%s-pid-%d", stem, target->pid);
 		else if (i && items[i - 1].data_dir && items[i - 1].port == target->port)
 			snprintf(target->id, sizeof(target->id), "%s-%d-%d", stem, target->port, target->pid);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "correlate/fingerprint.h"
+#include "correlate/engine/terms.h"
 #include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
 #include "userspace/consume/lock_names.h"
@@ -234,7 +234,8 @@ static void row_of(struct look *look, const struct tap_statement *statement, str
 	key.query_id = statement->query_id;
 	if (!key.query_id && *statement->text) {
 		key.source = TAP_QUERY_ID_OWN;
-		key.query_id = tap_fingerprint(statement->text, strlen(statement->text));
+		key.query_id =
+			tap_terms_of(look->target->engine)->statement_id(statement->text, strlen(statement->text));
 	}
 	if (!key.query_id)
 		return;

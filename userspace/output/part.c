@@ -51,6 +51,7 @@ static const struct tap_field session_fields[] = {
 	FIELD(tap_view_session, NULL, "engine", ENGINE, instance),
 	FIELD(tap_view_session, NULL, "pid", INT, pid),
 	FIELD(tap_view_session, NULL, "tid", POSITIVE, tid),
+	FIELD(tap_view_session, NULL, "connection_id", POSITIVE, connection_id),
 	FIELD(tap_view_session, NULL, "leader_pid", POSITIVE, leader_pid),
 	FIELD(tap_view_session, NULL, "client_pid", POSITIVE, client_pid),
 	FIELD(tap_view_session, NULL, "kind", STRING, kind),

@@ -8,6 +8,7 @@
 
 #include "correlate/engine/postgres/files.h"
 #include "correlate/engine/postgres/wait_events.h"
+#include "correlate/fingerprint.h"
 
 static const char *const stems[] = { "postgres", NULL };
 
@@ -56,4 +57,6 @@ const struct tap_terms tap_terms_postgres = {
 	.file_below = tap_pg_file_below,
 	.file_by_shape = tap_pg_file_by_shape,
 	.statement_reports_progress = statement_reports_progress,
+	.statement_id = tap_fingerprint,
+	.statement_normalise = tap_fingerprint_normalise,
 };

@@ -105,6 +105,14 @@ struct pid {
 	struct upid numbers[2];
 };
 
+/* Both machines' members, for whichever the programs are compiled for. */
+struct fake_thread {
+	unsigned long fsbase;
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
@@ -118,6 +126,7 @@ struct task_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
+	struct fake_thread thread;
 	struct fake_pt_regs regs;
 	void *storage; /* value of task_to_account; NULL: none */
 	bool storage_is_full;

@@ -28,6 +28,7 @@ static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __att
 #include "bpf/account.bpf.h"
 #include "bpf/checkpoint.bpf.h"
 #include "bpf/compat.bpf.h"
+#include "bpf/engine.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/lock.bpf.h"
 #include "bpf/pg.bpf.h"

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * my.bpf.h - what the session that a MariaDB or MySQL thread serves says of itself in its own memory.
+ *
+ * The thread's own storage leads to its THD; where the fields are is data (struct tap_my_layout). Knows nothing of
+ * rows: those are in my_statement.bpf.h.
+ */
+#ifndef TAP_BPF_MY_BPF_H
+#define TAP_BPF_MY_BPF_H
+
+#include "bpf/abi/my_digest.h"
+#include "bpf/abi/my_layout.h"
+#include "bpf/account.bpf.h"
+#include "bpf/compat.bpf.h"
+#include "bpf/text.bpf.h"
+
+/* What a session has got from its client so far; in its memory they lie like this. */
+struct my_counters {
+	__u64 questions;
+	__u64 received;
+};
+
+static __always_inline long my_read(void *to, __u32 size, __u64 object, __u32 offset)
+{
+	return bpf_probe_read_user(to, size, (const void *)(object + offset));
+}
+
+/* The pointer that an object has at `offset`; 0 also when it could not be read. */
+static __always_inline __u64 my_pointer(__u64 object, __u32 offset)
+{
+	__u64 address = 0;
+
+	if (!object || my_read(&address, sizeof(address), object, offset))
+		return 0;
+	return address;
+}
+
+/* The session of the running thread, 0: none. Negative: it could not be read. */
+static __always_inline long my_session(__u64 *ret, const struct tap_my_layout *layout)
+{
+	__u64 base = task_thread_pointer(bpf_get_current_task_btf());
+
+	*ret = 0;
+	return base ? bpf_probe_read_user(ret, sizeof(*ret), (const void *)(base + (__s64)layout->thd)) : 0;
+}
+
+/* The number that stands for the name at this address; 0: none. */
+static __always_inline __u32 my_name_number(__u64 address)
+{
+	__u64 words[TAP_MY_NAME_SIZE / 8] = {}, hash = 0;
+	long size;
+
+	if (!address)
+		return 0;
+	size = bpf_probe_read_user_str(words, sizeof(words), (const void *)address);
+	if (size <= 1)
+		return 0;
+	for (__u32 i = 0; i < TAP_MY_NAME_SIZE / 8; i++) {
+		if ((long)(8 * i) < size - 1)
+			hash = tap_my_name_step(hash, words[i]);
+	}
+	return tap_my_name_final(hash);
+}
+
+/*
+ * The state lies in the scratch's other half: on the stack the verifier would follow each of its values, and every text
+ * would be a path of its own.
+ */
+static __always_inline struct tap_my_digest *my_digest_of(struct tap_scratch *copy)
+{
+	return (struct tap_my_digest *)copy->status;
+}
+
+struct my_digest_loop {
+	struct tap_scratch *copy;
+};
+
+static long my_digest_byte(__u32 index, void *context)
+{
+	struct my_digest_loop *loop = context;
+
+	tap_my_digest_step(my_digest_of(loop->copy), (unsigned char)loop->copy->text[index & (TAP_TEXT_MAX - 1)]);
+	return 0;
+}
+
+/*
+ * The own id of the text at task->activity_address, which has to have at least `least` bytes and no more than `most`; 0
+ * when it has not, or cannot be had.
+ */
+TAP_GLOBAL __u64 my_text_id(struct tap_task *task, __u64 least, __u64 most)
+{
+	struct my_digest_loop loop = {};
+	__u32 zero = 0;
+	__u64 began;
+	long size;
+
+	if (!task || !has_bpf_loop || !task->activity_address)
+		return 0;
+	loop.copy = bpf_map_lookup_elem(&scratch, &zero);
+	if (!loop.copy)
+		return 0;
+	began = bpf_ktime_get_ns();
+	size = text_read(task, loop.copy);
+	if (size <= 0 || (__u64)size > most || ((__u64)size < least && size < TAP_TEXT_MAX - 1))
+		return 0;
+	tap_my_digest_init(my_digest_of(loop.copy));
+	bpf_loop(size, my_digest_byte, &loop, 0);
+	__sync_fetch_and_add(&fingerprint_count, 1);
+	__sync_fetch_and_add(&fingerprint_ns, bpf_ktime_get_ns() - began);
+	return tap_my_digest_final(my_digest_of(loop.copy));
+}
+
+/* Waits for conditions are told apart by the stage that the session says it is in. */
+static __always_inline __u32 my_wait_of_stage(const struct tap_task *task, const struct tap_my_instance *my)
+{
+	__u64 stage = my_pointer(task->status_address, my->layout.stage);
+
+	for (__u32 i = 0; i < TAP_MY_STAGES; i++) {
+		if (stage && my->stages.offset[i] && stage == my->stages.base + my->stages.offset[i])
+			return TAP_MY_WAIT_NONE + my->stages.wait[i];
+	}
+	return TAP_MY_WAIT_FUTEX;
+}
+
+/* What the thread goes to sleep for. */
+TAP_GLOBAL __u32 my_wait_event(struct tap_task *task)
+{
+	struct tap_instance *instance;
+	__u32 index;
+
+	if (!task)
+		return TAP_MY_WAIT_OTHER;
+	switch (call_class_of(task_syscall(bpf_get_current_task_btf()))) {
+	case CALL_SOCKET:
+		return kind_is_idle(task->current_kind) ? TAP_MY_WAIT_CLIENT : TAP_MY_WAIT_NETWORK;
+	case CALL_READ:
+		return TAP_MY_WAIT_FILE_READ;
+	case CALL_WRITE:
+		return TAP_MY_WAIT_FILE_WRITE;
+	case CALL_SYNC:
+		return TAP_MY_WAIT_FILE_SYNC;
+	case CALL_FILE:
+		return TAP_MY_WAIT_FILE_META;
+	case CALL_ASYNC:
+		return TAP_MY_WAIT_ASYNC_IO;
+	case CALL_MEMORY:
+		return TAP_MY_WAIT_MEMORY;
+	case CALL_TIMER:
+		return TAP_MY_WAIT_TIMER;
+	case CALL_NONE:
+		return TAP_MY_WAIT_PAGE_FAULT;
+	case CALL_FUTEX:
+		index = task->instance;
+		instance = bpf_map_lookup_elem(&instances, &index);
+		return instance && task->status_address ? my_wait_of_stage(task, &instance->my) : TAP_MY_WAIT_FUTEX;
+	default:
+		return TAP_MY_WAIT_OTHER;
+	}
+}
+
+#endif

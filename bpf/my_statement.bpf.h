@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * my_statement.bpf.h - from what a MariaDB or MySQL session said at the last boundary and says now to the rows its time
+ * belongs to.
+ *
+ * A statement that never sleeps is over, and its text given back, when the thread is next looked at. But the bytes
+ * still lie at the beginning of the session's memory and stay there until the next statement comes; a prepared
+ * statement's text lives on. The session's counters tell how many statements there were, how many bytes they had, and
+ * whether they were executions: a text that does not fit these is not taken.
+ *
+ * In struct tap_task: status_address is the THD, activity_address the text. What the counters were when statements were
+ * last accounted for: idle_change_count (questions), identity.activity_start_us (bytes received), wait_address
+ * (executions), progress (these bytes may be of the next one), group_pid (the connection's number).
+ * identity.change_count: questions, at the beginning of the statement that runs.
+ */
+#ifndef TAP_BPF_MY_STATEMENT_BPF_H
+#define TAP_BPF_MY_STATEMENT_BPF_H
+
+#include "bpf/my.bpf.h"
+#include "bpf/statement.bpf.h"
+
+enum {
+	MY_PACKET_HEAD = 5,  /* bytes of a statement's packet before its text */
+	MY_TRIMMED_MAX = 16, /* white space and semicolons around a text that the server may have cut off */
+};
+
+/*
+ * What the counters are from which statements are counted on. A thread that does not sleep may have read the next
+ * packet already: the bytes do not tell then where that one begins.
+ */
+static __always_inline void my_noted(struct tap_task *task, const struct my_counters *counters, __u64 executes,
+				     bool asleep)
+{
+	task->progress = !asleep;
+	task->idle_change_count = (__u32)counters->questions;
+	task->identity.activity_start_us = (__s64)counters->received;
+	task->wait_address = executes;
+}
+
+/* A thread that serves another session than at its last boundary, or serves none any more. */
+TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *instance, struct my_counters *now,
+				__u64 thd)
+{
+	struct my_counters none = {};
+
+	if (!task || !instance || !now)
+		return 0;
+	if (task->in_statement && task->identity.change_count != task->idle_change_count)
+		way_count(task, task->current_way, 1, 0);
+	task->in_statement = 0;
+	task->status_address = thd;
+	task->activity_address = 0;
+	task->identity.database = 0;
+	task->identity.user = 0;
+	task->identity.source = TAP_QUERY_ID_NONE;
+	task->identity.query_id = 0;
+	task->idle_ways[0] = TAP_NO_WAY;
+	task->idle_ways[1] = TAP_NO_WAY;
+	task->group_pid = (__s32)my_pointer(thd, instance->my.layout.connection);
+	task->identity.user =
+		my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
+	/* A session that is new began with nothing; one that is over counts on from where it is. */
+	my_noted(task, task->identity.user ? &none : now, 0, true);
+	return 0;
+}
+
+/* A thread keeps its THD from one connection to the next; not all counters begin anew then. */
+static __always_inline bool my_is_another(const struct tap_task *task, const struct tap_my_layout *layout,
+					  const struct my_counters *counters)
+{
+	return (__s32)((__u32)counters->questions - task->idle_change_count) < 0 ||
+	       task->identity.activity_start_us > (__s64)counters->received ||
+	       (task->identity.activity_start_us != (__s64)counters->received &&
+		task->group_pid != (__s32)my_pointer(task->status_address, layout->connection));
+}
+
+/* Names change with USE and a change of user, in place: they are looked at once a statement. */
+TAP_GLOBAL int my_names_read(struct tap_task *task, struct tap_instance *instance)
+{
+	__u32 database, user;
+	__u64 thd;
+
+	if (!task || !instance)
+		return 0;
+	thd = task->status_address;
+	database = my_name_number(my_pointer(thd, instance->my.layout.database));
+	user = my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
+	if (database == task->identity.database && user == task->identity.user)
+		return 0;
+	task->identity.database = database;
+	task->identity.user = user;
+	task->idle_ways[0] = TAP_NO_WAY;
+	task->idle_ways[1] = TAP_NO_WAY;
+	return 0;
+}
+
+/* The id of the text that came last with a packet, if it has the packet's length; else 0. */
+static __always_inline __u64 my_packet_id(struct tap_task *task, const struct tap_my_layout *layout,
+					  const struct my_counters *counters)
+{
+	__u64 block = my_pointer(my_pointer(task->status_address, layout->memory), layout->first_block);
+	__u64 received = counters->received - (__u64)task->identity.activity_start_us;
+	bool one = (__u32)counters->questions - task->idle_change_count == 1;
+
+	/* What logging in took of the memory is given back with the first statement: its text lies behind. */
+	if (!block || counters->questions <= 1)
+		return 0;
+	task->activity_address = block + layout->block_header;
+	if (task->progress)
+		return my_text_id(task, 1, TAP_TEXT_MAX);
+	if (received <= MY_PACKET_HEAD)
+		return 0;
+	received -= MY_PACKET_HEAD;
+	return my_text_id(task, one && received > MY_TRIMMED_MAX ? received - MY_TRIMMED_MAX : 1, received);
+}
+
+/* The id of the text of the prepared statement used last; 0 where there is none. */
+static __always_inline __u64 my_prepared_id(struct tap_task *task, const struct tap_my_layout *layout, __u64 least,
+					    __u64 most)
+{
+	task->activity_address = my_pointer(my_pointer(task->status_address, layout->statement), layout->query);
+	return my_text_id(task, least, most);
+}
+
+/* EXECUTE as a statement counts as an execution, but came as a text of its own. */
+static __always_inline bool my_packet_is_execute(const struct tap_task *task, const struct tap_my_layout *layout)
+{
+	__u64 block = my_pointer(my_pointer(task->status_address, layout->memory), layout->first_block);
+	__u32 word = 0;
+
+	return block && !my_read(&word, sizeof(word), block, layout->block_header) && (word | 0x20202020) == 0x63657865;
+}
+
+/*
+ * The id of a statement that is running; 0 where it has no text, or not yet: until the server has taken it out of its
+ * packet, the one before still lies there. What a stored program runs has texts of its own; the client's counts.
+ */
+static __always_inline __u64 my_running_id(struct tap_task *task, const struct tap_my_layout *layout,
+					   const struct my_counters *counters, __u32 command)
+{
+	__u64 query = my_pointer(task->status_address, layout->query), id = 0;
+
+	if (query && command == TAP_MY_COM_QUERY)
+		id = my_packet_id(task, layout, counters);
+	if (id || !query)
+		return id;
+	task->activity_address = query;
+	return my_text_id(task, 1, TAP_TEXT_MAX);
+}
+
+/* The id of what has ended since the last boundary and was seen by nobody; 0 where nothing tells. */
+static __always_inline __u64 my_ended_id(struct tap_task *task, const struct tap_my_layout *layout,
+					 const struct my_counters *counters, __u64 executes)
+{
+	__u64 received = counters->received - (__u64)task->identity.activity_start_us;
+
+	/* No statement, but a packet with the text of one: it was prepared. */
+	if ((__u32)counters->questions == task->idle_change_count)
+		return received > MY_PACKET_HEAD + MY_TRIMMED_MAX
+			       ? my_prepared_id(task, layout, received - MY_PACKET_HEAD - MY_TRIMMED_MAX,
+						received - MY_PACKET_HEAD)
+			       : 0;
+	if (executes != task->wait_address && !my_packet_is_execute(task, layout))
+		return my_prepared_id(task, layout, 1, TAP_TEXT_MAX);
+	return my_packet_id(task, layout, counters);
+}
+
+/* Way of the statement with this id; what it gathered without one goes with it. */
+static __always_inline __u32 my_way(struct tap_task *task, __u64 id)
+{
+	__u8 source = id ? TAP_QUERY_ID_OWN : TAP_QUERY_ID_NONE;
+	bool nameless = task->in_statement && task->identity.source == TAP_QUERY_ID_NONE;
+	__u32 before = task->current_way;
+	__u32 way = row_way(task, TAP_KIND_CLIENT, source, id);
+	struct tap_way *earlier = way_at(task, before);
+
+	if (nameless && id && earlier && earlier->key.kind == TAP_KIND_CLIENT && !earlier->key.query_id)
+		way_merge(task, before, way);
+	task->identity.query_id = id;
+	task->identity.source = source;
+	task->current_way = way;
+	return way;
+}
+
+/* What earlier statements left in the nameless row is not this one's to take along. */
+static __always_inline void my_nameless_clear(struct tap_task *task)
+{
+	struct tap_row_key key;
+
+	key_make(&key, task, TAP_KIND_CLIENT, TAP_QUERY_ID_NONE, 0);
+	way_evict(task, way_find(task, &key));
+}
+
+/* A statement runs; another one than at the last boundary where the client has sent one more since. */
+static __always_inline rows_t my_rows_running(struct tap_task *task, struct tap_instance *instance,
+					      const struct my_counters *counters, __u32 command)
+{
+	__u32 before = task->current_way, way, ended;
+	bool same;
+
+	same = task->in_statement && task->identity.change_count == (__u32)counters->questions;
+	if (same && task->identity.source == TAP_QUERY_ID_OWN)
+		return rows_make(before, before, TAP_KIND_CLIENT);
+	ended = (__u32)counters->questions - task->idle_change_count - 1;
+	if (!same) {
+		if (task->in_statement && (__s32)ended > 0) {
+			way_count(task, before, 1, ended - 1);
+			task->idle_change_count += ended;
+		}
+		task->in_statement = 0;
+		my_names_read(task, instance);
+		if (!task->identity.user)
+			return rows_of_kind(task, TAP_KIND_STARTING);
+		my_nameless_clear(task);
+	}
+	way = my_way(task, my_running_id(task, &instance->my.layout, counters, command));
+	task->identity.change_count = (__u32)counters->questions;
+	task->in_statement = 1;
+	return rows_make(way, way, TAP_KIND_CLIENT);
+}
+
+static __always_inline __u8 my_idle_kind(const struct tap_task *task, const struct tap_my_layout *layout)
+{
+	__u32 status = 0;
+
+	my_read(&status, sizeof(status), task->status_address, layout->server_status);
+	return status & TAP_MY_STATUS_IN_TRANS ? TAP_KIND_IDLE_IN_TRANSACTION : TAP_KIND_IDLE;
+}
+
+/*
+ * Between statements: what the client has sent since the last boundary has ended, whether it was seen or not. A thread
+ * that does not sleep may have read a statement and not begun with it.
+ */
+static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_instance *instance,
+					      const struct my_counters *counters, bool asleep)
+{
+	__u8 kind = my_idle_kind(task, &instance->my.layout);
+	__u32 run, next, ended;
+	__u64 executes, id;
+	bool known;
+
+	ended = (__u32)counters->questions - task->idle_change_count;
+	if (!task->in_statement &&
+	    (task->identity.activity_start_us == (__s64)counters->received || !(ended || asleep))) {
+		next = row_way(task, kind, TAP_QUERY_ID_NONE, 0);
+		return rows_make(next, next, kind);
+	}
+	executes = my_pointer(task->status_address, instance->my.layout.executes);
+	known = task->in_statement && task->identity.change_count == (__u32)counters->questions &&
+		task->identity.source == TAP_QUERY_ID_OWN;
+	run = task->current_way;
+	if (!known) {
+		my_names_read(task, instance);
+		/* The session is being taken down, its counters with it. */
+		if (!task->identity.user)
+			ended = 0;
+		id = ended || task->identity.user ? my_ended_id(task, &instance->my.layout, counters, executes) : 0;
+		run = id || ended ? my_way(task, id) : TAP_NO_WAY;
+	}
+	if (ended)
+		way_count(task, run, 1, ended - 1);
+	my_noted(task, counters, executes, asleep);
+	task->in_statement = 0;
+	my_names_read(task, instance);
+	/* Its client has gone, and the thread waits for another one's. */
+	if (!task->identity.user)
+		kind = TAP_KIND_BACKGROUND;
+	next = row_way(task, kind, TAP_QUERY_ID_NONE, 0);
+	return rows_make(run == TAP_NO_WAY ? next : run, next, kind);
+}
+
+/* The rows of a boundary; brings the task's identity up to date. `asleep`: the thread goes to sleep here. */
+TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
+{
+	struct my_counters counters = {};
+	struct tap_instance *instance;
+	__u32 index, command = 0;
+	__u64 thd = 0;
+
+	if (!task)
+		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
+	index = task->instance;
+	instance = bpf_map_lookup_elem(&instances, &index);
+	if (!instance)
+		return rows_make(task->current_way, task->current_way, task->current_kind);
+	if (!exiting && my_session(&thd, &instance->my.layout)) {
+		count_loss(TAP_LOSS_READ_FAILED);
+		return rows_make(task->current_way, task->current_way, task->current_kind);
+	}
+	if (thd && (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
+		    my_read(&counters, sizeof(counters), thd, instance->my.layout.questions))) {
+		count_loss(TAP_LOSS_READ_FAILED);
+		return rows_make(task->current_way, task->current_way, task->current_kind);
+	}
+	if (thd != task->status_address || (thd && my_is_another(task, &instance->my.layout, &counters)))
+		my_session_begin(task, instance, &counters, thd);
+	if (!thd)
+		return rows_of_kind(task, exiting ? TAP_KIND_EXITING : TAP_KIND_BACKGROUND);
+	if (command == TAP_MY_COM_QUIT) {
+		task->identity.user = 0;
+		return rows_of_kind(task, TAP_KIND_EXITING);
+	}
+	if (command == TAP_MY_COM_DAEMON)
+		return rows_of_kind(task, TAP_KIND_BACKGROUND);
+	if (command == TAP_MY_COM_CONNECT) {
+		/* What came so far was no statement. */
+		task->identity.activity_start_us = (__s64)counters.received;
+		task->identity.user = 0;
+		return rows_of_kind(task, TAP_KIND_STARTING);
+	}
+	if (!task->identity.user)
+		my_names_read(task, instance);
+	/* Nobody has logged in yet, or its client has gone and the thread waits for another one's. */
+	if (!task->identity.user) {
+		my_noted(task, &counters, my_pointer(thd, instance->my.layout.executes), true);
+		task->in_statement = 0;
+		return rows_of_kind(task, command == TAP_MY_COM_SLEEP ? TAP_KIND_BACKGROUND : TAP_KIND_STARTING);
+	}
+	task->identity.kind = TAP_KIND_CLIENT;
+	return command == TAP_MY_COM_SLEEP ? my_rows_between(task, instance, &counters, asleep)
+					   : my_rows_running(task, instance, &counters, command);
+}
+
+#endif

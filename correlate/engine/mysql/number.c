@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* number.c - numbers for names. See number.h. */
+#include "correlate/engine/mysql/number.h"
+
+#include <string.h>
+
+#include "bpf/abi/my_layout.h"
+
+uint32_t tap_my_name_number(const char *name)
+{
+	uint64_t words[TAP_MY_NAME_SIZE / 8] = { 0 }, hash = 0;
+	size_t size = name ? strnlen(name, sizeof(words) - 1) : 0;
+
+	if (!size)
+		return 0;
+	memcpy(words, name, size);
+	for (size_t i = 0; 8 * i < size; i++)
+		hash = tap_my_name_step(hash, words[i]);
+	return tap_my_name_final(hash);
+}

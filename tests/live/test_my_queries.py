@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_my_queries.py - MariaDB: what a server's threads do, by statement, against the kernel's and the server's own counts."""
+import os
+import signal
+import threading
+import time
+
+import pytest
+import trace
+
+
+def cpu_ns(server):
+    """Of every thread that lives."""
+    total = 0
+    for tid in server.tids():
+        with open(f"/proc/{server.pid}/task/{tid}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total
+
+
+def known(server):
+    """A connection that has run a statement: the text of a session's first one cannot be found once it is over."""
+    connection = server.connect("shop")
+    run(connection.cursor(), "select 0")
+    return connection
+
+
+@pytest.fixture
+def table(my_server):
+    my_server.query("create database if not exists shop")
+    my_server.query("create table if not exists shop.items (id int primary key, name varchar(200), price int) engine=innodb")
+    my_server.query("delete from shop.items")
+    return my_server
+
+
+def finish_whatever_else_runs(traced):
+    """Of all instances of the host, which may have some that cannot be traced."""
+    traced.signal(signal.SIGINT)
+    outcome = traced.wait()
+    assert outcome.status in (0, 3), outcome.stderr
+    return outcome.json()
+
+
+def assert_calls(row, calls, document):
+    """
+    Exact, but for statements that came before their thread had gone to sleep after the one before: those are told of, and
+    where they are many there is no figure.
+    """
+    seen = row.get("calls", calls)
+    assert seen <= calls <= seen + row.get("calls_unseen", 0), f"{row['query']}: {calls}: {trace.describe(document)}"
+
+
+def run(cursor, sql):
+    cursor.execute(sql)
+    return cursor.fetchall()
+
+
+def test_every_statement_is_counted(dbtap, table):
+    """Short ones never sleep within: they are over whenever their thread is looked at."""
+    connection = known(table)
+    cursor = connection.cursor()
+    with trace.window(dbtap, table) as traced:
+        for i in range(300):
+            run(cursor, f"select {i} + 1")
+        for i in range(120):
+            run(cursor, f"select name from items where id = {i} -- look\n")
+        for i in range(60):
+            cursor.execute(f"insert into items values ({i}, '{'x' * i}', {i})")
+        for i in range(2, 40):
+            run(cursor, "select count(*) from items where id in (" + ",".join(map(str, range(i))) + ")")
+    connection.close()
+    document = traced.document
+    for text, calls in (("select ? + ?", 300), ("select name from items where id = ?", 120),
+                        ("insert into items values (...)", 60), ("select count(*) from items where id in (...)", 38)):
+        row = trace.one(document, text)
+        assert_calls(row, calls, document)
+        assert (row["database"], row["user"], row["kind"], row["query_id_source"]) == ("shop", "root", "client", "own")
+        assert row["cpu_ns"] > 0
+    assert not document["loss"].get("read_failed"), document["loss"]
+
+
+def test_cpu_is_the_kernels(dbtap, table):
+    connections = [known(table) for _ in range(3)]
+    cursors = [connection.cursor() for connection in connections]
+
+    def work(cursor):
+        for _ in range(3):
+            run(cursor, "select benchmark(3000000, 1 + 1)")
+        for i in range(800):
+            run(cursor, f"select {i}")
+
+    with trace.window(dbtap, table) as traced:
+        before = cpu_ns(table)
+        threads = [threading.Thread(target=work, args=(cursor,)) for cursor in cursors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        time.sleep(0.1)
+        spent = cpu_ns(table) - before
+    for connection in connections:
+        connection.close()
+    document = traced.document
+    trace.assert_near(trace.total(document["queries"], "cpu_ns"), spent, 0.005, 1e6, trace.describe(document))
+    assert_calls(trace.one(document, "select ?", query="select ?"), 2400, document)
+    assert_calls(trace.one(document, "select benchmark"), 9, document)
+    # What is not within a statement is not the statements': next to nothing.
+    assert trace.total([row for row in document["queries"] if row["kind"] == "client"], "cpu_ns") > 0.95 * spent
+
+
+def test_waits_and_time(dbtap, table):
+    connection = known(table)
+    cursor = connection.cursor()
+    with trace.window(dbtap, table) as traced:
+        run(cursor, "select sleep(0.5)")
+        cursor.execute("begin")
+        run(cursor, "select count(*) from items")
+        time.sleep(0.4)
+        cursor.execute("commit")
+    connection.close()
+    document = traced.document
+    row = trace.one(document, "select sleep(?)")
+    assert 0.5e9 <= trace.waited(row, "Timeout:UserSleep") < 0.6e9, trace.describe(document)
+    trace.assert_near(row["elapsed_ns"], 0.5e9, 0.05)
+    idle = trace.one(document, kind="idle_in_transaction")
+    assert 0.38e9 < trace.waited(idle, "Client:ClientRead") < 0.6e9, trace.describe(document)
+
+
+def test_waits_for_locks(dbtap, table):
+    holder, waiter = known(table), known(table)
+    holder.cursor().execute("lock tables items write")
+    with trace.window(dbtap, table) as traced:
+        thread = threading.Thread(target=waiter.cursor().execute, args=("alter table items comment 'new'",))
+        thread.start()
+        time.sleep(0.6)
+        holder.cursor().execute("unlock tables")
+        thread.join()
+    holder.close()
+    waiter.close()
+    row = trace.one(traced.document, "alter table items comment ?")
+    assert 0.3e9 < trace.waited(row, "Lock:MetadataLock") < 0.8e9, trace.describe(traced.document)
+
+
+def test_a_statement_that_began_before(dbtap, table):
+    connection = known(table)
+    thread = threading.Thread(target=run, args=(connection.cursor(), "select sleep(600), 'began before'"))
+    thread.start()
+    time.sleep(0.3)
+    number = table.query("select id from information_schema.processlist where info like 'select sleep(600%'")[0][0]
+    with trace.window(dbtap, table) as traced:
+        time.sleep(0.3)
+    row = trace.one(traced.document, "select sleep(?), ?")
+    assert (row["calls"], row["running"]) == (0, 1), trace.describe(traced.document)
+    with trace.window(dbtap, table) as traced:
+        table.query(f"kill query {number}")
+        thread.join()
+        time.sleep(0.1)
+    connection.close()
+    row = trace.one(traced.document, "select sleep(?), ?")
+    assert (row["calls"], row["running"]) == (1, 0), trace.describe(traced.document)
+
+
+def test_connections_that_come_and_go(dbtap, table):
+    with trace.window(dbtap, table) as traced:
+        for i in range(20):
+            connection = table.connect()
+            run(connection.cursor(), f"select {i}, 'first'")
+            run(connection.cursor(), f"select {i}, 'own connection'")
+            connection.close()
+        time.sleep(0.1)
+    document = traced.document
+    # Its first statement's text cannot be found once it is over: it is counted, without one.
+    counted = trace.rows(document, kind="client")
+    assert_calls(trace.one(document, "select ?, ..."), 20, document)
+    assert {row.get("query") for row in counted} == {None, "select ?, ..."}, trace.describe(document)
+    if all("calls" in row for row in counted):
+        seen = trace.total(counted, "calls")
+        assert seen <= 40 <= seen + trace.total(counted, "calls_unseen"), trace.describe(document)
+    assert trace.total(trace.rows(document, kind="starting"), "cpu_ns") > 0
+    assert not [row for row in document["queries"] if row["kind"] == "child"]
+
+
+def test_the_same_database_under_another_name(dbtap, table):
+    """USE writes the new name where the old one was."""
+    table.query("create database if not exists shot")
+    connection = known(table)
+    cursor = connection.cursor()
+    with trace.window(dbtap, table) as traced:
+        run(cursor, "select 'in which'")
+        cursor.execute("use shot")
+        run(cursor, "select 'in which'")
+        run(cursor, "select 'in which'")
+    connection.close()
+    found = {row["database"]: row["calls"] for row in trace.rows(traced.document, "select ?", query="select ?")}
+    assert found == {"shop": 1, "shot": 2}, trace.describe(traced.document)
+
+
+def test_large_and_odd_texts(dbtap, table):
+    connection = known(table)
+    cursor = connection.cursor()
+    with trace.window(dbtap, table) as traced:
+        run(cursor, "select length('" + "x" * 200000 + "')")
+        run(cursor, "select 1 as `one`   ;   ")
+        run(cursor, b"select '\xff\xfe' as broken".decode("latin1"))
+        connection.ping()
+        connection.select_db("shop")
+        run(cursor, "select 'after'")
+    connection.close()
+    document = traced.document
+    assert trace.one(document, "select ? as `one`")["calls"] == 1, trace.describe(document)
+    assert trace.one(document, "select ? as broken")["calls"] == 1
+    assert trace.one(document, "select ?", query="select ?")["calls"] == 1, trace.describe(document)
+    assert not [row for row in document["queries"] if "xxxx" in row.get("query", "")], "a literal in an output"
+
+
+def test_several_servers(dbtap, table, my_folder):
+    other = my_folder.server()
+    other.query("create database shop")
+    try:
+        traced = trace.start(dbtap, None)
+        table.query("select 'one', 1")
+        connection = known(other)
+        run(connection.cursor(), "select 'two', 2, 3 from dual")
+        connection.close()
+        document = finish_whatever_else_runs(traced)
+        rows = {row["instance"]: row["calls"] for row in trace.rows(document, "from dual")}
+        assert rows == {other.instance: 1}, trace.describe(document)
+        instances = {row["id"]: row for row in document["instances"]}
+        assert instances[other.instance]["engine"] == "mariadb"
+        assert instances[other.instance]["data_dir"] == other.data
+    finally:
+        other.stop()
+
+
+def test_a_server_that_ends(dbtap, my_folder):
+    server = my_folder.server()
+    server.query("create database shop")
+    connection = known(server)
+    with trace.window(dbtap, server) as traced:
+        run(connection.cursor(), "select 'the last one', 1")
+        connection.close()
+        server.stop()
+        time.sleep(1.5)
+    assert trace.one(traced.document, "select ?, ...")["calls"] == 1, trace.describe(traced.document)
+    assert os.path.isdir(server.data)

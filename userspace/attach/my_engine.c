@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * my_engine.c - MariaDB's table of userspace/attach/engine.h.
+ *
+ * How its sessions become what the kernel side and the views are told of them; everything else is in the files it
+ * names.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/abi/kind.h"
+#include "correlate/engine/mysql/digest.h"
+#include "correlate/engine/mysql/number.h"
+#include "userspace/attach/engine.h"
+#include "userspace/attach/my_find.h"
+#include "userspace/attach/my_server.h"
+#include "userspace/attach/my_session.h"
+#include "userspace/attach/my_thread.h"
+
+static void instance_of(const struct tap_target *target, struct tap_instance *ret)
+{
+	ret->my = ((const struct tap_my_own *)target->own)->instance;
+	ret->own_ids = true;
+}
+
+/* ---- what a session is ---- */
+
+static uint8_t kind_of(const struct tap_my_session *session)
+{
+	if (session->command == TAP_MY_COM_DAEMON)
+		return TAP_KIND_BACKGROUND;
+	return session->command == TAP_MY_COM_CONNECT ? TAP_KIND_STARTING : TAP_KIND_CLIENT;
+}
+
+static enum tap_session_state state_of(const struct tap_my_session *session)
+{
+	if (kind_of(session) != TAP_KIND_CLIENT)
+		return TAP_SESSION_NONE;
+	if (session->command != TAP_MY_COM_SLEEP)
+		return TAP_SESSION_ACTIVE;
+	return session->server_status & TAP_MY_STATUS_IN_TRANS ? TAP_SESSION_IDLE_IN_TRANSACTION : TAP_SESSION_IDLE;
+}
+
+/* The kernel side knows states by these numbers, whatever the engine. */
+static uint8_t adopted_state(const struct tap_my_session *session)
+{
+	switch (state_of(session)) {
+	case TAP_SESSION_ACTIVE:
+		return TAP_PG_STATE_RUNNING;
+	case TAP_SESSION_IDLE:
+		return TAP_PG_STATE_IDLE;
+	case TAP_SESSION_IDLE_IN_TRANSACTION:
+		return TAP_PG_STATE_IDLE_IN_TRANSACTION;
+	default:
+		return TAP_PG_STATE_UNDEFINED;
+	}
+}
+
+/* ---- running threads ---- */
+
+static void adoption_fill(struct tap_running *running, const struct tap_my_session *session)
+{
+	struct tap_adoption *adoption = &running->adoption;
+
+	adoption->identity.kind = kind_of(session);
+	adoption->status_address = session->thd;
+	adoption->wait_address = session->executes;
+	adoption->group_pid = (int32_t)session->id;
+	adoption->identity.change_count = (uint32_t)session->questions;
+	adoption->identity.activity_start_us = (int64_t)session->received;
+	adoption->identity.database = tap_my_name_number(session->database);
+	adoption->identity.user = tap_my_name_number(session->user);
+	adoption->identity.state = adopted_state(session);
+	adoption->wait_event = session->command == TAP_MY_COM_SLEEP ? TAP_MY_WAIT_CLIENT : TAP_MY_WAIT_OTHER;
+	if (session->command == TAP_MY_COM_SLEEP || !session->query)
+		return;
+	adoption->activity_address = session->query_address;
+	adoption->identity.query_id = tap_my_statement_id(session->query, strlen(session->query));
+	adoption->identity.source = TAP_QUERY_ID_OWN;
+	running->text = strdup(session->query);
+}
+
+static const struct tap_my_session *session_of(const struct tap_my_session_list *sessions, int32_t tid)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		if (sessions->items[i].tid == tid && sessions->items[i].served)
+			return &sessions->items[i];
+	}
+	return NULL;
+}
+
+static int running_fill(const struct tap_my_threads *threads, const struct tap_my_session_list *sessions,
+			uint32_t index, struct tap_running_list *ret)
+{
+	ret->items = calloc(threads->count + 1, sizeof(*ret->items));
+	if (!ret->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < threads->count; i++) {
+		const struct tap_my_session *session = session_of(sessions, threads->items[i].tid);
+		struct tap_running *running = &ret->items[ret->count++];
+
+		running->tid = threads->items[i].tid;
+		running->adoption.instance = index;
+		running->adoption.role = TAP_ROLE_MY_THREAD;
+		running->adoption.identity.kind = TAP_KIND_BACKGROUND;
+		running->adoption.wait_event = TAP_MY_WAIT_OTHER;
+		if (session)
+			adoption_fill(running, session);
+	}
+	return 0;
+}
+
+static int running_read(const struct tap_target *target, uint32_t index, struct tap_running_list *ret,
+			struct tap_error *err)
+{
+	struct tap_running_list list = { 0 };
+	struct tap_my_session_list sessions;
+	struct tap_my_threads threads;
+	int code = tap_my_sessions_walk(target, &sessions, err);
+
+	if (code)
+		return code;
+	code = tap_my_threads_read(target->proc_root, target->pid, &threads);
+	if (!code) {
+		code = running_fill(&threads, &sessions, index, &list);
+		tap_my_threads_done(&threads);
+	}
+	tap_my_sessions_done(&sessions);
+	if (code)
+		return tap_error_set(err, code, "threads of process %d cannot be listed: %s", target->pid,
+				     strerror(-code));
+	*ret = list;
+	return 0;
+}
+
+/* ---- sessions ---- */
+
+static char *client_of(const struct tap_my_session *session)
+{
+	const char *host = session->address ? session->address : session->host;
+
+	if (!host)
+		return NULL;
+	return strdup(!session->address && !strcmp(host, "localhost") ? "[local]" : host);
+}
+
+/* Takes the texts over. */
+static int session_add(const struct tap_target *target, struct tap_my_session *from, struct tap_session_list *list)
+{
+	struct tap_session *session = tap_session_list_add(list);
+
+	if (!session)
+		return -ENOMEM;
+	session->pid = from->tid ? from->tid : target->pid;
+	session->connection_id = (int64_t)from->id;
+	session->kind = kind_of(from);
+	session->state = state_of(from);
+	session->database = tap_my_name_number(from->database);
+	session->user = tap_my_name_number(from->user);
+	session->database_name = from->database;
+	session->user_name = from->user;
+	session->query = from->query;
+	session->client = client_of(from);
+	session->application = from->stage;
+	session->state_change_us = from->start_us;
+	session->query_start_us = session->state == TAP_SESSION_ACTIVE ? from->start_us : 0;
+	from->database = from->user = from->query = from->stage = NULL;
+	return 0;
+}
+
+static int sessions_read(const struct tap_target *target, struct tap_session_list *list, struct tap_error *err)
+{
+	struct tap_my_session_list sessions;
+	int code = tap_my_sessions_walk(target, &sessions, err);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < sessions.count && !code; i++)
+		code = session_add(target, &sessions.items[i], list);
+	tap_my_sessions_done(&sessions);
+	return code ? tap_error_set(err, code, "out of memory") : 0;
+}
+
+static int statement_read(const struct tap_target *target, int32_t pid, struct tap_statement *ret)
+{
+	struct tap_my_session_list sessions;
+	const struct tap_my_session *session;
+	int code = tap_my_sessions_walk(target, &sessions, NULL);
+
+	if (code)
+		return code;
+	session = session_of(&sessions, pid);
+	if (session) {
+		*ret = (struct tap_statement){
+			.kind = kind_of(session),
+			.state = state_of(session),
+			.database = tap_my_name_number(session->database),
+			.user = tap_my_name_number(session->user),
+			.query_start_us = session->start_us,
+		};
+		if (session->query)
+			snprintf(ret->text, sizeof(ret->text), "%s", session->query);
+	}
+	tap_my_sessions_done(&sessions);
+	return session ? 0 : -ENODATA;
+}
+
+/* ---- locks: not read yet ---- */
+
+static void lock_decode(const struct tap_lock_event *record, struct tap_lock_words *ret)
+{
+	(void)record;
+	*ret = (struct tap_lock_words){ 0 };
+}
+
+static int locks_open(const struct tap_target *target, struct tap_engine_locks **ret, struct tap_error *err)
+{
+	(void)ret;
+	return tap_error_set(err, -ENOTSUP, "%s: locks of MariaDB are not read yet", target->id);
+}
+
+static int locks_read(const struct tap_engine_locks *locks, const struct tap_target *target, bool all,
+		      struct tap_lock_table *table, struct tap_error *err)
+{
+	(void)locks;
+	(void)all;
+	(void)table;
+	return tap_error_set(err, -ENOTSUP, "%s: locks of MariaDB are not read yet", target->id);
+}
+
+static void locks_close(struct tap_engine_locks *locks)
+{
+	(void)locks;
+}
+
+const struct tap_attach tap_attach_mysql = {
+	.product = "MariaDB",
+	.statement_end = "dispatch_command",
+	.folder = { .changed_at_start = "ibtmp1" },
+	.first_role = TAP_ROLE_MY_THREAD,
+	.first_kind = TAP_KIND_BACKGROUND,
+	.find = tap_my_find,
+	.target_done = tap_my_target_done,
+	.instance = instance_of,
+	.running = running_read,
+	.sessions = sessions_read,
+	.statement = statement_read,
+	.lock_decode = lock_decode,
+	.locks_open = locks_open,
+	.locks_read = locks_read,
+	.locks_close = locks_close,
+};

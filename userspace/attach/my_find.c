@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * my_find.c - finds the MariaDB and MySQL instances of this host.
+ *
+ * Goes over the processes once: which are called like a server, what those files are (once per file), what the process
+ * says of itself (my_server), and whether its sessions can be read (my_layout, my_session).
+ */
+#include "userspace/attach/my_find.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "userspace/attach/my_binary.h"
+#include "userspace/attach/my_layout.h"
+#include "userspace/attach/my_server.h"
+#include "userspace/attach/my_session.h"
+
+/* An executable file met during one search. */
+struct file {
+	struct tap_file_id id;
+	int fd;
+	int error; /* not 0: `binary` is not there */
+	struct tap_my_binary binary;
+};
+
+struct search {
+	const struct tap_target_search *of;
+	struct file *files;
+	size_t n_files;
+	struct tap_target_list *list;
+	size_t first; /* of our own in the list */
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool name_fits(const char *name)
+{
+	return !strcmp(name, "mariadbd") || !strcmp(name, "mysqld");
+}
+
+/* What the process runs may be called so, or the process itself: a container's init may rename neither. */
+static bool could_be_server(const struct search *search, const struct tap_proc *proc)
+{
+	char path[TAP_PROC_PATH_MAX];
+
+	if (!proc->state || proc->state == 'Z')
+		return false;
+	return name_fits(proc->comm) ||
+	       (!tap_proc_exe_path(search->of->proc_root, proc->pid, path, NULL) && name_fits(base_name(path)));
+}
+
+static bool same_file(const struct tap_file_id *a, const struct tap_file_id *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+/* A program that the server starts is the server for a moment, before it becomes what it is. */
+static bool is_child_of_its_own(const struct search *search, const struct tap_proc *proc, const struct tap_file_id *id)
+{
+	struct tap_file_id parent;
+
+	return !tap_proc_exe_id(search->of->proc_root, proc->ppid, &parent) && same_file(&parent, id);
+}
+
+/* Opens and reads the executable, or finds it among those read before. */
+static int file_find(struct search *search, int32_t pid, const struct tap_file_id *id, struct file **ret)
+{
+	struct file *files;
+	int fd, err;
+
+	for (size_t i = 0; i < search->n_files; i++) {
+		if (same_file(&search->files[i].id, id)) {
+			*ret = &search->files[i];
+			return 0;
+		}
+	}
+	err = tap_proc_exe_open(search->of->proc_root, pid, &fd);
+	if (err)
+		return err;
+	files = reallocarray(search->files, search->n_files + 1, sizeof(*files));
+	if (!files) {
+		close(fd);
+		return -ENOMEM;
+	}
+	search->files = files;
+	*ret = &files[search->n_files++];
+	**ret = (struct file){ .id = *id, .fd = fd };
+	(*ret)->error = tap_my_binary_read(fd, &(*ret)->binary, NULL);
+	return (*ret)->error == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* A server that cannot be looked into: in the list, so that it is not silently missed. */
+static int unreadable_add(struct search *search, const struct tap_proc *proc, const char *why)
+{
+	struct tap_target *target = tap_targets_add(search->list);
+
+	if (!target)
+		return -ENOMEM;
+	target->engine = TAP_ENGINE_MYSQL;
+	target->pid = proc->pid;
+	target->start_ticks = proc->start_ticks;
+	target->proc_root = strdup(search->of->proc_root);
+	if (!target->proc_root)
+		return -ENOMEM;
+	tap_target_refuse(target, "process %d %s", proc->pid, why);
+	return 0;
+}
+
+static void describe(const struct tap_target *target, char ret[192])
+{
+	snprintf(ret, 192, "MariaDB %s (%s%s)", target->version, *target->build_id ? "build id " : "no build id",
+		 target->build_id);
+}
+
+static void rows_describe(char *ret, size_t size)
+{
+	size_t count, length = 0;
+	const struct tap_my_layout_row *rows = tap_my_layout_rows(&count);
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < count && length < size; i++)
+		length += (size_t)snprintf(ret + length, size - length, "%s%s", i ? ", " : "", rows[i].name);
+}
+
+/* Why the binary alone does not allow it; "" when it does. */
+static void refuse_by_binary(struct tap_target *target, const struct tap_my_binary *binary,
+			     const struct tap_my_layout_row *row)
+{
+	const char *lacking = tap_my_binary_lacks(binary, TAP_MY_NEED_LAYOUT);
+	char who[192], known[128];
+
+	describe(target, who);
+	rows_describe(known, sizeof(known));
+	if (!row)
+		tap_target_refuse(target,
+				  "%s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this "
+				  "version",
+				  who, known);
+	else if (lacking)
+		tap_target_refuse(target,
+				  "%s does not export the variable %s: its memory cannot be read; use a build that "
+				  "exports it",
+				  who, lacking);
+	else if (binary->undecoded)
+		tap_target_refuse(target,
+				  "%s has a function %s that dbtap cannot read an offset from; report it with the "
+				  "build id",
+				  who, binary->undecoded);
+}
+
+/* Puts the layout together and tries it on the sessions there are. 0, or an error with a phrase in `why`. */
+static int layout_try(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
+		      const struct tap_my_layout_row *row, struct tap_my_own *own, size_t *ret_checked,
+		      struct tap_error *why)
+{
+	struct tap_my_status_offsets offsets;
+	const char *reason;
+	int err = tap_my_server_status_offsets(target, binary, bias, &offsets);
+
+	if (err)
+		return tap_error_set(why, err, "its counters are not found by name");
+	err = tap_my_layout_make(row, &binary->decoded, &offsets, &own->instance.layout, &reason);
+	if (err)
+		return tap_error_set(why, err, "%s", reason);
+	own->fields = row->fields;
+	own->sessions = bias + binary->value[TAP_MY_SYMBOL_SESSIONS];
+	tap_my_server_stages(target, binary, bias, &own->instance.stages);
+	return tap_my_sessions_check(target, ret_checked, why);
+}
+
+/* Sets target->own and layout_source, or refused. -ENOMEM. */
+static int layout_establish(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias)
+{
+	const struct tap_my_layout_row *row = tap_my_layout_find(target->version_number, binary->machine);
+	struct tap_error why = { "" };
+	size_t checked = 0;
+	char who[192];
+
+	refuse_by_binary(target, binary, row);
+	if (*target->refused)
+		return 0;
+	target->own = calloc(1, sizeof(struct tap_my_own));
+	if (!target->own)
+		return -ENOMEM;
+	describe(target, who);
+	if (layout_try(target, binary, bias, row, target->own, &checked, &why)) {
+		tap_target_refuse(target,
+				  "%s does not fit memory layout %s: %s; try again, or report it with the build id",
+				  who, row->name, why.text);
+		return 0;
+	}
+	snprintf(target->layout_source, sizeof(target->layout_source),
+		 "decoded from its functions, row %s for the rest, checked against %zu sessions", row->name, checked);
+	return 0;
+}
+
+/* Of no use without the symbols that tell what it is: but it is a server, by its name. */
+static const char *stranger(const struct file *file)
+{
+	if (file->error)
+		return "runs a MariaDB or MySQL server whose executable cannot be read: use a whole one";
+	if (tap_my_binary_lacks(&file->binary, TAP_MY_NEED_RECOGNISE))
+		return "runs a MariaDB or MySQL server that dbtap does not know: only MariaDB with its exported "
+		       "symbols is traced so far";
+	return NULL;
+}
+
+static int server_add(struct search *search, const struct tap_proc *proc, const struct tap_my_binary *binary)
+{
+	struct tap_target target, *item;
+	uint64_t bias;
+	int err = tap_my_server_read(search->of->proc_root, proc, binary, &target, &bias);
+
+	if (err == -EPERM || err == -EACCES)
+		return unreadable_add(search, proc, "cannot be looked into: run dbtap as root");
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	item = tap_targets_add(search->list);
+	if (!item) {
+		tap_target_done(&target);
+		return -ENOMEM;
+	}
+	*item = target;
+	return layout_establish(item, binary, bias);
+}
+
+static int process_examine(struct search *search, const struct tap_proc *proc)
+{
+	struct tap_file_id id;
+	struct file *file;
+	int err = tap_proc_exe_id(search->of->proc_root, proc->pid, &id);
+
+	if (!err && is_child_of_its_own(search, proc, &id))
+		return 0;
+	if (!err)
+		err = file_find(search, proc->pid, &id, &file);
+	if (err == -EACCES || err == -EPERM)
+		return unreadable_add(search, proc, "cannot be looked into: run dbtap as root");
+	if (err)
+		return err == -ENOMEM ? err : 0;
+	if (stranger(file))
+		return unreadable_add(search, proc, stranger(file));
+	return server_add(search, proc, &file->binary);
+}
+
+int tap_my_find(const struct tap_target_search *of, struct tap_target_list *list)
+{
+	struct search search = { .of = of, .list = list, .first = list->count };
+	int err = 0;
+
+	for (size_t i = 0; i < of->n_procs && !err; i++) {
+		if (could_be_server(&search, &of->procs[i]))
+			err = process_examine(&search, &of->procs[i]);
+	}
+	for (size_t i = 0; i < search.n_files; i++) {
+		tap_my_binary_done(&search.files[i].binary);
+		close(search.files[i].fd);
+	}
+	free(search.files);
+	if (!err)
+		tap_targets_name(list, search.first, "mariadb");
+	return err;
+}
+
+void tap_my_target_done(struct tap_target *target)
+{
+	free(target->own);
+	target->own = NULL;
+}
