@@ -63,129 +63,111 @@ enum call_class {
 	CALL_TIMER,
 };
 
+/* By the number of the system call. */
+static const __u8 call_classes[] = {
+#if defined(__TARGET_ARCH_x86)
+	[0] = CALL_READ,     /* read */
+	[1] = CALL_WRITE,    /* write */
+	[2] = CALL_FILE,     /* open */
+	[3] = CALL_FILE,     /* close */
+	[4] = CALL_FILE,     /* stat */
+	[7] = CALL_SOCKET,   /* poll */
+	[9] = CALL_MEMORY,   /* mmap */
+	[10] = CALL_MEMORY,  /* mprotect */
+	[11] = CALL_MEMORY,  /* munmap */
+	[12] = CALL_MEMORY,  /* brk */
+	[17] = CALL_READ,    /* pread64 */
+	[18] = CALL_WRITE,   /* pwrite64 */
+	[19] = CALL_READ,    /* readv */
+	[20] = CALL_WRITE,   /* writev */
+	[23] = CALL_SOCKET,  /* select */
+	[26] = CALL_SYNC,    /* msync */
+	[28] = CALL_MEMORY,  /* madvise */
+	[34] = CALL_TIMER,   /* pause */
+	[35] = CALL_TIMER,   /* nanosleep */
+	[42] = CALL_SOCKET,  /* connect */
+	[43] = CALL_SOCKET,  /* accept */
+	[44] = CALL_SOCKET,  /* sendto */
+	[45] = CALL_SOCKET,  /* recvfrom */
+	[46] = CALL_SOCKET,  /* sendmsg */
+	[47] = CALL_SOCKET,  /* recvmsg */
+	[74] = CALL_SYNC,    /* fsync */
+	[75] = CALL_SYNC,    /* fdatasync */
+	[76] = CALL_FILE,    /* truncate */
+	[77] = CALL_FILE,    /* ftruncate */
+	[82] = CALL_FILE,    /* rename */
+	[87] = CALL_FILE,    /* unlink */
+	[128] = CALL_TIMER,  /* rt_sigtimedwait */
+	[162] = CALL_SYNC,   /* sync */
+	[202] = CALL_FUTEX,  /* futex */
+	[208] = CALL_ASYNC,  /* io_getevents */
+	[209] = CALL_ASYNC,  /* io_submit */
+	[230] = CALL_TIMER,  /* clock_nanosleep */
+	[232] = CALL_SOCKET, /* epoll_wait */
+	[257] = CALL_FILE,   /* openat */
+	[270] = CALL_SOCKET, /* pselect6 */
+	[271] = CALL_SOCKET, /* ppoll */
+	[277] = CALL_SYNC,   /* sync_file_range */
+	[281] = CALL_SOCKET, /* epoll_pwait */
+	[285] = CALL_FILE,   /* fallocate */
+	[288] = CALL_SOCKET, /* accept4 */
+	[295] = CALL_READ,   /* preadv */
+	[296] = CALL_WRITE,  /* pwritev */
+	[306] = CALL_SYNC,   /* syncfs */
+	[426] = CALL_ASYNC,  /* io_uring_enter */
+#elif defined(__TARGET_ARCH_arm64)
+	[2] = CALL_ASYNC,    /* io_submit */
+	[4] = CALL_ASYNC,    /* io_getevents */
+	[22] = CALL_SOCKET,  /* epoll_pwait */
+	[35] = CALL_FILE,    /* unlinkat */
+	[38] = CALL_FILE,    /* renameat */
+	[45] = CALL_FILE,    /* truncate */
+	[46] = CALL_FILE,    /* ftruncate */
+	[47] = CALL_FILE,    /* fallocate */
+	[56] = CALL_FILE,    /* openat */
+	[57] = CALL_FILE,    /* close */
+	[63] = CALL_READ,    /* read */
+	[64] = CALL_WRITE,   /* write */
+	[65] = CALL_READ,    /* readv */
+	[66] = CALL_WRITE,   /* writev */
+	[67] = CALL_READ,    /* pread64 */
+	[68] = CALL_WRITE,   /* pwrite64 */
+	[69] = CALL_READ,    /* preadv */
+	[70] = CALL_WRITE,   /* pwritev */
+	[72] = CALL_SOCKET,  /* pselect6 */
+	[73] = CALL_SOCKET,  /* ppoll */
+	[81] = CALL_SYNC,    /* sync */
+	[82] = CALL_SYNC,    /* fsync */
+	[83] = CALL_SYNC,    /* fdatasync */
+	[84] = CALL_SYNC,    /* sync_file_range */
+	[98] = CALL_FUTEX,   /* futex */
+	[101] = CALL_TIMER,  /* nanosleep */
+	[115] = CALL_TIMER,  /* clock_nanosleep */
+	[137] = CALL_TIMER,  /* rt_sigtimedwait */
+	[202] = CALL_SOCKET, /* accept */
+	[203] = CALL_SOCKET, /* connect */
+	[206] = CALL_SOCKET, /* sendto */
+	[207] = CALL_SOCKET, /* recvfrom */
+	[211] = CALL_SOCKET, /* sendmsg */
+	[212] = CALL_SOCKET, /* recvmsg */
+	[214] = CALL_MEMORY, /* brk */
+	[215] = CALL_MEMORY, /* munmap */
+	[222] = CALL_MEMORY, /* mmap */
+	[226] = CALL_MEMORY, /* mprotect */
+	[227] = CALL_SYNC,   /* msync */
+	[233] = CALL_MEMORY, /* madvise */
+	[242] = CALL_SOCKET, /* accept4 */
+	[426] = CALL_ASYNC,  /* io_uring_enter */
+#else
+	[0] = CALL_OTHER,
+#endif
+};
+
 static __always_inline enum call_class call_class_of(long number)
 {
-#if defined(__TARGET_ARCH_x86)
-	switch (number) {
-	case -1:
+	if (number == -1)
 		return CALL_NONE;
-	case 7:	  /* poll */
-	case 23:  /* select */
-	case 42:  /* connect */
-	case 43:  /* accept */
-	case 44:  /* sendto */
-	case 45:  /* recvfrom */
-	case 46:  /* sendmsg */
-	case 47:  /* recvmsg */
-	case 232: /* epoll_wait */
-	case 270: /* pselect6 */
-	case 271: /* ppoll */
-	case 281: /* epoll_pwait */
-	case 288: /* accept4 */
-		return CALL_SOCKET;
-	case 0:	  /* read */
-	case 17:  /* pread64 */
-	case 19:  /* readv */
-	case 295: /* preadv */
-		return CALL_READ;
-	case 1:	  /* write */
-	case 18:  /* pwrite64 */
-	case 20:  /* writev */
-	case 296: /* pwritev */
-		return CALL_WRITE;
-	case 26:  /* msync */
-	case 74:  /* fsync */
-	case 75:  /* fdatasync */
-	case 162: /* sync */
-	case 277: /* sync_file_range */
-	case 306: /* syncfs */
-		return CALL_SYNC;
-	case 2:	  /* open */
-	case 3:	  /* close */
-	case 4:	  /* stat */
-	case 76:  /* truncate */
-	case 77:  /* ftruncate */
-	case 82:  /* rename */
-	case 87:  /* unlink */
-	case 257: /* openat */
-	case 285: /* fallocate */
-		return CALL_FILE;
-	case 208: /* io_getevents */
-	case 209: /* io_submit */
-	case 426: /* io_uring_enter */
-		return CALL_ASYNC;
-	case 202: /* futex */
-		return CALL_FUTEX;
-	case 9:	 /* mmap */
-	case 10: /* mprotect */
-	case 11: /* munmap */
-	case 12: /* brk */
-	case 28: /* madvise */
-		return CALL_MEMORY;
-	case 34:  /* pause */
-	case 35:  /* nanosleep */
-	case 128: /* rt_sigtimedwait */
-	case 230: /* clock_nanosleep */
-		return CALL_TIMER;
-	}
-#elif defined(__TARGET_ARCH_arm64)
-	switch (number) {
-	case -1:
-		return CALL_NONE;
-	case 22:  /* epoll_pwait */
-	case 72:  /* pselect6 */
-	case 73:  /* ppoll */
-	case 202: /* accept */
-	case 203: /* connect */
-	case 206: /* sendto */
-	case 207: /* recvfrom */
-	case 211: /* sendmsg */
-	case 212: /* recvmsg */
-	case 242: /* accept4 */
-		return CALL_SOCKET;
-	case 63: /* read */
-	case 65: /* readv */
-	case 67: /* pread64 */
-	case 69: /* preadv */
-		return CALL_READ;
-	case 64: /* write */
-	case 66: /* writev */
-	case 68: /* pwrite64 */
-	case 70: /* pwritev */
-		return CALL_WRITE;
-	case 81:  /* sync */
-	case 82:  /* fsync */
-	case 83:  /* fdatasync */
-	case 84:  /* sync_file_range */
-	case 227: /* msync */
-		return CALL_SYNC;
-	case 35: /* unlinkat */
-	case 38: /* renameat */
-	case 45: /* truncate */
-	case 46: /* ftruncate */
-	case 47: /* fallocate */
-	case 56: /* openat */
-	case 57: /* close */
-		return CALL_FILE;
-	case 2:	  /* io_submit */
-	case 4:	  /* io_getevents */
-	case 426: /* io_uring_enter */
-		return CALL_ASYNC;
-	case 98: /* futex */
-		return CALL_FUTEX;
-	case 214: /* brk */
-	case 215: /* munmap */
-	case 222: /* mmap */
-	case 226: /* mprotect */
-	case 233: /* madvise */
-		return CALL_MEMORY;
-	case 101: /* nanosleep */
-	case 115: /* clock_nanosleep */
-	case 137: /* rt_sigtimedwait */
-		return CALL_TIMER;
-	}
-#endif
-	return CALL_OTHER;
+	return number >= 0 && number < (long)sizeof(call_classes) ? call_classes[number] : CALL_OTHER;
 }
 
 /* How a system call says which part of a file it wants. */

@@ -56,7 +56,7 @@ static __always_inline __u32 my_name_number(__u64 address)
 	if (size <= 1)
 		return 0;
 	for (__u32 i = 0; i < TAP_MY_NAME_SIZE / 8; i++) {
-		if ((long)(8 * i) < size - 1)
+		if (8 * (long)i < size - 1)
 			hash = tap_my_name_step(hash, words[i]);
 	}
 	return tap_my_name_final(hash);

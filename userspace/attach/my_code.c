@@ -123,7 +123,8 @@ static bool take_operand(struct cursor *at, unsigned base, unsigned reg, uint32_
 	if (modrm >> 6 == 1) {
 		if (!take_byte(at, &byte))
 			return false;
-		offset = (int8_t)byte;
+		/* Sign-extended, as the processor does. */
+		offset = byte < 128 ? byte : byte - 256;
 	} else if (modrm >> 6 == 2) {
 		if (!take_int32(at, &offset))
 			return false;
