@@ -83,11 +83,13 @@ TAP_LOCAL __u64 pieces_bytes(__u64 address, __u64 count)
  * How much of [begin, begin + bytes) the system call that the thread is in has asked for, and where it asked from, plus
  * one; *ret_call stays as it is when it is no read call.
  */
-TAP_LOCAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
+TAP_GLOBAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct syscall_arguments arguments;
 
+	if (!ret_call)
+		return 0;
 	switch (read_call_of(task_syscall(task))) {
 	case READ_CALL_PREAD:
 		task_syscall_arguments(task, &arguments);

@@ -99,12 +99,14 @@ static __always_inline bool owner_leader(struct tap_row_key *row, struct tap_tas
 }
 
 /* Fills the row of whoever runs; returns the pid that tells its streams from others', 0 for kernel threads. */
-TAP_LOCAL __u32 owner_of_current(struct tap_row_key *row)
+TAP_GLOBAL __u32 owner_of_current(struct tap_row_key *row)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct tap_task *account, *leader;
 	__u32 flags = task->flags;
 
+	if (!row)
+		return 0;
 	if (flags & PF_KTHREAD) {
 		row_of_none(row, TAP_KIND_KERNEL);
 		return 0;

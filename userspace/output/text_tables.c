@@ -81,13 +81,13 @@ void tap_cell_age(const struct tap_text_context *context, int64_t ns)
 void tap_text_add_octaves(struct tap_strbuf *text, const uint64_t *octaves, size_t count)
 {
 	static const char *const blocks[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
-	const double steps = (double)COUNT_OF(blocks);
+	const size_t steps = COUNT_OF(blocks);
 	uint64_t most = 0;
 
 	for (size_t i = 0; i < count; i++)
 		most = octaves[i] > most ? octaves[i] : most;
 	for (size_t i = 0; i < count; i++) {
-		size_t level = most ? (size_t)((double)octaves[i] / (double)most * (steps - 0.5)) : 0;
+		size_t level = most ? (size_t)((double)octaves[i] / (double)most * ((double)steps - 0.5)) : 0;
 
 		tap_strbuf_add_string(text, octaves[i] ? blocks[level < COUNT_OF(blocks) ? level : COUNT_OF(blocks) - 1]
 						       : ".");
