@@ -6,6 +6,7 @@ read from the disk is of these relations.
 """
 import random
 import threading
+import time
 
 import pytest
 import trace
@@ -13,6 +14,7 @@ import trace_io
 
 RIGHT = 0.95  # of the bytes have the right label
 NAMED = 0.99  # of the bytes have the right relation
+STOLEN = 0.02  # of a CPU, up to which this machine counts as one that goes on all the time
 MIB = 1 << 20
 ROWS = 800_000
 SMALL_ROWS = 130_000
@@ -106,13 +108,24 @@ def test_eight_scans_at_once(dbtap, disk):
 
 
 def test_eight_scans_of_one_table_at_once(dbtap, disk):
-    """They share what each has read: every one goes forward, none goes at random."""
+    """
+    They share what each has read: every one goes forward, none goes at random. Where the hypervisor takes CPUs away they drift apart,
+    and one that jumps over much that others have read looks as if it went at random (docs/io.md): one window without that counts.
+    """
     volume, server = disk
-    trace_io.make_cold(server, "big")
-    with trace_io.window(dbtap, server, volume) as traced:
-        at_once(server, ["select count(*) from big where filler = 'none'"] * 8)
-    assert_labelled(traced, [trace_io.one(traced.io["queries"], "from big where filler")], "seq")
-    assert_named(traced, {"public.big"}, "table")
+    for _ in range(4):
+        trace_io.make_cold(server, "big")
+        begin, stolen = time.monotonic_ns(), trace.stolen_ns()
+        with trace_io.window(dbtap, server, volume) as traced:
+            at_once(server, ["select count(*) from big where filler = 'none'"] * 8)
+        stolen = (trace.stolen_ns() - stolen) / (time.monotonic_ns() - begin)
+        row = trace_io.one(traced.io["queries"], "from big where filler")
+        assert_named(traced, {"public.big"}, "table")
+        if trace_io.share([row], "seq") >= RIGHT or stolen <= STOLEN:
+            break
+    else:
+        pytest.skip(f"the hypervisor takes {stolen:.0%} of a CPU")
+    assert_labelled(traced, [row], "seq")
 
 
 def test_index_lookups_in_random_order(dbtap, disk):

@@ -147,7 +147,7 @@ def test_ten_restarts_cost_no_place(dbtap, make_server):
     with trace.window(dbtap, server, "--no-connect") as traced:
         for _ in range(4):
             server.restart()
-            time.sleep(1.2)
+            time.sleep(2)
             burn(server, "again")
     assert len(traced.document["instances"]) == 1
     assert trace.one(traced.document, "again")["calls"] == 4

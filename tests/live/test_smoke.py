@@ -12,7 +12,7 @@ def test_version(dbtap):
     outcome = dbtap("--version").ok()
     name, engines, features, libraries = outcome.stdout.splitlines()
     assert re.fullmatch(r"dbtap \d+\.\d+\S*", name)
-    assert engines == "engines: postgres"
+    assert engines == "engines: postgres mariadb"
     assert {"text", "json", "csv"} <= set(features.removeprefix("features: ").split())
     assert re.fullmatch(r"libraries: libbpf \d+\.\d+ libpq \d+\.\d+", libraries)
     assert outcome.stderr == ""

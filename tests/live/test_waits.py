@@ -160,12 +160,6 @@ def busy_ns(pid):
         return int(file.read().split()[0])
 
 
-def stolen_ns():
-    """What the hypervisor has taken from all processors: no thread's CPU time, and no queue's."""
-    with open("/proc/stat", encoding="ascii") as file:
-        return int(file.readline().split()[8]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-
-
 @pytest.mark.parametrize("statement, text", (("do $$ begin loop perform 1; end loop; end $$", "do "), SERIES),
                          ids=("plpgsql", "series"))
 def test_cpu_loop_all_through(dbtap, waits_server, load, statement, text):
@@ -173,13 +167,13 @@ def test_cpu_loop_all_through(dbtap, waits_server, load, statement, text):
     session = load.session(waits_server, statement)
     trace.wait_for_state(waits_server, session.pid, "state = 'active'")
     time.sleep(0.1)
-    stolen = stolen_ns()
+    stolen = trace.stolen_ns()
     run = trace.start(dbtap, waits_server)
     begin = busy_ns(session.pid)
     time.sleep(1.5)
     end = busy_ns(session.pid)
     document = trace.finish(run)
-    stolen = stolen_ns() - stolen
+    stolen = trace.stolen_ns() - stolen
     row = trace.one(document, text)
     assert (row["calls"], row["running"]) == (0, 1)
     trace.assert_near(row["elapsed_ns"], window_ns(document), SHARE, SLACK_NS, what="elapsed")

@@ -149,6 +149,12 @@ def assert_near(got, expected, share, slack=0, what=""):
         f"{what}: {got} is not within {share:.2%} (or {slack}) of {expected}: off by {got - expected}"
 
 
+def stolen_ns():
+    """What the hypervisor has taken from all processors: no thread's CPU time, and no queue's."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[8]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
 def settled_pids(server, seconds=20):
     """The server's processes once none has come or gone for a while."""
     deadline = time.monotonic() + seconds

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* test_engines.c - that each engine's tables are whole, and which engine an instance's id names; hostile ids. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,7 +54,8 @@ START_TEST(test_clients_are_whole)
 	ck_assert(!client->relations == !client->catalog_open && !client->relation_names == !client->catalog_open);
 	client->close(NULL);
 	ck_assert(!client->alive(NULL));
-	ck_assert_int_eq(client->conninfo_check("x", "password=secret", &err), -EINVAL);
+	/* Broken, or an engine that dbtap does not connect to yet. */
+	ck_assert_int_lt(client->conninfo_check("x", "password=secret", &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "x"));
 }
 END_TEST
