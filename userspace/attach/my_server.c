@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "userspace/attach/maps.h"
 #include "userspace/attach/memory.h"
+#include "userspace/attach/server.h"
 
 enum {
 	PATH_SIZE = 512, /* FN_REFLEN: what the server keeps paths in */
@@ -59,23 +59,6 @@ int tap_my_version_parse(const char *text, char ret[32], int32_t *ret_number)
 	return 0;
 }
 
-static int bias_find(const char *root, int32_t pid, const struct tap_my_binary *binary, uint64_t *ret)
-{
-	char link[TAP_PROC_PATH_MAX];
-	const struct tap_map *map;
-	struct tap_maps maps;
-	int err = tap_proc_exe_link(root, pid, link);
-
-	if (!err)
-		err = tap_maps_read(root, pid, &maps);
-	if (err)
-		return err;
-	map = tap_maps_of_file(&maps, link);
-	err = map ? tap_elf_load_bias(binary->elf, map->start, map->offset, ret) : -ENOENT;
-	tap_maps_done(&maps);
-	return err;
-}
-
 static int variables_read(int32_t pid, const struct tap_my_binary *binary, uint64_t bias, struct variables *ret)
 {
 	struct variables v = { 0 };
@@ -109,76 +92,31 @@ static int variables_read(int32_t pid, const struct tap_my_binary *binary, uint6
 	return 0;
 }
 
-/* A path of the process as this host sees it; relative ones are relative to `base`. */
-static int path_for_us(const struct tap_target *target, const char *base, const char *path, char **ret)
+/* As tap_server_path, without slashes at the end. */
+static int path_read(const struct tap_target *target, const char *base, const char *path, char **ret)
 {
-	char prefix[TAP_PROC_PATH_MAX] = "", text[TAP_PROC_PATH_MAX * 2];
-	bool relative = *path != '/';
-	int length;
+	int err = tap_server_path(target, base, path, ret);
 
-	if (!tap_proc_shares_paths(target->proc_root, target->pid) &&
-	    snprintf(prefix, sizeof(prefix), "%s/%d/root", target->proc_root, target->pid) >= (int)sizeof(prefix))
-		return -ENAMETOOLONG;
-	length = snprintf(text, sizeof(text), "%s%s%s%s", prefix, relative ? base : "", relative ? "/" : "", path);
-	if (length < 0 || length >= (int)sizeof(text))
-		return -ENAMETOOLONG;
-	while (length > 1 && text[length - 1] == '/')
-		text[--length] = '\0';
-	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
-}
-
-/* A text that a variable points to; NULL also when it is empty or no text. */
-static int text_read(int32_t pid, uint64_t address, char **ret)
-{
-	char text[PATH_SIZE];
-	int err;
-
-	*ret = NULL;
-	if (!address)
-		return 0;
-	err = tap_memory_read_string(pid, address, text, sizeof(text));
-	if (err == -EFAULT || err == -ENAMETOOLONG || (!err && !*text))
-		return 0;
 	if (err)
 		return err;
-	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
+	for (size_t length = strlen(*ret); length > 1 && (*ret)[length - 1] == '/'; length--)
+		(*ret)[length - 1] = '\0';
+	return 0;
 }
 
 static int paths_fill(struct tap_target *target, const struct variables *v)
 {
 	char *socket = NULL;
-	int err = path_for_us(target, "", v->data_dir, &target->data_dir);
+	int err = path_read(target, "", v->data_dir, &target->data_dir);
 
 	if (!err)
-		err = text_read(target->pid, v->socket, &socket);
+		err = tap_server_text(target->pid, v->socket, PATH_SIZE, &socket);
 	if (!err && socket)
-		err = path_for_us(target, v->data_dir, socket, &target->socket);
+		err = path_read(target, v->data_dir, socket, &target->socket);
 	free(socket);
 	if (!err)
-		err = text_read(target->pid, v->bind_address, &target->listen);
+		err = tap_server_text(target->pid, v->bind_address, PATH_SIZE, &target->listen);
 	return err;
-}
-
-static int names_fill(const char *root, const struct tap_proc *proc, const struct tap_my_binary *binary,
-		      struct tap_target *target)
-{
-	char path[TAP_PROC_PATH_MAX];
-	int err = tap_proc_exe_path(root, proc->pid, path, NULL);
-
-	if (err)
-		return err;
-	target->exe = strdup(path);
-	target->proc_root = strdup(root);
-	if (!target->exe || !target->proc_root)
-		return -ENOMEM;
-	target->engine = TAP_ENGINE_MYSQL;
-	target->pid = proc->pid;
-	target->start_ticks = proc->start_ticks;
-	target->machine = binary->machine;
-	memcpy(target->build_id, binary->build_id, sizeof(target->build_id));
-	return 0;
 }
 
 int tap_my_server_read(const char *root, const struct tap_proc *proc, const struct tap_my_binary *binary,
@@ -187,7 +125,7 @@ int tap_my_server_read(const char *root, const struct tap_proc *proc, const stru
 	struct tap_target target = { 0 };
 	struct variables v = { 0 };
 	uint64_t bias;
-	int err = bias_find(root, proc->pid, binary, &bias);
+	int err = tap_server_bias(root, proc->pid, binary->elf, &bias);
 
 	if (!err)
 		err = variables_read(proc->pid, binary, bias, &v);
@@ -197,7 +135,7 @@ int tap_my_server_read(const char *root, const struct tap_proc *proc, const stru
 	if (v.data_dir[0] != '/' || (binary->found[TAP_MY_SYMBOL_STARTED] && v.started != 1) ||
 	    tap_my_version_parse(v.version, target.version, &target.version_number))
 		return -ENOENT;
-	err = names_fill(root, proc, binary, &target);
+	err = tap_server_identify(root, proc, TAP_ENGINE_MYSQL, binary->machine, binary->build_id, &target);
 	if (!err)
 		err = paths_fill(&target, &v);
 	if (err) {

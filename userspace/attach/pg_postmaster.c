@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "userspace/attach/maps.h"
 #include "userspace/attach/memory.h"
 #include "userspace/attach/pg_status.h"
+#include "userspace/attach/server.h"
 
 enum {
-	SETTING_MAX = 4096,
+	SETTING_MAX = TAP_SERVER_TEXT_MAX,
 	COMPUTE_QUERY_ID_ON = 1, /* enum ComputeQueryIdType: off, on, auto, regress */
 };
 
@@ -41,23 +41,6 @@ struct variables {
 	uint64_t listen_addresses;
 	uint64_t cluster_name;
 };
-
-static int bias_find(const char *root, int32_t pid, const struct tap_pg_binary *binary, uint64_t *ret)
-{
-	char link[TAP_PROC_PATH_MAX];
-	const struct tap_map *map;
-	struct tap_maps maps;
-	int err = tap_proc_exe_link(root, pid, link);
-
-	if (!err)
-		err = tap_maps_read(root, pid, &maps);
-	if (err)
-		return err;
-	map = tap_maps_of_file(&maps, link);
-	err = map ? tap_elf_load_bias(binary->elf, map->start, map->offset, ret) : -ENOENT;
-	tap_maps_done(&maps);
-	return err;
-}
 
 static uint64_t address_of(const struct tap_pg_binary *binary, uint64_t bias, enum tap_pg_symbol symbol)
 {
@@ -112,24 +95,6 @@ static bool is_running_postmaster(const struct variables *v, int32_t ns_pid)
 	       !v->is_under_postmaster && v->pg_start_time && v->data_dir;
 }
 
-/* A setting's text; NULL also when it is empty. */
-static int setting_read(int32_t pid, uint64_t address, char **ret)
-{
-	char text[SETTING_MAX];
-	int err;
-
-	*ret = NULL;
-	if (!address)
-		return 0;
-	err = tap_memory_read_string(pid, address, text, sizeof(text));
-	if (err == -EFAULT || err == -ENAMETOOLONG || (!err && !*text))
-		return 0;
-	if (err)
-		return err;
-	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
-}
-
 /* First entry of a list such as `/run/postgresql, "/tmp/with space"`; NULL: the list is empty. */
 static int list_first(const char *list, char **ret)
 {
@@ -148,31 +113,10 @@ static int list_first(const char *list, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* A path of the process as this host sees it; relative ones are relative to `base`. */
-static int path_for_us(const struct tap_target *target, const char *base, const char *path, char **ret)
-{
-	const char *root = target->proc_root;
-	char text[SETTING_MAX * 3];
-	char prefix[SETTING_MAX] = "";
-	int length;
-
-	if (!tap_proc_shares_paths(root, target->pid) &&
-	    snprintf(prefix, sizeof(prefix), "%s/%d/root", root, target->pid) >= (int)sizeof(prefix))
-		return -ENAMETOOLONG;
-	if (*path == '/')
-		length = snprintf(text, sizeof(text), "%s%s", prefix, path);
-	else
-		length = snprintf(text, sizeof(text), "%s%s/%s", prefix, base, path);
-	if (length < 0 || length >= (int)sizeof(text))
-		return -ENAMETOOLONG;
-	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
-}
-
 static int first_setting(int32_t pid, uint64_t address, char **ret)
 {
 	char *list;
-	int err = setting_read(pid, address, &list);
+	int err = tap_server_text(pid, address, SETTING_MAX, &list);
 
 	*ret = NULL;
 	if (err || !list)
@@ -194,7 +138,7 @@ static int socket_dir_read(struct tap_target *target, uint64_t address, const ch
 		target->socket = first;
 		return 0;
 	}
-	err = path_for_us(target, data_dir, first, &target->socket);
+	err = tap_server_path(target, data_dir, first, &target->socket);
 	free(first);
 	return err;
 }
@@ -202,20 +146,20 @@ static int socket_dir_read(struct tap_target *target, uint64_t address, const ch
 static int strings_read(struct tap_target *target, const struct variables *v)
 {
 	char *data_dir;
-	int err = setting_read(target->pid, v->data_dir, &data_dir);
+	int err = tap_server_text(target->pid, v->data_dir, SETTING_MAX, &data_dir);
 
 	if (err)
 		return err;
 	if (!data_dir)
 		return -ENOENT;
-	err = path_for_us(target, "", data_dir, &target->data_dir);
+	err = tap_server_path(target, "", data_dir, &target->data_dir);
 	if (!err)
 		err = socket_dir_read(target, v->socket_directories, data_dir);
 	free(data_dir);
 	if (!err)
 		err = first_setting(target->pid, v->listen_addresses, &target->listen);
 	if (!err)
-		err = setting_read(target->pid, v->cluster_name, &target->cluster_name);
+		err = tap_server_text(target->pid, v->cluster_name, SETTING_MAX, &target->cluster_name);
 	return err;
 }
 
@@ -264,27 +208,11 @@ static void numbers_fill(const struct variables *v, struct tap_target *target)
 			    (v->compute_query_id > COMPUTE_QUERY_ID_ON && v->query_id_enabled == 1);
 }
 
-static int names_fill(const char *root, const struct tap_proc *proc, const struct tap_pg_binary *binary,
-		      struct tap_target *target)
+static void binary_fill(const struct tap_pg_binary *binary, struct tap_target *target)
 {
-	char path[TAP_PROC_PATH_MAX];
-	int err = tap_proc_exe_path(root, proc->pid, path, NULL);
-
-	if (err)
-		return err;
-	target->exe = strdup(path);
-	target->proc_root = strdup(root);
-	if (!target->exe || !target->proc_root)
-		return -ENOMEM;
-	target->engine = TAP_ENGINE_POSTGRES;
-	target->pid = proc->pid;
-	target->start_ticks = proc->start_ticks;
 	target->version_number = binary->version_number;
-	target->machine = binary->machine;
 	target->statement_end_offset = binary->end_command_offset;
 	memcpy(target->version, binary->version, sizeof(target->version));
-	memcpy(target->build_id, binary->build_id, sizeof(target->build_id));
-	return 0;
 }
 
 int tap_pg_postmaster_read(const char *root, const struct tap_proc *proc, const struct tap_pg_binary *binary,
@@ -298,20 +226,21 @@ int tap_pg_postmaster_read(const char *root, const struct tap_proc *proc, const 
 
 	err = tap_proc_ns_pid(root, proc->pid, &ns_pid);
 	if (!err)
-		err = bias_find(root, proc->pid, binary, &bias);
+		err = tap_server_bias(root, proc->pid, binary->elf, &bias);
 	if (!err)
 		err = variables_read(proc->pid, binary, bias, &v);
 	if (err)
 		return err;
 	if (!is_running_postmaster(&v, ns_pid))
 		return -ENOENT;
-	err = names_fill(root, proc, binary, &target);
+	err = tap_server_identify(root, proc, TAP_ENGINE_POSTGRES, binary->machine, binary->build_id, &target);
 	if (!err)
 		err = strings_read(&target, &v);
 	if (err) {
 		tap_target_done(&target);
 		return err;
 	}
+	binary_fill(binary, &target);
 	numbers_fill(&v, &target);
 	addresses_fill(binary, bias, &target);
 	*ret = target;
