@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """lock_waits.py - what a lock wait costs, in the kernel and in dbtap itself: `make bench-locks`.
 
-pgbench clients contend for one advisory lock, as often as the host can hand it on. Beside it runs `dbtap queries`, which
-does not follow waits, then `dbtap locks`, then `dbtap locks --watch` as text and as JSON. Prints for each, from the kernel's BPF run
-statistics and the CPU time of the processes: waits a second, BPF time a switch and a wait (a wait is several switches), dbtap's own
-CPU time while the load rests and, on top of that, a wait, both as a share of what server and load use, and that. BPF time is gross: an empty program takes what `dbtap bench overhead` prints as that. Needs root
-and a host with little else to do.
+pgbench clients contend for one advisory lock, as often as the host can hand it on. Beside it runs `dbtap queries`,
+which does not follow waits, then `dbtap locks`, then `dbtap locks --watch` as text and as JSON. Prints for each, from
+the kernel's BPF run statistics and the CPU time of the processes: waits a second, BPF time a switch and a wait (a
+wait is several switches), dbtap's own CPU time while the load rests and, on top of that, a wait, both as a share of
+what server and load use, and that. BPF time is gross: an empty program takes what `dbtap bench overhead` prints as
+that. Needs root and a host with little else to do.
 
 DBTAP_BENCH_SECONDS (6), DBTAP_BENCH_CLIENTS (8) and DBTAP_BENCH_ROUNDS (2) in the environment.
 """

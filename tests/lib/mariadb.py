@@ -5,14 +5,11 @@ A Folder holds everything: data directories, sockets, logs. Servers run as an un
 folder only, read no configuration of the host, and die with the process that started them.
 """
 import os
-import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
-import pg_server
+import server_process
 
 try:
     import pymysql
@@ -20,7 +17,7 @@ except ImportError:  # the tests are skipped then
     pymysql = None
 
 PROGRAM = "/usr/sbin/mariadbd"
-START_SECONDS = 60
+USERS = ("mysql", "nobody")  # servers run as the first that is there
 # Small, and with real flushes: tests of waits want them.
 SETTINGS = {"innodb_buffer_pool_size": "64M", "innodb_log_file_size": "16M", "skip-networking": "ON",
             "performance_schema": "OFF"}
@@ -33,35 +30,13 @@ def missing():
     return None if pymysql else "python3-pymysql is not installed"
 
 
-def user():
-    """The user that servers run as when we are root."""
-    for name in ("mysql", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            pass
-    raise RuntimeError("neither user mysql nor nobody is there")
-
-
-def credentials():
-    if os.geteuid() != 0:
-        return {}
-    entry = user()
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
-def die_with_parent():
-    pg_server.LIBC.prctl(pg_server.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
 class Folder:
     """A folder of our own for servers; close() removes it."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="dbtap-my-", dir="/tmp")
         os.chmod(self.path, 0o755)
-        if os.geteuid() == 0:
-            os.chown(self.path, user().pw_uid, user().pw_gid)
+        server_process.give(self.path, USERS)
         self.servers = []
         self.template = None
 
@@ -70,12 +45,11 @@ class Folder:
         if not self.template:
             data = os.path.join(self.path, "template")
             os.mkdir(data)
-            if os.geteuid() == 0:
-                os.chown(data, user().pw_uid, user().pw_gid)
+            server_process.give(data, USERS)
             result = subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
                                      "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
                                     cwd=self.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT, text=True, timeout=120, check=False, **credentials())
+                                    stderr=subprocess.STDOUT, text=True, timeout=120, check=False, **server_process.credentials(USERS))
             if result.returncode:
                 raise RuntimeError(f"mariadb-install-db: exit status {result.returncode}: {result.stdout}")
             self.template = data
@@ -89,15 +63,13 @@ class Folder:
         return server
 
     def close(self):
-        try:
-            for server in self.servers:
-                server.stop()
-        finally:
-            shutil.rmtree(self.path, ignore_errors=True)
+        server_process.close_folder(self.path, self.servers)
 
 
-class Server:
+class Server(server_process.Process):
     """One instance. `socket`, `data`, `pid`, `instance` (the name dbtap gives it: it listens on no port)."""
+
+    REFUSED = pymysql.err.OperationalError if pymysql else OSError
 
     def __init__(self, folder, number, settings):
         self.folder = folder
@@ -105,49 +77,19 @@ class Server:
         self.socket = os.path.join(folder.path, f"s{number}.sock")
         self.log = os.path.join(folder.path, f"log{number}")
         self.settings = {**SETTINGS, **settings}
-        self.process = None
         subprocess.run(["cp", "-a", folder.make_template(), self.data], check=True)
 
     @property
     def instance(self):
         return f"mariadb-pid-{self.pid}"
 
-    @property
-    def pid(self):
-        return self.process.pid if self.process else None
-
     def start(self):
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}",
-                 f"--pid-file={self.data}/server.pid", f"--tmpdir={self.folder.path}", *options],
-                cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=die_with_parent, **credentials())
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.connect().close()
-                return
-            except pymysql.err.OperationalError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    text = self.log_text()
-                    self.stop()
-                    raise RuntimeError(f"the server did not start: {error}\n{text}") from error
-                time.sleep(0.05)
+        self.spawn([PROGRAM, "--no-defaults", f"--datadir={self.data}", f"--socket={self.socket}", f"--pid-file={self.data}/server.pid",
+                    f"--tmpdir={self.folder.path}", *options], self.data, USERS)
 
     def stop(self):
-        process, self.process = self.process, None
-        if process is None:
-            return
-        for number, seconds in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
-            if process.poll() is not None:
-                return
-            process.send_signal(number)
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                pass
+        self.end(((signal.SIGTERM, 30), (signal.SIGKILL, 10)))
 
     def connect(self, database=None, autocommit=True, **more):
         """A pymysql connection; the caller closes it."""
@@ -170,7 +112,3 @@ class Server:
     def pids(self):
         """What may come and go, for trace.settled_pids."""
         return self.tids()
-
-    def log_text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()[-10000:]

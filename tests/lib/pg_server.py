@@ -7,26 +7,21 @@ A Folder holds everything: data directories, sockets, logs. Servers run as user 
 socket in the folder and on an unused port of 127.0.0.1 that gives them a name, and die with the process that started them.
 They are stopped by their own process id.
 """
-import ctypes
 import glob
 import os
-import pwd
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
-import time
 
 import psycopg2
 
 import pg_versions
+import server_process
 
 USER = "postgres"
-PR_SET_PDEATHSIG = 1
-START_SECONDS = 60
-LIBC = ctypes.CDLL(None, use_errno=True)
 # What a throwaway server has unless the caller says otherwise; tests of reads and writes want real fsyncs, so those stay on.
 SETTINGS = {"listen_addresses": "127.0.0.1", "shared_buffers": "64MB", "max_connections": "100", "logging_collector": "off",
             "log_line_prefix": "%m [%p] ", "compute_query_id": "on"}
@@ -63,19 +58,6 @@ def unused_port():
         return probe.getsockname()[1]
 
 
-def credentials():
-    """Arguments for subprocess: run as USER when we are root."""
-    if os.geteuid() != 0:
-        return {}
-    entry = pwd.getpwnam(USER)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
-def die_with_parent():
-    """In the child, after it changed its user: PostgreSQL stops at once on SIGQUIT, all its processes with it."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
-
-
 class Folder:
     """A folder of our own for servers; close() removes it."""
 
@@ -85,8 +67,7 @@ class Folder:
             raise RuntimeError("no PostgreSQL server is installed under /usr/lib/postgresql, or TAP_PG_SERVER is not fetched")
         self.path = tempfile.mkdtemp(prefix="dbtap-test-", dir="/tmp")
         os.chmod(self.path, 0o755)
-        if os.geteuid() == 0:
-            shutil.chown(self.path, USER, USER)
+        server_process.give(self.path, [USER])
         self.servers = []
         self.templates = {}
         self.major = major_of(self.binaries)
@@ -96,7 +77,7 @@ class Folder:
         """Servers run as another user, who may not look into the folder of this tree."""
         try:
             subprocess.run([os.path.join(self.binaries, "postgres"), "--version"], stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL, cwd="/", check=True, **credentials())
+                           stderr=subprocess.DEVNULL, cwd="/", check=True, **server_process.credentials([USER]))
         except (OSError, subprocess.CalledProcessError):
             copy = os.path.join(self.path, "server")
             shutil.copytree(os.path.dirname(self.binaries), copy, symlinks=True)
@@ -116,7 +97,7 @@ class Folder:
         """One of the server's programs as USER; its output is in the exception when it fails."""
         result = subprocess.run([os.path.join(self.binaries, program), *map(str, arguments)], cwd=self.path, timeout=timeout,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                check=False, **credentials(), **more)
+                                check=False, **server_process.credentials([USER]), **more)
         if result.returncode:
             raise RuntimeError(f"{program}: exit status {result.returncode}: {result.stdout}")
         return result.stdout
@@ -134,15 +115,15 @@ class Folder:
         return server
 
     def close(self):
-        try:
-            for server in self.servers:
-                server.stop()
-        finally:
-            shutil.rmtree(self.path, ignore_errors=True)
+        server_process.close_folder(self.path, self.servers)
 
 
-class Server:
+class Server(server_process.Process):
     """One instance. `host`, `port`, `instance` (the name dbtap gives it), `pid` of the postmaster."""
+
+    REFUSED = psycopg2.OperationalError
+    # PostgreSQL stops at once on it, all its processes with it.
+    PARENT_DIES = signal.SIGQUIT
 
     def __init__(self, folder, number, initdb, data=None):
         self.folder = folder
@@ -150,19 +131,13 @@ class Server:
         self.host = os.path.join(folder.path, f"socket{number}")
         self.log = os.path.join(folder.path, f"log{number}")
         self.port = unused_port()
-        self.process = None
         subprocess.run(["cp", "-a", folder.template(initdb), self.data], check=True)
         os.mkdir(self.host)
-        if os.geteuid() == 0:
-            shutil.chown(self.host, USER, USER)
+        server_process.give(self.host, [USER])
 
     @property
     def instance(self):
         return f"postgres-{self.port}"
-
-    @property
-    def pid(self):
-        return self.process.pid if self.process else None
 
     def conninfo(self, database="postgres", user=USER):
         return f"host={self.host} port={self.port} dbname={database} user={user}"
@@ -182,40 +157,11 @@ class Server:
             file.write(f"port = {self.port}\nunix_socket_directories = '{self.host}'\n")
 
     def start(self, before_exec=None):
-        def prepare():
-            die_with_parent()
-            if before_exec:
-                before_exec()
-
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([os.path.join(self.folder.binaries, "postgres"), "-D", self.data],
-                                            cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, preexec_fn=prepare, **credentials())
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.connect().close()
-                return
-            except psycopg2.OperationalError as error:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    text = self.log_text()
-                    self.stop()
-                    raise RuntimeError(f"the server did not start: {error}\n{text}") from error
-                time.sleep(0.05)
+        self.spawn([os.path.join(self.folder.binaries, "postgres"), "-D", self.data], self.data, [USER], before_exec)
 
     def stop(self, how=signal.SIGINT):
         """how: SIGTERM smart, SIGINT fast, SIGQUIT immediate; harder ones follow when it takes too long."""
-        process, self.process = self.process, None
-        if process is None:
-            return
-        for number, seconds in ((how, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)):
-            if process.poll() is not None:
-                return
-            process.send_signal(number)
-            try:
-                process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                pass
+        self.end(((how, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10)))
 
     def restart(self, how=signal.SIGINT):
         self.stop(how)
@@ -246,7 +192,3 @@ class Server:
             return []
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
             return [self.pid, *map(int, file.read().split())]
-
-    def log_text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()[-10000:]

@@ -10,6 +10,7 @@
     make_volume       make_volume("xfs", size_mib=768) -> another one
     server_on         server_on(volume, settings={...}) -> a server of the test's own with its data folder there
     module_disk       module_disk("ext4", settings={...}) -> (volume, server) for all tests of a file
+    block_recorder    block_recorder(volume) -> a running tests/lib/block_events.py; skips the test where there can be none
     cgroup            a control group of the test's own: cgroup.add(pid), cgroup.enter (preexec_fn), cgroup.usage_ns()
 
 Servers are those of tests/lib/pg_server.py. Tests without the mark `rootless` are skipped without root.
@@ -21,6 +22,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 
+import block_events  # noqa: E402
 import cgroup as cgroups  # noqa: E402
 import dbtap_process  # noqa: E402
 import load as loads  # noqa: E402
@@ -89,6 +91,22 @@ def my_folder():
 @pytest.fixture(scope="session")
 def my_server(my_folder):
     return my_folder.server()
+
+
+@pytest.fixture
+def block_recorder():
+    started = []
+
+    def start(volume):
+        try:
+            started.append(block_events.Recorder(volume))
+        except block_events.Unavailable as reason:
+            pytest.skip(str(reason))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import loop_device
 import page_cache
 import pg_server
 import pytest
+import server_process
 import trace
 import trace_io
 
@@ -206,7 +207,7 @@ class Elsewhere(threading.Thread):
 
     def run(self):
         try:
-            if pg_server.LIBC.unshare(CLONE_NEWNS):
+            if server_process.LIBC.unshare(CLONE_NEWNS):
                 raise OSError(ctypes.get_errno(), "unshare")
             loop_device.run("mount", "--make-rprivate", "/")
             self.started.set()

@@ -143,32 +143,15 @@ FAST = (
 )
 
 
-@pytest.fixture
-def recorder():
-    """Starts a list of a disk's requests when it is called."""
-    started = []
-
-    def start(volume):
-        try:
-            started.append(block_events.Recorder(volume))
-        except block_events.Unavailable as reason:
-            pytest.skip(str(reason))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
-
-
 @pytest.mark.parametrize("name,options,direction", FAST, ids=[row[0] for row in FAST])
-def test_latency_of_a_fast_disk(dbtap, fio_disk, recorder, name, options, direction):
+def test_latency_of_a_fast_disk(dbtap, fio_disk, block_recorder, name, options, direction):
     """
     Against the kernel's own list. On a machine that does other things too fio comes late to look at what has long been done: its
     figures are an upper bound only, for a request cannot be done sooner for fio than for the kernel.
     """
     volume, server, path = fio_disk
     with trace_io.window(dbtap, server, volume, "--no-connect") as traced:
-        recorded = recorder(volume)
+        recorded = block_recorder(volume)
         result = fio.run(path, direct=1, ioengine="libaio", before=fio.PROMPTLY, **options)
     letter = direction[0].upper()
     times = [request.ns for request in recorded.requests() if request.operation == letter and request.ns >= 0]

@@ -2,9 +2,9 @@
 """
 test_io_peers.py - beside biosnoop and biopattern (Debian's libbpf-tools) on the same load in the same window.
 
-biosnoop needs fentry or kprobes; where the kernel has neither, its list is taken from the kernel's own tracing instead. Bytes and requests agree. Labels do not have to: biopattern knows one last position per disk, so several streams that each go
-forward look random to it, and an owner's two requests with another's between them too. fio, which was told what to do, says who is
-right.
+biosnoop needs fentry or kprobes; where the kernel has neither, its list is taken from the kernel's own tracing instead. Bytes and
+requests agree. Labels do not have to: biopattern knows one last position per disk, so several streams that each go forward look random
+to it, and an owner's two requests with another's between them too. fio, which was told what to do, says who is right.
 """
 import os
 import re
@@ -105,22 +105,9 @@ class Snoop:
 
 
 @pytest.fixture(params=("biosnoop", "kernel-events"))
-def recorder(request, disk, peer):
+def recorder(request, disk, peer, block_recorder):
     """Starts one when it is called: the disk is at rest then."""
-    started = []
-
-    def start():
-        if request.param == "biosnoop":
-            return Snoop(peer, disk[0])
-        try:
-            started.append(block_events.Recorder(disk[0]))
-        except block_events.Unavailable as reason:
-            pytest.skip(str(reason))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
+    return lambda: Snoop(peer, disk[0]) if request.param == "biosnoop" else block_recorder(disk[0])
 
 
 def test_request_by_request(dbtap, disk, recorder):

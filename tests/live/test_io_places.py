@@ -9,6 +9,7 @@ import page_cache
 import pg_server
 import psycopg2
 import pytest
+import server_process
 import trace
 
 ROWS = "select i, repeat(md5(i::text), 20) pad from generate_series(1, 30000) i"  # about 20 MB
@@ -116,8 +117,8 @@ def start_in_mounts_of_its_own(server, source, target):
         server.process = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", command, "sh", source, target, pg_server.USER,
              os.path.join(server.folder.binaries, "postgres"), server.data], cwd="/", stdin=subprocess.DEVNULL, stdout=log,
-            stderr=log, start_new_session=True, preexec_fn=pg_server.die_with_parent)
-    deadline = time.monotonic() + pg_server.START_SECONDS
+            stderr=log, start_new_session=True, preexec_fn=lambda: server_process.die_with_parent(pg_server.Server.PARENT_DIES))
+    deadline = time.monotonic() + server_process.START_SECONDS
     while True:
         try:
             return server.connect().close()
