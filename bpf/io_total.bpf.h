@@ -74,8 +74,7 @@ TAP_GLOBAL __u32 io_total_of(struct tap_io_key *key)
 	total->key = *key;
 	if (!bpf_map_update_elem(&io_key_to_total, key, &index, BPF_NOEXIST))
 		return index;
-	/* Another CPU was faster, or memory is short: the entry is the next one's, unless that one has taken its own.
-	 */
+	/* Another CPU was faster, or memory is short: it is given back, unless the next one is in use already. */
 	__sync_val_compare_and_swap(&io_totals_used, index + 1, index);
 	known = bpf_map_lookup_elem(&io_key_to_total, key);
 	return known ? *known : io_total_rest(key);

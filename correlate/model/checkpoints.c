@@ -146,23 +146,25 @@ static struct parts parts_of(const struct making *making)
 	};
 }
 
+static const char *const fields_during[] = {
+	"read_during_requests",	   "read_during_latency_ns", "write_during_requests",
+	"write_during_latency_ns", "flush_during_requests",  "flush_during_latency_ns",
+};
+
+static const char *const fields_outside[] = {
+	"read_outside_requests",    "read_outside_latency_ns", "write_outside_requests",
+	"write_outside_latency_ns", "flush_outside_requests",  "flush_outside_latency_ns",
+};
+
 static void spans_absent(const struct making *making, const struct parts *parts)
 {
-	if (!parts->during) {
-		absent_add(making, "read_during_requests", parts->why_not_during);
-		absent_add(making, "read_during_latency_ns", parts->why_not_during);
-		absent_add(making, "write_during_requests", parts->why_not_during);
-		absent_add(making, "write_during_latency_ns", parts->why_not_during);
-		absent_add(making, "flush_during_requests", parts->why_not_during);
-		absent_add(making, "flush_during_latency_ns", parts->why_not_during);
+	for (size_t i = 0; i < sizeof(fields_during) / sizeof(fields_during[0]); i++) {
+		if (!parts->during)
+			absent_add(making, fields_during[i], parts->why_not_during);
 	}
-	if (!parts->outside) {
-		absent_add(making, "read_outside_requests", parts->why_not_outside);
-		absent_add(making, "read_outside_latency_ns", parts->why_not_outside);
-		absent_add(making, "write_outside_requests", parts->why_not_outside);
-		absent_add(making, "write_outside_latency_ns", parts->why_not_outside);
-		absent_add(making, "flush_outside_requests", parts->why_not_outside);
-		absent_add(making, "flush_outside_latency_ns", parts->why_not_outside);
+	for (size_t i = 0; i < sizeof(fields_outside) / sizeof(fields_outside[0]); i++) {
+		if (!parts->outside)
+			absent_add(making, fields_outside[i], parts->why_not_outside);
 	}
 }
 

@@ -197,24 +197,25 @@ static const char *after(const char *name, const char *prefix)
 	return strncmp(name, prefix, size) ? NULL : name + size;
 }
 
+static bool has_order(unsigned lists, const char *prefix, const char *rest)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s", prefix, rest);
+	return tap_io_order_find(lists, name) != NULL;
+}
+
 /* One name for a figure that both directions have, or all percentiles: the others are left out. */
 static void add_order_name(struct tap_strbuf *out, unsigned lists, const char *name)
 {
 	const char *of_write = after(name, "write_"), *of_read = after(name, "read_");
-	const char *percentile = strstr(name, "_ns_p50");
-	char twin[64];
+	bool of_both = of_read && has_order(lists, "write_", of_read);
 
-	if (strstr(name, "_ns_p95") || strstr(name, "_ns_p99") || strstr(name, "_ns_max"))
+	if (strstr(name, "_ns_p95") || strstr(name, "_ns_p99") || strstr(name, "_ns_max") ||
+	    (of_write && has_order(lists, "read_", of_write)))
 		return;
-	snprintf(twin, sizeof(twin), "%s%s", of_write ? "read_" : "write_",
-		 of_write  ? of_write
-		 : of_read ? of_read
-			   : "");
-	if (of_write && tap_io_order_find(lists, twin))
-		return;
-	tap_strbuf_printf(out, "%s%s%s%s", out->size ? ", " : "",
-			  of_read && tap_io_order_find(lists, twin) ? "read|write_" : "",
-			  of_read && tap_io_order_find(lists, twin) ? of_read : name, percentile ? "|p95|p99|max" : "");
+	tap_strbuf_printf(out, "%s%s%s%s", out->size ? ", " : "", of_both ? "read|write_" : "",
+			  of_both ? of_read : name, strstr(name, "_ns_p50") ? "|p95|p99|max" : "");
 }
 
 static int check_io_sort(const struct tap_options *options, struct tap_error *err)
