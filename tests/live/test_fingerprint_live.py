@@ -62,7 +62,7 @@ def test_lists_and_comments_are_folded(dbtap, plain_server):
 
 
 def test_different_statements_stay_apart(dbtap, plain_server):
-    with trace.window(dbtap, plain_server) as traced:
+    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
         many(plain_server, ["select 1 from items where id = 5", "select 1 from items where id > 5", "select 1 from items where name = '5'",
                             "SELECT  1  FROM items WHERE id = 7"])
     found = trace.rows(traced.document, "items", kind="client") + trace.rows(traced.document, "FROM items", kind="client")
@@ -72,7 +72,7 @@ def test_different_statements_stay_apart(dbtap, plain_server):
 def test_the_same_id_from_run_to_run(dbtap, plain_server):
     ids = set()
     for number in (1, 2):
-        with trace.window(dbtap, plain_server) as traced:
+        with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
             many(plain_server, [f"select max(id) from items where id < {number}"])
         ids.add(trace.one(traced.document, "select max(id)")["query_id"])
     assert len(ids) == 1
