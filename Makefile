@@ -38,12 +38,15 @@ HELPER_SOURCES := $(filter-out tests/lib/scripted_% tests/lib/verifier.c tests/l
 
 # --- libraries -----------------------------------------------------------------------------------------------------
 LIBRARIES := libbpf libelf libpq
-# Optional ones, as pkg-config names them: each that is there defines HAVE_<NAME>. None is used yet.
-OPTIONAL_LIBRARIES :=
+# Optional ones, as pkg-config names them: each that is there defines HAVE_<NAME>. libmariadb: connections to MariaDB.
+OPTIONAL_LIBRARIES := libmariadb
 found := $(foreach l,$(OPTIONAL_LIBRARIES),$(if $(shell pkg-config --exists $l 2>/dev/null && echo y),$l))
 have := $(foreach l,$(found),-DHAVE_$(shell echo $l | tr 'a-z.-' 'A-Z__'))
 PKG_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) $(found) 2>/dev/null) $(have)
 PKG_LIBS := $(shell pkg-config --libs $(LIBRARIES) $(found) 2>/dev/null) -lm
+# Stand-ins for the libraries of servers, and what is linked beside them.
+SCRIPTED := tests/lib/scripted_libpq.o tests/lib/scripted_libmariadb.o
+UNSCRIPTED_LIBS := $(filter-out -lpq -lmariadb,$(PKG_LIBS))
 CHECK_CFLAGS := $(shell pkg-config --cflags check 2>/dev/null)
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)
 # What some unit tests compare with, linked where it is installed; libpg_query has no pkg-config file.
@@ -169,12 +172,12 @@ build/$(1)/dbtap: $$(MAIN:%.c=build/$(1)/%.o) $$(LIBTAP_$(1))
 	$$(say) LD $$@
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(PKG_LIBS)
 
-# A test named test_<x>_scripted.c talks to tests/lib/scripted_libpq.c instead of libpq.
-$$(filter %_scripted,$$(UNIT_$(1))): build/$(1)/tests/lib/scripted_libpq.o
+# A test named test_<x>_scripted.c talks to tests/lib/scripted_libpq.c and scripted_libmariadb.c instead of the libraries.
+$$(filter %_scripted,$$(UNIT_$(1))): $$(SCRIPTED:%=build/$(1)/%)
 $$(UNIT_$(1)): build/$(1)/%: build/$(1)/%.o $$(HELPERS_$(1)) $$(LIBTAP_$(1))
 	$$(say) LD $$@
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) $$(WRAP) -o $$@ $$(filter %.o,$$^) $$(LIBTAP_$(1)) \
-		$$(if $$(filter %_scripted,$$*),$$(filter-out -lpq,$$(PKG_LIBS)),$$(PKG_LIBS)) $$(CHECK_LIBS) -Wl,--as-needed $$(PEER_LIBS)
+		$$(if $$(filter %_scripted,$$*),$$(UNSCRIPTED_LIBS),$$(PKG_LIBS)) $$(CHECK_LIBS) -Wl,--as-needed $$(PEER_LIBS)
 
 -include $$(OBJECTS_$(1):.o=.d) $$(TEST_OBJECTS_$(1):.o=.d)
 endef
@@ -182,11 +185,11 @@ $(foreach f,obj san cov fuzz,$(eval $(call flavour,$f)))
 -include $(BPF_OBJECTS:.o=.d)
 
 FUZZERS := $(FUZZ_SOURCES:%.c=build/fuzz/%)
-$(filter %_scripted,$(FUZZERS)): build/fuzz/tests/lib/scripted_libpq.o
+$(filter %_scripted,$(FUZZERS)): $(SCRIPTED:%=build/fuzz/%)
 $(FUZZERS): %: %.o $(LIBTAP_fuzz)
 	$(say) LD $@
 	$(Q)$(CC_fuzz) $(LDFLAGS_fuzz) -o $@ $(filter %.o,$^) $(LIBTAP_fuzz) \
-		$(if $(filter %_scripted,$@),$(filter-out -lpq,$(PKG_LIBS)),$(PKG_LIBS))
+		$(if $(filter %_scripted,$@),$(UNSCRIPTED_LIBS),$(PKG_LIBS))
 
 build/verifier: build/obj/tests/lib/verifier.o
 	$(say) LD $@

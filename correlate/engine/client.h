@@ -32,9 +32,9 @@ enum {
 
 /*
  * Where and as whom. Without `conninfo` dbtap logs in to the instance it found: over `socket`, else over TCP to `host`;
- * as `user`, else as a role that the engine gives the owner of the server's process; with the effective user `uid`
- * while it does so, because that is what peer authentication looks at. No password is ever sent on this way, neither
- * from the environment nor from a password file: the server was found, not chosen.
+ * as `user`, else as one that the engine gives the owner of the server's process, or ourselves; with the effective user
+ * `uid` while it acts as the owner, because that is what peer authentication looks at. No password is ever sent on this
+ * way, neither from the environment nor from a password file: the server was found, not chosen.
  *
  * `conninfo` (from --dsn, in the engine's own form) goes on top. If it says where or as whom, it is the user's own
  * choice: nothing is switched, and the files and the environment of the engine's client library count. If not, the
@@ -66,7 +66,7 @@ struct tap_engine_advice {
 struct tap_engine_conn;
 
 struct tap_client {
-	/* The client library that it runs with: "libpq 15.18". May be NULL: there is none. */
+	/* The client library that it runs with: "libpq 15.18"; "": built without. May be NULL: there is none. */
 	void (*library)(char ret[TAP_LIBRARY_MAX]);
 	/* Checks a `conninfo` alone, before anything is done: -EINVAL when it is broken or holds a password. */
 	int (*conninfo_check)(const char *instance, const char *conninfo, struct tap_error *err);

@@ -46,12 +46,11 @@ static int print_version(void)
 	       libbpf_minor_version());
 	for (int i = 0; i < TAP_ENGINE_COUNT; i++) {
 		const struct tap_client *client = tap_client_of((enum tap_engine)i);
-		char library[TAP_LIBRARY_MAX];
+		char library[TAP_LIBRARY_MAX] = "";
 
-		if (!client->library)
-			continue;
-		client->library(library);
-		printf(" %s", library);
+		if (client->library)
+			client->library(library);
+		printf("%s%s", *library ? " " : "", library);
 	}
 	printf("\n");
 	return fflush(stdout) ? TAP_EXIT_FAILED : TAP_EXIT_OK;
