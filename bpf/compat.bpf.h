@@ -197,8 +197,9 @@ static __always_inline enum read_call read_call_of(long number)
 #endif
 }
 
-/* The second to fourth arguments of the system call a thread is in. */
+/* The first four arguments of the system call a thread is in. */
 struct syscall_arguments {
+	__u64 first;
 	__u64 second;
 	__u64 third;
 	__u64 fourth;
@@ -209,15 +210,17 @@ static __always_inline void task_syscall_arguments(struct task_struct *task, str
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
 #if defined(__TARGET_ARCH_x86)
+	ret->first = regs->di;
 	ret->second = regs->si;
 	ret->third = regs->dx;
 	ret->fourth = regs->r10;
 #elif defined(__TARGET_ARCH_arm64)
+	ret->first = regs->user_regs.regs[0];
 	ret->second = regs->user_regs.regs[1];
 	ret->third = regs->user_regs.regs[2];
 	ret->fourth = regs->user_regs.regs[3];
 #else
-	ret->second = ret->third = ret->fourth = 0;
+	ret->first = ret->second = ret->third = ret->fourth = 0;
 #endif
 }
 

@@ -2,8 +2,8 @@
 /*
  * io.bpf.h - one request from its submission to its totals: whose, of which file, how it lies, what it took.
  *
- * The owner is in owner.bpf.h, the file in file.bpf.h, the pattern in stream.bpf.h, the sums in io_total.bpf.h;
- * block.bpf.c has the programs.
+ * The owner is in owner.bpf.h, the file in file.bpf.h, what was asked for in read_call.bpf.h, the pattern in
+ * stream.bpf.h, the sums in io_total.bpf.h; block.bpf.c has the programs.
  */
 #ifndef TAP_BPF_IO_BPF_H
 #define TAP_BPF_IO_BPF_H
@@ -11,6 +11,7 @@
 #include "bpf/file.bpf.h"
 #include "bpf/io_total.bpf.h"
 #include "bpf/owner.bpf.h"
+#include "bpf/read_call.bpf.h"
 #include "bpf/stream.bpf.h"
 #include "bpf/stream_place.bpf.h"
 
@@ -48,63 +49,6 @@ static __always_inline bool has_pages(__u32 flags)
 	__u32 op = flags & BLOCK_MASK;
 
 	return op == BLOCK_READ || op == BLOCK_WRITE || op == BLOCK_ZONE_APPEND;
-}
-
-/* Bytes that two ranges share. */
-static __always_inline __u64 overlap_bytes(__u64 begin, __u64 bytes, __u64 other, __u64 other_bytes)
-{
-	__u64 from = begin > other ? begin : other;
-	__u64 to = begin + bytes < other + other_bytes ? begin + bytes : other + other_bytes;
-
-	return from < to ? to - from : 0;
-}
-
-TAP_LOCAL __u64 pieces_bytes(__u64 address, __u64 count)
-{
-	struct io_scratch *space;
-	__u64 bytes = 0;
-	__u32 zero = 0;
-
-	space = bpf_map_lookup_elem(&io_space, &zero);
-	if (!space)
-		return 0;
-	if (count > IO_PIECES_MAX)
-		count = IO_PIECES_MAX;
-	barrier_var(count);
-	if (bpf_probe_read_user(space->pieces, count * sizeof(struct io_piece) & (sizeof(space->pieces) * 2 - 1),
-				(const void *)address))
-		return 0;
-	for (__u32 i = 0; i < IO_PIECES_MAX && i < count; i++)
-		bytes += space->pieces[i].bytes;
-	return bytes;
-}
-
-/*
- * How much of [begin, begin + bytes) the system call that the thread is in has asked for, and where it asked from, plus
- * one; *ret_call stays as it is when it is no read call.
- */
-TAP_GLOBAL __u32 asked_bytes(__u64 begin, __u32 bytes, __u64 *ret_call)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct syscall_arguments arguments;
-
-	if (!ret_call)
-		return 0;
-	switch (read_call_of(task_syscall(task))) {
-	case READ_CALL_PREAD:
-		task_syscall_arguments(task, &arguments);
-		*ret_call = arguments.fourth + 1;
-		return overlap_bytes(begin, bytes, arguments.fourth, arguments.third);
-	case READ_CALL_PREADV:
-		task_syscall_arguments(task, &arguments);
-		*ret_call = arguments.fourth + 1;
-		return overlap_bytes(begin, bytes, arguments.fourth, pieces_bytes(arguments.second, arguments.third));
-	case READ_CALL_FADVISE:
-		task_syscall_arguments(task, &arguments);
-		return overlap_bytes(begin, bytes, arguments.second, arguments.third);
-	default:
-		return 0;
-	}
 }
 
 /*
@@ -153,6 +97,25 @@ TAP_GLOBAL int checkpoint_runs_on(__u32 disk)
 	return 0;
 }
 
+/* How the request lies in its file, added to the set's sums. */
+static __always_inline __u32 pattern_of(struct tap_stream_set *set, const struct io_place *place, __u64 call,
+					bool asked)
+{
+	__u32 pattern = stream_follow_call(set, place->begin, place->begin + place->bytes,
+					   stream_near(place->file_bytes), call, asked);
+
+	if (pattern != TAP_PATTERN_SEQUENTIAL && call && read_call_goes_on(call - 1)) {
+		pattern = TAP_PATTERN_SEQUENTIAL;
+		set->last_pattern = TAP_PATTERN_SEQUENTIAL;
+	}
+	barrier_var(pattern);
+	if (pattern >= TAP_PATTERNS)
+		return TAP_PATTERN_RANDOM;
+	barrier_var(pattern);
+	set->bytes[pattern] += place->bytes;
+	return pattern;
+}
+
 /* Fills what is known of a request when it is submitted: on the given disk, by the given row and pid. */
 static __always_inline int io_begin(struct io_request *request, struct bio *bio, __u32 disk, __u32 owner,
 				    const struct tap_row_key *row, const bool cast)
@@ -176,12 +139,8 @@ static __always_inline int io_begin(struct io_request *request, struct bio *bio,
 		asked = asked_bytes(place.begin, place.bytes, &call);
 	request->ahead_bytes = key.op == TAP_IO_READ ? place.bytes - asked : 0;
 	set = streams_of(&key, owner, place.inode, &total);
-	if (set && place.bytes) {
-		request->pattern = stream_follow_call(set, place.begin, place.begin + place.bytes,
-						      stream_near(place.file_bytes), call, asked > 0);
-		if (request->pattern < TAP_PATTERNS)
-			set->bytes[request->pattern] += place.bytes;
-	}
+	if (set && place.bytes)
+		request->pattern = pattern_of(set, &place, call, asked > 0);
 	request->total = total;
 	request->submitted_ns = bpf_ktime_get_ns();
 	request->epoch = io_epoch;

@@ -136,6 +136,7 @@ struct task_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
+	struct files_struct *files;
 	struct thread_struct thread;
 };
 
@@ -196,8 +197,22 @@ struct dentry {
 	struct inode *d_inode;
 };
 
+struct file_ra_state {
+	__s64 prev_pos;
+};
+
 struct file {
 	struct inode *f_inode;
+	struct file_ra_state f_ra;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct kiocb {

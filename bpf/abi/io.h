@@ -39,7 +39,8 @@ enum tap_io_op {
  * SEQUENTIAL: it begins where one of the last TAP_STREAMS positions ended, or within it and ends no earlier (the last
  * block written again), or it ends where one began; a gap of at most TAP_STREAM_GAP may lie between when that position
  * is the last request's, or had continued another. Or it begins the file; or it is TAP_STREAM_NEAR long or longer, a
- * run by itself.
+ * run by itself. Or the read call that asks for it begins where the last one on that open file ended, at most
+ * TAP_STREAM_GAP behind it: what lies before was read in order, from the page cache.
  *
  * NEAR: not that, but within TAP_STREAM_NEAR, or 1 / TAP_STREAM_PARTS of a smaller file, of the last request or of a
  * position that was continued before.

@@ -217,6 +217,56 @@ START_TEST(test_a_read)
 }
 END_TEST
 
+/* What lies between two requests was read in order, from the page cache: the open file knows where its last read ended.
+ */
+START_TEST(test_a_read_that_goes_on)
+{
+	struct file opened = { .f_ra.prev_pos = -1 }, *open_files[] = { NULL, &opened };
+	struct fdtable table = { .max_fds = 2, .fd = open_files };
+	struct files_struct opened_files = { .fdt = &table };
+	static const struct {
+		__u64 file;
+		__s64 last; /* where the last read of it ended */
+		bool goes_on;
+	} cases[] = {
+		{ 1, 40 * PAGE, true },
+		{ 1, 40 * PAGE - TAP_STREAM_GAP, true },
+		{ 1, 40 * PAGE - TAP_STREAM_GAP - 1, false },
+		{ 1, 40 * PAGE + 1, false },
+		{ 1, 0, false },
+		{ 1, -1, false },
+		{ 0, 40 * PAGE, false }, /* closed */
+		{ 2, 40 * PAGE, false }, /* no such file */
+		{ ~0ull, 40 * PAGE, false },
+	};
+	struct tap_io io;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		__u64 before;
+
+		streams_forget();
+		other.task.files = &opened_files;
+		other.task.regs.di = cases[i].file;
+		calls(&other, SYSCALL_PREAD, 0, PAGE, PAGE);
+		fake_request_init(&request, BLOCK_READ, &relation.pages[1], PAGE);
+		opened.f_ra.prev_pos = -1;
+		passes(&request);
+		before = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ).pattern_bytes[TAP_PATTERN_SEQUENTIAL];
+		opened.f_ra.prev_pos = cases[i].last;
+		calls(&other, SYSCALL_PREAD, 0, PAGE, 40 * PAGE);
+		fake_request_init(&request, BLOCK_READ, &relation.pages[40], PAGE);
+		passes(&request);
+		/* What the call brings in ahead is as what it asked for, even where it lies apart. */
+		fake_request_init(&request, BLOCK_READ, &relation.pages[60], PAGE);
+		passes(&request);
+		io = total(TAP_KIND_OTHER, 0, &relation, TAP_IO_READ);
+		ck_assert_msg(io.pattern_bytes[TAP_PATTERN_SEQUENTIAL] - before == (cases[i].goes_on ? 2 * PAGE : 0),
+			      "case %zu: %llu bytes", i, io.pattern_bytes[TAP_PATTERN_SEQUENTIAL] - before);
+	}
+	other.task.files = NULL;
+}
+END_TEST
+
 START_TEST(test_name_of_a_file)
 {
 	const struct tap_file *file;
@@ -992,6 +1042,7 @@ static Suite *make_suite(void)
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, test_a_read);
+	tcase_add_test(tests, test_a_read_that_goes_on);
 	tcase_add_test(tests, test_name_of_a_file);
 	tcase_add_test(tests, test_hostile_names);
 	tcase_add_test(tests, test_what_is_not_looked_at);

@@ -74,6 +74,7 @@ enum {
 #define pt_regs fake_pt_regs
 struct fake_pt_regs {
 	unsigned long r10;
+	unsigned long di;
 	unsigned long si;
 	unsigned long dx;
 	unsigned long orig_ax;
@@ -126,6 +127,7 @@ struct task_struct {
 	unsigned long min_flt;
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
+	struct files_struct *files;
 	struct fake_thread thread;
 	struct fake_pt_regs regs;
 	void *storage; /* value of task_to_account; NULL: none */
@@ -196,8 +198,22 @@ struct dentry {
 #define dentry___named dentry
 #define dentry___plain dentry
 
+struct file_ra_state {
+	__s64 prev_pos;
+};
+
 struct file {
 	struct inode *f_inode;
+	struct file_ra_state f_ra;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct kiocb {
