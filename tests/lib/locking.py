@@ -75,12 +75,22 @@ def near(value_ns, expected_ns, slack_ns=2e6, share=0.01):
     assert abs(value_ns - expected_ns) <= max(slack_ns, share * expected_ns), f"{value_ns} is not {expected_ns}"
 
 
+def between(value_ns, low_ns, high_ns, slack_ns=2e6, share=0.01):
+    """What lies between two outside readings, each as near as in near()."""
+    slack_ns = max(slack_ns, share * high_ns)
+    assert low_ns - slack_ns <= value_ns <= high_ns + slack_ns, f"{value_ns} is not within {low_ns} to {high_ns}"
+
+
 def check_ages(document, waiting):
-    """Every wait the server knows is in the document, with the same blockers and the same age; and no other one."""
+    """
+    Every wait the server knows is in the document, with the same blockers and the same age; and no other one. To be asked when
+    the document has just been written.
+    """
+    now = time.time()
     assert {wait["pid"] for wait in document["locks"]["waits"]} == set(waiting)
     for pid, (blockers, since) in waiting.items():
         wait = wait_of(document, pid)
         assert sorted(wait["blocked_by"]) == blockers, wait
         assert abs(epoch(wait["started"]) - since) < 0.002, (wait, since)
-        # The table is read just behind the window's end.
-        near(wait["waiting_ns"], (end(document) - since) * 1e9, slack_ns=20e6)
+        # The table is read just behind the window's end, and has been now.
+        between(wait["waiting_ns"], (end(document) - since) * 1e9, (now - since) * 1e9)

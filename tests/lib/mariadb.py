@@ -111,4 +111,4 @@ class Server(server_process.Process):
 
     def pids(self):
         """What may come and go, for trace.settled_pids."""
-        return self.tids()
+        return self.tids() if self.process else []

@@ -18,6 +18,7 @@ import tempfile
 
 import psycopg2
 
+import pace
 import pg_versions
 import server_process
 
@@ -171,8 +172,8 @@ class Server(server_process.Process):
         self.process.send_signal(signal.SIGHUP)
 
     def connect(self, database="postgres", user=USER, autocommit=True, **more):
-        """A psycopg2 connection; the caller closes it."""
-        connection = psycopg2.connect(self.conninfo(database, user), **more)
+        """A psycopg2 connection whose statements are all seen to end, see pace.py; the caller closes it."""
+        connection = psycopg2.connect(self.conninfo(database, user), connection_factory=pace.Connection, **more)
         connection.autocommit = autocommit
         return connection
 

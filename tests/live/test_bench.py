@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+import trace
 
 INTERVALS = ("overhead_percent", "null_percent")
 SHORT = ("--pairs", 4, "--window", 50, "--clients", 2)
@@ -48,6 +49,7 @@ def test_csv(dbtap):
 def test_interrupted(dbtap, seconds):
     """While its server starts, and later on: one line, and nothing is left (see conftest)."""
     run = dbtap.start("bench", "overhead", "--pairs", 100000)
+    trace.wait_until_caught(run)
     time.sleep(seconds)
     run.signal(signal.SIGINT)
     outcome = run.wait(30)

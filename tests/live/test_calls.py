@@ -145,9 +145,9 @@ def test_several_statements_in_one_string_at_statement_depth(dbtap, calls_server
 def test_one_binary_is_probed_once(dbtap, make_server):
     """Two instances of one binary, and one of them restarted while it is traced: still one trap a statement."""
     servers = [make_server(settings={"compute_query_id": "on", "autovacuum": "off"}) for _ in range(2)]
-    with trace.window(dbtap, None, "--no-connect", "--depth", "statement", "--budget", 100) as traced:
+    with trace.window(dbtap, None, "--no-connect", "--depth", "statement", "--budget", 100, *trace.OFTEN) as traced:
         servers[1].restart()
-        time.sleep(2.5)  # until the new server is found
+        time.sleep(trace.FOUND_SECONDS)
         for server in servers:
             connection = server.connect()
             with connection.cursor() as cursor:

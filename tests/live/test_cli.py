@@ -139,9 +139,9 @@ def test_doctor_without_btf(dbtap, server):
 @pytest.mark.parametrize("where, words", (("/nonexistent/file", ("/nonexistent/file",)), ("/", ("/",)), ("/dev/full", ("/dev/full",))))
 def test_output_that_cannot_be_written(dbtap, server, where, words):
     began = time.monotonic()
-    one_line(dbtap("queries", "--duration", 1 if where == "/dev/full" else 5, "--instance", server.instance, "-o", where), FAILED, *words)
+    one_line(dbtap("queries", "--duration", 1 if where == "/dev/full" else 40, "--instance", server.instance, "-o", where), FAILED, *words)
     # Found before the wait, not after it, where that can be known.
-    assert where == "/dev/full" or time.monotonic() - began < 4
+    assert where == "/dev/full" or time.monotonic() - began < 20
 
 
 def test_output_is_private_and_never_through_a_link(dbtap, server, tmp_path):
@@ -302,11 +302,16 @@ def test_window_is_as_long_as_asked(dbtap, server):
         trace.assert_near(spans, window["seconds"], 0.001, 0.001)
 
 
+def asleep(server, load, statement):
+    """A session in its pg_sleep."""
+    session = load.session(server, statement)
+    trace.wait_for_state(server, session.pid, "wait_event = 'PgSleep'")
+
+
 @pytest.mark.parametrize("command", ("queries", "sessions", "waits"))
 def test_formats_show_the_same(dbtap, server, load, command):
     """Rows that do not move are the same in JSON, CSV and text."""
-    load.session(server, "select pg_sleep(300) as \"a,b\"\"c\"")
-    time.sleep(0.3)
+    asleep(server, load, "select pg_sleep(300) as \"a,b\"\"c\"")
     common = (command, "--duration", 0.3, "--instance", server.instance, "--no-connect")
     document = dbtap(*common, "--format", "json").ok().json()
     table = dbtap(*common, "--format", "csv").ok()
@@ -378,7 +383,7 @@ def test_doctor_advises(dbtap, make_server):
 @pytest.mark.parametrize("charset, ascii_only", (("C", True), ("C.UTF-8", False)))
 def test_terminal(dbtap, server, load, charset, ascii_only):
     """As wide as the terminal is; no byte above ASCII on one that speaks nothing else."""
-    load.session(server, "select pg_sleep(300), '" + "wide \u00e9\u2026 " * 30 + "'")
+    asleep(server, load, "select pg_sleep(300), '" + "wide \u00e9\u2026 " * 30 + "'")
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
     run = dbtap.start("sessions", "--duration", 0.5, "--instance", server.instance, "--raw-text", env={"LC_ALL": charset}, stdout=slave)
@@ -401,7 +406,7 @@ def test_terminal(dbtap, server, load, charset, ascii_only):
 
 
 def test_top_once(dbtap, server, load):
-    load.session(server, "select pg_sleep(300) as topmost")
+    asleep(server, load, "select pg_sleep(300) as topmost")
     began = time.monotonic()
     outcome = dbtap("top", "--once", "--interval", 0.5, "--instance", server.instance).ok()
     assert time.monotonic() - began < 10

@@ -29,7 +29,10 @@ def test_three_hundred_sessions(dbtap, make_server, load):
     trace.settled_pids(server)
     assert len(server.pids()) > SESSIONS
     run = trace.start(dbtap, server)
-    time.sleep(0.5)  # opening, connecting and the first look are the start's, not the interval's
+    # Opening, connecting and the first look are the start's, not the interval's.
+    trace.wait_until(lambda: server.query("select 1 from pg_stat_activity where application_name = 'dbtap' and state = 'idle'"),
+                     "dbtap has connected")
+    time.sleep(1)
     before = cpu_seconds(run.pid)
     time.sleep(SECONDS)
     used = cpu_seconds(run.pid) - before

@@ -83,6 +83,7 @@ def test_keep(dbtap, without_servers):
 
 def test_interrupted_while_it_starts(dbtap, without_servers):
     run = dbtap.start("demo", preexec_fn=without_servers)
+    trace.wait_until_caught(run)
     time.sleep(0.5)
     run.signal(signal.SIGINT)
     outcome = run.wait(30)

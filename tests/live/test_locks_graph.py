@@ -18,6 +18,7 @@ import dbtap_process
 TOP = os.path.dirname(dbtap_process.binary())
 READER = os.path.join(TOP, "build", "lock_reader")
 SECONDS = float(os.environ.get("DBTAP_LOCKS_SECONDS", "15"))
+ENOUGH = 20 * SECONDS
 
 
 class Reader:
@@ -354,8 +355,9 @@ def test_random_workload(make_server, reader):
     samples = torn = retries = reordered = 0
     try:
         with server.connect() as connection, connection.cursor() as cursor:
-            until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
+            until, longest = time.monotonic() + SECONDS, time.monotonic() + 4 * SECONDS
+            # Where the machine is slow, until there is enough to judge by.
+            while time.monotonic() < (until if min(compared.values()) > ENOUGH else longest):
                 before = looking.read("memory")
                 told = blocking_pids(cursor)
                 between = looking.read("memory")
@@ -387,6 +389,6 @@ def test_random_workload(make_server, reader):
     # in the next sample.
     assert len(mismatches) <= compared["blocking_pids"] * 0.0002, mismatches[:3]
     assert len({pid for pid, *_ in mismatches}) == len(mismatches), mismatches
-    assert compared["blocking_pids"] > 20 * SECONDS and compared["connection"] > 20 * SECONDS
+    assert min(compared.values()) > ENOUGH, compared
     assert reordered <= compared["connection"] * 0.1
     assert torn <= samples * 0.01

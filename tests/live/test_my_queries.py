@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+import pace
 import pytest
 import trace
 
@@ -18,6 +19,12 @@ def cpu_ns(server):
     return total
 
 
+def wait_for_state(server, connection, condition):
+    """Until a condition in SQL holds for a connection's row of the process list."""
+    sql = f"select id from information_schema.processlist where id = {connection.thread_id()} and {condition}"
+    trace.wait_until(lambda: server.query(sql), condition)
+
+
 def known(server):
     """A connection that has run a statement: the text of a session's first one cannot be found once it is over."""
     connection = server.connect("shop")
@@ -26,11 +33,22 @@ def known(server):
 
 
 @pytest.fixture
-def table(my_server):
+def shop(my_server):
     my_server.query("create database if not exists shop")
     my_server.query("create table if not exists shop.items (id int primary key, name varchar(200), price int) engine=innodb")
     my_server.query("delete from shop.items")
     return my_server
+
+
+@pytest.fixture
+def table(shop):
+    """On one CPU with its clients, so that each statement is seen to end."""
+    with trace.one_cpu(shop):
+        yield shop
+
+
+def thread_of(server, connection):
+    return server.query(f"select tid from information_schema.processlist where id = {connection.thread_id()}")[0][0]
 
 
 def finish_whatever_else_runs(traced):
@@ -79,7 +97,8 @@ def test_every_statement_is_counted(dbtap, table):
     assert not document["loss"].get("read_failed"), document["loss"]
 
 
-def test_cpu_is_the_kernels(dbtap, table):
+def test_cpu_is_the_kernels(dbtap, shop):
+    table = shop  # on all CPUs
     connections = [known(table) for _ in range(3)]
     cursors = [connection.cursor() for connection in connections]
 
@@ -110,43 +129,57 @@ def test_cpu_is_the_kernels(dbtap, table):
 
 def test_waits_and_time(dbtap, table):
     connection = known(table)
+    tid = thread_of(table, connection)
     cursor = connection.cursor()
     with trace.window(dbtap, table) as traced:
+        moments = [time.time()]
         run(cursor, "select sleep(0.5)")
+        moments.append(time.time())
         cursor.execute("begin")
         run(cursor, "select count(*) from items")
+        pace.wait_asleep(tid)
+        moments.append(time.time())
         time.sleep(0.4)
+        moments.append(time.time())
         cursor.execute("commit")
+        moments.append(time.time())
     connection.close()
     document = traced.document
     row = trace.one(document, "select sleep(?)")
-    assert 0.5e9 <= trace.waited(row, "Timeout:UserSleep") < 0.6e9, trace.describe(document)
-    trace.assert_near(row["elapsed_ns"], 0.5e9, 0.05)
-    idle = trace.one(document, kind="idle_in_transaction")
-    assert 0.38e9 < trace.waited(idle, "Client:ClientRead") < 0.6e9, trace.describe(document)
+    spent = (moments[1] - moments[0]) * 1e9
+    trace.assert_between(trace.waited(row, "Timeout:UserSleep"), 0.5e9, spent, 20e6, trace.describe(document))
+    trace.assert_between(row["elapsed_ns"], 0.5e9, spent, 25e6, trace.describe(document))
+    idle = trace.waited(trace.one(document, kind="idle_in_transaction"), "Client:ClientRead")
+    trace.assert_between(idle, (moments[3] - moments[2]) * 1e9, (moments[4] - moments[1]) * 1e9, 20e6, trace.describe(document))
 
 
 def test_waits_for_locks(dbtap, table):
     holder, waiter = known(table), known(table)
     holder.cursor().execute("lock tables items write")
     with trace.window(dbtap, table) as traced:
+        moments = [time.time()]
         thread = threading.Thread(target=waiter.cursor().execute, args=("alter table items comment 'new'",))
         thread.start()
+        wait_for_state(table, waiter, "state like 'Waiting for table metadata lock%'")
+        moments.append(time.time())
         time.sleep(0.6)
+        moments.append(time.time())
         holder.cursor().execute("unlock tables")
         thread.join()
+        moments.append(time.time())
     holder.close()
     waiter.close()
     row = trace.one(traced.document, "alter table items comment ?")
-    assert 0.3e9 < trace.waited(row, "Lock:MetadataLock") < 0.8e9, trace.describe(traced.document)
+    trace.assert_between(trace.waited(row, "Lock:MetadataLock"), (moments[2] - moments[1]) * 1e9, (moments[3] - moments[0]) * 1e9, 20e6,
+                         trace.describe(traced.document))
 
 
 def test_a_statement_that_began_before(dbtap, table):
     connection = known(table)
     thread = threading.Thread(target=run, args=(connection.cursor(), "select sleep(600), 'began before'"))
     thread.start()
-    time.sleep(0.3)
-    number = table.query("select id from information_schema.processlist where info like 'select sleep(600%'")[0][0]
+    number = connection.thread_id()
+    wait_for_state(table, connection, "state = 'User sleep'")
     with trace.window(dbtap, table) as traced:
         time.sleep(0.3)
     row = trace.one(traced.document, "select sleep(?), ?")
@@ -236,7 +269,7 @@ def test_a_server_that_ends(dbtap, my_folder):
     server = my_folder.server()
     server.query("create database shop")
     connection = known(server)
-    with trace.window(dbtap, server) as traced:
+    with trace.one_cpu(server), trace.window(dbtap, server) as traced:
         run(connection.cursor(), "select 'the last one', 1")
         connection.close()
         server.stop()

@@ -23,10 +23,10 @@ def burn(server, tag):
 def test_restart(dbtap, make_server, how):
     server = make_server(settings={"autovacuum": "off"})
     first = server.pid
-    with trace.window(dbtap, server) as traced:
+    with trace.window(dbtap, server, *trace.OFTEN) as traced:
         burn(server, "before_it")
         server.restart(how)
-        time.sleep(1.5)  # a new server is looked for once a second
+        time.sleep(trace.FOUND_SECONDS)
         burn(server, "after_it")
         burn(server, "after_it")
     assert server.pid != first
@@ -119,7 +119,7 @@ def test_started_meanwhile(dbtap, make_server):
     one, late = make_server(), make_server(start=False)
     run = trace.start(dbtap, None)
     late.start()
-    time.sleep(1.5)
+    time.sleep(3)  # without being told it looks once a second
     burn(late, "new_here")
     document = trace.finish(run)
     assert {one.instance, late.instance} <= {instance["id"] for instance in document["instances"]}
@@ -144,10 +144,10 @@ def test_stopped_meanwhile_and_gone(dbtap, make_server):
 def test_ten_restarts_cost_no_place(dbtap, make_server):
     """The same place is taken again: rows of one instance, not of ten."""
     server = make_server(settings={"autovacuum": "off"})
-    with trace.window(dbtap, server, "--no-connect") as traced:
+    with trace.window(dbtap, server, "--no-connect", *trace.OFTEN) as traced:
         for _ in range(4):
             server.restart()
-            time.sleep(2)
+            time.sleep(trace.FOUND_SECONDS)
             burn(server, "again")
     assert len(traced.document["instances"]) == 1
     assert trace.one(traced.document, "again")["calls"] == 4
@@ -170,12 +170,12 @@ def another_binary(folder):
 def test_restart_with_another_binary(dbtap, make_server, monkeypatch, depth, status):
     """An upgrade while it is traced. Probing the new binary takes a right that was given away: said, with what to do."""
     server = make_server(settings={"autovacuum": "off"})
-    run = trace.start(dbtap, server, "--depth", depth, "--budget", 100)
+    run = trace.start(dbtap, server, "--depth", depth, "--budget", 100, *trace.OFTEN)
     burn(server, "before_it")
     monkeypatch.setattr(server.folder, "binaries", another_binary(server.folder))
     try:
         server.restart()
-        time.sleep(2.5)
+        time.sleep(trace.FOUND_SECONDS)
         burn(server, "after_it")
     finally:
         shutil.rmtree(os.path.join(server.folder.path, "another"))

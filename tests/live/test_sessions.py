@@ -154,11 +154,11 @@ def test_rejected(dbtap, make_server):
     connection.close()
 
 
-def wait_rejected(server):
+def wait_rejected(server, **who):
     deadline = time.monotonic() + 10
     while True:
         try:
-            server.connect().close()
+            server.connect(**who).close()
         except psycopg2.OperationalError:
             return
         assert time.monotonic() < deadline
@@ -171,7 +171,7 @@ def test_password_that_is_wrong(dbtap, make_server):
     with open(os.path.join(server.data, "pg_hba.conf"), "w", encoding="ascii") as file:
         file.write("local all locked scram-sha-256\nlocal all all trust\n")
     server.reload()
-    time.sleep(0.3)
+    wait_rejected(server, user="locked")
     outcome = dbtap("sessions", "--duration", 0.3, "--format", "json", "--dsn", server.dsn(user="locked"), "--instance", server.instance)
     assert outcome.status == 3, outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1 and "password" in outcome.stderr

@@ -14,6 +14,8 @@ import signal
 import time
 
 OPEN_SECONDS = 30  # how long to wait for an opening on a machine that is busy; how long it may take is test_cli.py's subject
+# A window with OFTEN has found within FOUND_SECONDS a server that was started meanwhile, also where a CPU stands still for a while.
+OFTEN, FOUND_SECONDS = ("--interval", 0.2), 1.5
 FIGURES = ("elapsed_ns", "cpu_ns", "runq_ns", "wait_ns", "unknown_ns", "sleeps", "preemptions", "minor_faults",
            "major_faults", "rchar_bytes", "wchar_bytes", "read_bytes", "dirtied_bytes")
 
@@ -112,22 +114,25 @@ def describe(document):
         for row in document["queries"])
 
 
+def set_cpus(server, cpus):
+    for pid in [0, *server.pids()]:
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(pid, cpus)
+
+
 @contextlib.contextmanager
 def one_cpu(server):
     """
     The server and all that is started meanwhile share one CPU, so that a client cannot answer before the server was switched out. On
     two, of which the hypervisor takes one away for a moment, a statement may follow another without that, and is not seen to end.
+    For programs that send as fast as they can; the connections of PostgreSQL servers made here wait for it by themselves (pace.py).
     """
     before = os.sched_getaffinity(0)
-    pids = [0, *server.pids()]
-    for pid in pids:
-        os.sched_setaffinity(pid, {min(before)})
+    set_cpus(server, {min(before)})
     try:
         yield
     finally:
-        for pid in [0, *server.pids()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(pid, before)
+        set_cpus(server, before)
 
 
 def total(found, figure):
@@ -149,10 +154,48 @@ def assert_near(got, expected, share, slack=0, what=""):
         f"{what}: {got} is not within {share:.2%} (or {slack}) of {expected}: off by {got - expected}"
 
 
+def assert_between(got, low, high, slack, what=""):
+    """What was not measured itself but lies between two outside readings, the later taken after it, the earlier before."""
+    assert low - slack <= got <= high + slack, f"{what}: {got} is not within {slack} of {low} to {high}"
+
+
+def wait_until(condition, what, seconds=30):
+    """What condition() gives once it is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+def wait_until_caught(run, number=signal.SIGINT):
+    """Returns once a started dbtap has a handler for a signal."""
+    def caught():
+        with open(f"/proc/{run.pid}/status", encoding="ascii", errors="replace") as file:
+            mask = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+        return mask >> (number - 1) & 1
+
+    wait_until(caught, f"{run.command} has no handler for signal {number}")
+
+
 def stolen_ns():
     """What the hypervisor has taken from all processors: no thread's CPU time, and no queue's."""
     with open("/proc/stat", encoding="ascii") as file:
         return int(file.readline().split()[8]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def late_ns(*pids):
+    """
+    By how much these threads, or this test, may have been late so far: what the hypervisor took, and what they waited for a CPU.
+    The difference of two readings is slack for what is measured between two moments that nothing ties together.
+    """
+    late = stolen_ns()
+    for pid in pids:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            late += int(file.read().split()[1])
+    return late
 
 
 def settled_pids(server, seconds=20):

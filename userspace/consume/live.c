@@ -283,7 +283,7 @@ static void budget_check(struct tap_live *live)
 /* Relations are asked for while they are there: one that is dropped before the window ends keeps its name. */
 static int keep_names(struct tap_live *live, struct tap_error *err)
 {
-	int64_t begin_ms = tap_clock_ms();
+	int64_t begin_ms = tap_clock_ms(), begin_ns = tap_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct tap_io_set io;
 	int status = tap_instances_refresh_files(&live->instances, live->tracer, err);
 
@@ -298,7 +298,8 @@ static int keep_names(struct tap_live *live, struct tap_error *err)
 		return 0;
 	tap_io_set_init(&io);
 	status = tap_reader_take_files(live->reader, &io);
-	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ms() - begin_ms);
+	/* What it cost, not how long it took: a CPU that stood still meanwhile is no reason to look for names later. */
+	live->names_due_ms = begin_ms + FILES_SHARE * (tap_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin_ns) / 1000000;
 	if (!status)
 		status = tap_instances_read_catalogs(&live->instances, &io, &asking_meanwhile);
 	tap_io_set_done(&io);

@@ -28,7 +28,7 @@ enum {
 	/* Within this the threads are read when nothing stands in between; 300 of them took a millisecond. */
 	PROMPT_NS = 5000000,
 	PROMPT_NS_PER_THREAD = 10000,
-	ATTEMPTS = 3,
+	ATTEMPTS = 8,
 };
 
 struct tap_reader {
