@@ -149,7 +149,8 @@ TAP_GLOBAL __s32 pg_group_pid(struct tap_task *task, struct tap_instance *instan
 		return 0;
 	if (task->group_pid)
 		return task->group_pid;
-	if (!instance->addresses.my_proc || user_read_pointer(&proc, instance->addresses.my_proc) || !proc ||
+	if (instance->layout.proc_lock_group_leader == TAP_PG_ABSENT || !instance->addresses.my_proc ||
+	    user_read_pointer(&proc, instance->addresses.my_proc) || !proc ||
 	    user_read_pointer(&leader, proc + instance->layout.proc_lock_group_leader) || !leader ||
 	    bpf_probe_read_user(&pid, sizeof(pid), (const void *)(leader + instance->layout.proc_pid)) || pid <= 0)
 		return task->ns_pid;
@@ -157,12 +158,17 @@ TAP_GLOBAL __s32 pg_group_pid(struct tap_task *task, struct tap_instance *instan
 	return pid;
 }
 
-/* The wait event the process has set; negative when it could not be read. */
+/*
+ * The wait event the process has set; negative when it could not be read. A process that has no place for one (yet, or
+ * at all: version 13's collector of statistics and archiver) has set none.
+ */
 static __always_inline __s64 pg_wait_event(const struct tap_task *task)
 {
 	__u32 event;
 
-	if (!task->wait_address || bpf_probe_read_user(&event, sizeof(event), (const void *)task->wait_address))
+	if (!task->wait_address)
+		return 0;
+	if (bpf_probe_read_user(&event, sizeof(event), (const void *)task->wait_address))
 		return -1;
 	return event;
 }

@@ -81,7 +81,7 @@ struct tap_pg_layout {
 	__u16 status_activity; /* char * */
 	__u16 status_progress_command;
 	__u16 status_query_id;	      /* TAP_PG_ABSENT before version 14 */
-	__u16 proc_lock_group_leader; /* PGPROC * */
+	__u16 proc_lock_group_leader; /* PGPROC *; TAP_PG_ABSENT: not known */
 	__u16 proc_pid;
 	__u16 proc_wait_event_info;
 	__u16 wait_event_offset; /* of the wait event word, from where *my_wait_event_info leads to */

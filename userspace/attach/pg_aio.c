@@ -199,7 +199,7 @@ int tap_pg_aio_find(const struct tap_target *target, struct tap_pg_aio *ret)
 	struct tap_pg_aio aio;
 	int err;
 
-	if (!layout || !locks)
+	if (!layout || !locks || !target->layout.proc_wait_lock)
 		return -ENOTSUP;
 	aio = aio_of_layout(layout, locks);
 	err = roots_read(target, &roots);

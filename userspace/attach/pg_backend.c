@@ -175,11 +175,12 @@ static int entry_read(const struct reader *reader, struct tap_pg_backend *backen
 static int proc_read(const struct reader *reader, struct tap_pg_backend *backend)
 {
 	const struct tap_pg_layout *layout = &reader->target->layout;
+	bool has_leader = layout->proc_lock_group_leader != TAP_PG_ABSENT;
 	struct tap_memory_read reads[] = {
 		{ backend->my_wait_event_info, &backend->wait_event, sizeof(backend->wait_event), false },
 		{ backend->my_proc + layout->proc_pid, &backend->proc_pid, sizeof(backend->proc_pid), false },
 		{ backend->my_proc + layout->proc_lock_group_leader, &backend->lock_group_leader,
-		  sizeof(backend->lock_group_leader), false },
+		  has_leader ? sizeof(backend->lock_group_leader) : 0, false },
 	};
 	int err = tap_memory_read_many(backend->proc.pid, reads, sizeof(reads) / sizeof(*reads));
 

@@ -4,7 +4,7 @@
  *
  * Goes over the processes once: which run something that could be a server (cheap, by name), what those files are (once
  * per file), which of the processes are postmasters (pg_postmaster), and whether their memory can be read through a
- * known layout (pg_layout_check).
+ * known layout (pg_layout_check) or one that is searched for (pg_layout_search).
  */
 #include "userspace/attach/pg_find.h"
 
@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "userspace/attach/pg_binary.h"
+#include "userspace/attach/pg_layout_cache.h"
 #include "userspace/attach/pg_layout_check.h"
+#include "userspace/attach/pg_layout_search.h"
 #include "userspace/attach/pg_postmaster.h"
 
 /* An executable file met during one search. */
@@ -258,23 +260,64 @@ static void target_describe(const struct tap_target *target, char ret[192])
 		 *target->build_id ? "build id " : "no build id", target->build_id);
 }
 
+/* Through this row; `how` says where it came from. */
+static int layout_try(struct tap_target *target, const struct tap_pg_layout_row *row, const char *how,
+		      struct tap_error *why)
+{
+	size_t checked;
+	int code;
+
+	target->layout = row->layout;
+	code = tap_pg_layout_check(target, row, &checked, why);
+	if (code)
+		memset(&target->layout, 0, sizeof(target->layout));
+	else
+		snprintf(target->layout_source, sizeof(target->layout_source), "%s, checked against %zu processes", how,
+			 checked);
+	return code;
+}
+
+/* For a build that no row fits: what an earlier search has found, else a search. */
+static int layout_search(struct tap_target *target, const struct tap_pg_layout_row *near, struct tap_error *why)
+{
+	struct tap_pg_layout_row row;
+	int code = tap_pg_layout_cache_read(target->build_id, near, &row);
+
+	if (!code)
+		code = layout_try(target, &row, "found by an earlier search", why);
+	if (!code)
+		return 0;
+	code = tap_pg_layout_search(target, near, &row, why);
+	if (!code)
+		code = layout_try(target, &row, "found by searching its memory", why);
+	if (!code)
+		tap_pg_layout_cache_write(target->build_id, &row);
+	return code;
+}
+
+static void layout_refuse_unknown(struct tap_target *target, uint16_t machine, const char *who)
+{
+	char known[128], name[32];
+
+	layouts_describe(known, sizeof(known));
+	tap_target_refuse(target,
+			  "%s on %s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this "
+			  "version",
+			  who, machine_name(machine, name), known);
+}
+
 /* Sets layout and layout_source, or refused. */
 static void layout_establish(struct tap_target *target, const struct tap_pg_binary *binary)
 {
 	const struct tap_pg_layout_row *row = tap_pg_layout_find(target->version_number, binary->machine);
+	const struct tap_pg_layout_row *near = tap_pg_layout_near(target->version_number, binary->machine);
 	const char *lacking = tap_pg_binary_lacks(binary, TAP_PG_NEED_LAYOUT);
-	char who[192], known[128], machine[32];
-	struct tap_error why;
-	size_t checked;
+	char who[192], how[64] = "";
+	struct tap_error why = { "this dbtap has no row for this version" }, searched;
 
 	target_describe(target, who);
-	layouts_describe(known, sizeof(known));
-	if (!row) {
-		tap_target_refuse(
-			target,
-			"%s on %s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this "
-			"version",
-			who, machine_name(binary->machine, machine), known);
+	if (!near) {
+		layout_refuse_unknown(target, binary->machine, who);
 		return;
 	}
 	if (lacking) {
@@ -284,23 +327,20 @@ static void layout_establish(struct tap_target *target, const struct tap_pg_bina
 			who, lacking);
 		return;
 	}
-	if (tap_pg_postmaster_contradicts(target)) {
+	if (row && tap_pg_postmaster_contradicts(target)) {
 		tap_target_refuse(
 			target,
 			"%s runs on a data directory of another major version: %s; restart it with its own binary", who,
 			target->data_dir);
 		return;
 	}
-	target->layout = row->layout;
-	if (tap_pg_layout_check(target, row, &checked, &why)) {
-		memset(&target->layout, 0, sizeof(target->layout));
-		tap_target_refuse(target,
-				  "%s does not fit memory layout %s: %s; try again, or report it with the build id",
-				  who, row->name, why.text);
+	snprintf(how, sizeof(how), "table row %s", near->name);
+	if ((row && !layout_try(target, row, how, &why)) || !layout_search(target, near, &searched))
 		return;
-	}
-	snprintf(target->layout_source, sizeof(target->layout_source), "table row %s, checked against %zu processes",
-		 row->name, checked);
+	tap_target_refuse(target,
+			  "%s does not fit memory layout %s: %s; none was found by searching: %s; else report it with "
+			  "what `make pg-layout-row HEADERS=$(pg_config --includedir-server)` prints",
+			  who, near->name, why.text, searched.text);
 }
 
 static void layouts_establish(struct search *search)

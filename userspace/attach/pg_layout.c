@@ -225,6 +225,17 @@ const struct tap_pg_layout_row *tap_pg_layout_find(int32_t version_number, uint1
 	return NULL;
 }
 
+const struct tap_pg_layout_row *tap_pg_layout_near(int32_t version_number, uint16_t machine)
+{
+	const struct tap_pg_layout_row *near = NULL;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (rows[i].machine == machine && rows[i].major <= version_number / 10000)
+			near = &rows[i];
+	}
+	return near;
+}
+
 const struct tap_pg_layout_row *tap_pg_layout_rows(size_t *ret_count)
 {
 	*ret_count = sizeof(rows) / sizeof(*rows);

@@ -20,6 +20,7 @@ struct tap_pg_layout_row {
 	const char *name;   /* "15 x86-64" */
 	uint16_t proc_size; /* sizeof(PGPROC), the stride of that array */
 	uint16_t types;	    /* how many BackendType values there are */
+	bool searched;	    /* found in the memory of a build (pg_layout_search), no row of the table */
 	struct tap_pg_layout layout;
 };
 
@@ -102,6 +103,9 @@ struct tap_pg_aio_layout {
 const struct tap_pg_layout_row *tap_pg_layout_find(int32_t version_number, uint16_t machine);
 const struct tap_pg_lock_layout *tap_pg_lock_layout_find(int32_t version_number, uint16_t machine);
 const struct tap_pg_aio_layout *tap_pg_aio_layout_find(int32_t version_number, uint16_t machine);
+
+/* The row that a search begins with: the version's own, the newest for a newer one; NULL: none is near. */
+const struct tap_pg_layout_row *tap_pg_layout_near(int32_t version_number, uint16_t machine);
 
 /* All rows, for messages and tests. */
 const struct tap_pg_layout_row *tap_pg_layout_rows(size_t *ret_count);

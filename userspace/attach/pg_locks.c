@@ -163,7 +163,8 @@ static int layout_find(const struct tap_target *target, struct tap_pg_lock_memor
 	if (getenv("DBTAP_TEST_NO_LOCK_MEMORY"))
 		return tap_error_set(err, -ENOTSUP, "%s: its lock tables are not read in this test", target->id);
 	memory->layout = tap_pg_lock_layout_find(target->version_number, target->machine);
-	if (!memory->layout)
+	/* Without the latter PGPROC is not what the version's is. */
+	if (!memory->layout || !target->layout.proc_wait_lock)
 		return tap_error_set(err, -ENOTSUP, "%s: this dbtap does not know the lock tables of PostgreSQL %s",
 				     target->id, target->version);
 	if (!variables->proc_global || !variables->prepared_procs || !variables->max_prepared ||
