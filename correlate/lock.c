@@ -43,12 +43,177 @@ static const uint16_t conflicts[TAP_LOCK_MODE_COUNT] = {
 					   BIT(SHARE_UPDATE_EXCLUSIVE) | BIT(SHARE) | FROM_SHARE,
 };
 
+#undef BIT
+#undef FROM_SHARE
+
+/* ---- InnoDB ---- */
+
+static const char *const record_names[TAP_LOCK_RECORD_COUNT] = {
+	[0] = "?",
+	[TAP_LOCK_RECORD_S_GAP] = "S,GAP",
+	[TAP_LOCK_RECORD_X_GAP] = "X,GAP",
+	[TAP_LOCK_RECORD_INSERT] = "X,INSERT_INTENTION",
+	[TAP_LOCK_RECORD_S_ONLY] = "S,REC_NOT_GAP",
+	[TAP_LOCK_RECORD_X_ONLY] = "X,REC_NOT_GAP",
+	[TAP_LOCK_RECORD_S] = "S",
+	[TAP_LOCK_RECORD_X] = "X",
+};
+
+#define BIT(mode) (1u << TAP_LOCK_RECORD_##mode)
+
+/*
+ * The manual's chapter "InnoDB Lock Modes": gaps exclude nobody but who inserts there, an insert waits for nobody's
+ * insert, and nobody waits for it.
+ */
+static const uint16_t record_conflicts[TAP_LOCK_RECORD_COUNT] = {
+	[TAP_LOCK_RECORD_INSERT] = BIT(S_GAP) | BIT(X_GAP) | BIT(S) | BIT(X),
+	[TAP_LOCK_RECORD_S_ONLY] = BIT(X_ONLY) | BIT(X),
+	[TAP_LOCK_RECORD_X_ONLY] = BIT(S_ONLY) | BIT(X_ONLY) | BIT(S) | BIT(X),
+	[TAP_LOCK_RECORD_S] = BIT(X_ONLY) | BIT(X),
+	[TAP_LOCK_RECORD_X] = BIT(S_ONLY) | BIT(X_ONLY) | BIT(S) | BIT(X),
+};
+#undef BIT
+
+static const char *const table_names[TAP_LOCK_TABLE_COUNT] = {
+	[0] = "?",
+	[TAP_LOCK_TABLE_IS] = "IS",
+	[TAP_LOCK_TABLE_IX] = "IX",
+	[TAP_LOCK_TABLE_AUTO_INC] = "AUTO_INC",
+	[TAP_LOCK_TABLE_S] = "S",
+	[TAP_LOCK_TABLE_X] = "X",
+};
+
+#define BIT(mode) (1u << TAP_LOCK_TABLE_##mode)
+static const uint16_t table_conflicts[TAP_LOCK_TABLE_COUNT] = {
+	[TAP_LOCK_TABLE_IS] = BIT(X),
+	[TAP_LOCK_TABLE_IX] = BIT(S) | BIT(X),
+	[TAP_LOCK_TABLE_AUTO_INC] = BIT(AUTO_INC) | BIT(S) | BIT(X),
+	[TAP_LOCK_TABLE_S] = BIT(IX) | BIT(AUTO_INC) | BIT(X),
+	[TAP_LOCK_TABLE_X] = BIT(IS) | BIT(IX) | BIT(AUTO_INC) | BIT(S) | BIT(X),
+};
+#undef BIT
+
+/* ---- metadata locks ---- */
+
+static const char *const metadata_names[TAP_LOCK_METADATA_COUNT] = {
+	[0] = "?",
+	[TAP_LOCK_METADATA_IX] = "INTENTION_EXCLUSIVE",
+	[TAP_LOCK_METADATA_S] = "SHARED",
+	[TAP_LOCK_METADATA_SH] = "SHARED_HIGH_PRIO",
+	[TAP_LOCK_METADATA_SR] = "SHARED_READ",
+	[TAP_LOCK_METADATA_SW] = "SHARED_WRITE",
+	[TAP_LOCK_METADATA_SU] = "SHARED_UPGRADABLE",
+	[TAP_LOCK_METADATA_SRO] = "SHARED_READ_ONLY",
+	[TAP_LOCK_METADATA_SNW] = "SHARED_NO_WRITE",
+	[TAP_LOCK_METADATA_SNRW] = "SHARED_NO_READ_WRITE",
+	[TAP_LOCK_METADATA_X] = "EXCLUSIVE",
+};
+
+#define BIT(mode) (1u << TAP_LOCK_METADATA_##mode)
+#define NO_READERS (BIT(SNRW) | BIT(X))
+#define NO_WRITERS (BIT(SNW) | NO_READERS)
+
+/* Granted ones: objects and databases have modes of their own, but for S and X, and what those exclude adds up. */
+static const uint16_t metadata_conflicts[TAP_LOCK_METADATA_COUNT] = {
+	[TAP_LOCK_METADATA_IX] = BIT(S) | BIT(X),
+	[TAP_LOCK_METADATA_S] = BIT(IX) | BIT(X),
+	[TAP_LOCK_METADATA_SH] = BIT(X),
+	[TAP_LOCK_METADATA_SR] = NO_READERS,
+	[TAP_LOCK_METADATA_SW] = BIT(SRO) | NO_WRITERS,
+	[TAP_LOCK_METADATA_SU] = BIT(SU) | NO_WRITERS,
+	[TAP_LOCK_METADATA_SRO] = BIT(SW) | NO_READERS,
+	[TAP_LOCK_METADATA_SNW] = BIT(SW) | BIT(SU) | NO_WRITERS,
+	[TAP_LOCK_METADATA_SNRW] = BIT(SR) | BIT(SW) | BIT(SU) | BIT(SRO) | NO_WRITERS,
+	[TAP_LOCK_METADATA_X] = BIT(IX) | BIT(S) | BIT(SH) | BIT(SR) | BIT(SW) | BIT(SU) | BIT(SRO) | NO_WRITERS,
+};
+
+/* Pending ones: whoever came first, the stronger goes first. */
+static const uint16_t metadata_yields[TAP_LOCK_METADATA_COUNT] = {
+	[TAP_LOCK_METADATA_IX] = BIT(S) | BIT(X), [TAP_LOCK_METADATA_S] = BIT(X),
+	[TAP_LOCK_METADATA_SR] = NO_READERS,	  [TAP_LOCK_METADATA_SW] = NO_WRITERS,
+	[TAP_LOCK_METADATA_SU] = BIT(X),	  [TAP_LOCK_METADATA_SRO] = BIT(SW) | NO_READERS,
+	[TAP_LOCK_METADATA_SNW] = BIT(X),	  [TAP_LOCK_METADATA_SNRW] = BIT(X),
+};
+#undef NO_READERS
+#undef NO_WRITERS
+#undef BIT
+
+/* ---- the lock of BACKUP STAGE, FLUSH TABLES WITH READ LOCK and whatever changes something ---- */
+
+static const char *const backup_names[TAP_LOCK_BACKUP_COUNT] = {
+	[0] = "?",
+	[TAP_LOCK_BACKUP_START] = "BACKUP_START",
+	[TAP_LOCK_BACKUP_FLUSH] = "BACKUP_FLUSH",
+	[TAP_LOCK_BACKUP_WAIT_FLUSH] = "BACKUP_WAIT_FLUSH",
+	[TAP_LOCK_BACKUP_WAIT_DDL] = "BACKUP_WAIT_DDL",
+	[TAP_LOCK_BACKUP_WAIT_COMMIT] = "BACKUP_WAIT_COMMIT",
+	[TAP_LOCK_BACKUP_FTWRL1] = "BACKUP_FTWRL1",
+	[TAP_LOCK_BACKUP_FTWRL2] = "BACKUP_FTWRL2",
+	[TAP_LOCK_BACKUP_DML] = "BACKUP_DML",
+	[TAP_LOCK_BACKUP_TRANS_DML] = "BACKUP_TRANS_DML",
+	[TAP_LOCK_BACKUP_SYS_DML] = "BACKUP_SYS_DML",
+	[TAP_LOCK_BACKUP_DDL] = "BACKUP_DDL",
+	[TAP_LOCK_BACKUP_BLOCK_DDL] = "BACKUP_BLOCK_DDL",
+	[TAP_LOCK_BACKUP_ALTER_COPY] = "BACKUP_ALTER_COPY",
+	[TAP_LOCK_BACKUP_COMMIT] = "BACKUP_COMMIT",
+};
+
+#define BIT(mode) (1u << TAP_LOCK_BACKUP_##mode)
+#define FTWRL (BIT(FTWRL1) | BIT(FTWRL2))
+#define STAGES (BIT(FLUSH) | BIT(WAIT_FLUSH) | BIT(WAIT_DDL) | BIT(WAIT_COMMIT))
+#define DATA (BIT(DML) | BIT(TRANS_DML) | BIT(SYS_DML) | BIT(DDL) | BIT(ALTER_COPY))
+
+static const uint16_t backup_conflicts[TAP_LOCK_BACKUP_COUNT] = {
+	[TAP_LOCK_BACKUP_START] = BIT(START) | STAGES | BIT(BLOCK_DDL),
+	[TAP_LOCK_BACKUP_FLUSH] = BIT(START),
+	[TAP_LOCK_BACKUP_WAIT_FLUSH] = BIT(START) | BIT(DML),
+	[TAP_LOCK_BACKUP_WAIT_DDL] = BIT(START) | BIT(DML) | BIT(DDL),
+	[TAP_LOCK_BACKUP_WAIT_COMMIT] = BIT(START) | BIT(DML) | BIT(SYS_DML) | BIT(DDL) | BIT(COMMIT),
+	[TAP_LOCK_BACKUP_FTWRL1] = DATA,
+	[TAP_LOCK_BACKUP_FTWRL2] = DATA | BIT(COMMIT),
+	[TAP_LOCK_BACKUP_DML] = STAGES | FTWRL,
+	[TAP_LOCK_BACKUP_TRANS_DML] = FTWRL,
+	[TAP_LOCK_BACKUP_SYS_DML] = BIT(WAIT_COMMIT) | FTWRL,
+	[TAP_LOCK_BACKUP_DDL] = BIT(WAIT_DDL) | BIT(WAIT_COMMIT) | FTWRL | BIT(BLOCK_DDL),
+	[TAP_LOCK_BACKUP_BLOCK_DDL] = BIT(START) | STAGES | BIT(BLOCK_DDL) | BIT(DDL),
+	[TAP_LOCK_BACKUP_ALTER_COPY] = FTWRL,
+	[TAP_LOCK_BACKUP_COMMIT] = BIT(WAIT_COMMIT) | BIT(FTWRL2),
+};
+
+static const uint16_t backup_yields[TAP_LOCK_BACKUP_COUNT] = {
+	[TAP_LOCK_BACKUP_START] = STAGES | BIT(BLOCK_DDL),
+	[TAP_LOCK_BACKUP_DML] = STAGES | FTWRL,
+	[TAP_LOCK_BACKUP_TRANS_DML] = FTWRL,
+	[TAP_LOCK_BACKUP_SYS_DML] = BIT(WAIT_COMMIT) | FTWRL,
+	[TAP_LOCK_BACKUP_DDL] = BIT(WAIT_DDL) | BIT(WAIT_COMMIT) | FTWRL | BIT(BLOCK_DDL),
+	[TAP_LOCK_BACKUP_BLOCK_DDL] = BIT(START),
+	[TAP_LOCK_BACKUP_ALTER_COPY] = FTWRL,
+	[TAP_LOCK_BACKUP_COMMIT] = BIT(WAIT_COMMIT) | BIT(FTWRL2),
+};
+#undef FTWRL
+#undef STAGES
+#undef DATA
+#undef BIT
+
+/* ---- all kinds ---- */
+
+enum {
+	QUEUE = 1,     /* waiters stand in one */
+	REORDERED = 2, /* which the server changes to undo a cycle */
+};
+
 static const struct {
 	const char *const *names;
 	const uint16_t *conflicts;
+	const uint16_t *yields;
 	uint8_t count;
+	uint8_t flags;
 } kinds[] = {
-	[TAP_LOCK_MODES_HEAVYWEIGHT] = { mode_names, conflicts, TAP_LOCK_MODE_COUNT },
+	[TAP_LOCK_MODES_HEAVYWEIGHT] = { mode_names, conflicts, conflicts, TAP_LOCK_MODE_COUNT, QUEUE | REORDERED },
+	[TAP_LOCK_MODES_RECORD] = { record_names, record_conflicts, record_conflicts, TAP_LOCK_RECORD_COUNT, QUEUE },
+	[TAP_LOCK_MODES_TABLE] = { table_names, table_conflicts, table_conflicts, TAP_LOCK_TABLE_COUNT, QUEUE },
+	[TAP_LOCK_MODES_METADATA] = { metadata_names, metadata_conflicts, metadata_yields, TAP_LOCK_METADATA_COUNT, 0 },
+	[TAP_LOCK_MODES_BACKUP] = { backup_names, backup_conflicts, backup_yields, TAP_LOCK_BACKUP_COUNT, 0 },
 };
 
 static const uint8_t kind_of_type[TAP_LOCK_TYPE_COUNT] = {
@@ -81,6 +246,47 @@ const char *tap_lock_mode_name(uint8_t type, uint8_t mode)
 uint16_t tap_lock_mode_conflicts(uint8_t type, uint8_t mode)
 {
 	return mode < tap_lock_mode_count(type) ? kinds[kind_of(type)].conflicts[mode] : 0;
+}
+
+uint16_t tap_lock_mode_yields(uint8_t type, uint8_t mode)
+{
+	return mode < tap_lock_mode_count(type) ? kinds[kind_of(type)].yields[mode] : 0;
+}
+
+bool tap_lock_is_queue(uint8_t type)
+{
+	return kinds[kind_of(type)].flags & QUEUE;
+}
+
+bool tap_lock_is_reordered(uint8_t type)
+{
+	return kinds[kind_of(type)].flags & REORDERED;
+}
+
+bool tap_lock_tag_relation(const struct tap_lock_tag *tag, uint32_t *ret_database, uint32_t *ret_relation)
+{
+	switch (tag->type) {
+	case TAP_LOCK_RELATION:
+	case TAP_LOCK_EXTEND:
+	case TAP_LOCK_PAGE:
+	case TAP_LOCK_TUPLE:
+		*ret_database = tag->field1;
+		*ret_relation = tag->field2;
+		return true;
+	case TAP_LOCK_METADATA:
+		if (!tag->field2)
+			return false;
+		*ret_database = tag->field1;
+		*ret_relation = tag->field2;
+		return true;
+	case TAP_LOCK_RECORD:
+	case TAP_LOCK_ENGINE_TABLE:
+		*ret_database = 0;
+		*ret_relation = tag->field3;
+		return true;
+	default:
+		return false;
+	}
 }
 
 bool tap_lock_modes_conflict(uint8_t type, uint8_t a, uint8_t b)

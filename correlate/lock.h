@@ -29,7 +29,12 @@
 	X(OBJECT, "object", HEAVYWEIGHT) \
 	X(USERLOCK, "userlock", HEAVYWEIGHT) \
 	X(ADVISORY, "advisory", HEAVYWEIGHT) \
-	X(APPLY_TRANSACTION, "applytransaction", HEAVYWEIGHT)
+	X(APPLY_TRANSACTION, "applytransaction", HEAVYWEIGHT) \
+	X(RECORD, "record", RECORD) \
+	X(ENGINE_TABLE, "table", TABLE) \
+	X(METADATA, "metadata", METADATA) \
+	X(NAMED, "user lock", METADATA) \
+	X(BACKUP, "backup", BACKUP)
 
 enum tap_lock_type {
 #define X(id, name, modes) TAP_LOCK_##id,
@@ -42,6 +47,10 @@ enum tap_lock_type {
 /* Kinds of modes: numbers that mean something among themselves. */
 enum tap_lock_modes {
 	TAP_LOCK_MODES_HEAVYWEIGHT, /* enum tap_lock_mode */
+	TAP_LOCK_MODES_RECORD,	    /* enum tap_lock_record_mode */
+	TAP_LOCK_MODES_TABLE,	    /* enum tap_lock_table_mode */
+	TAP_LOCK_MODES_METADATA,    /* enum tap_lock_metadata_mode */
+	TAP_LOCK_MODES_BACKUP,	    /* enum tap_lock_backup_mode */
 };
 
 /* PostgreSQL's LOCKMODE numbers, with the names of pg_locks.mode. In all kinds 0 is none, and a higher one stronger. */
@@ -58,16 +67,83 @@ enum tap_lock_mode {
 	TAP_LOCK_MODE_COUNT
 };
 
+/* InnoDB's, on a record of an index, the gap before it, or both; which excludes which is not the same both ways. */
+enum tap_lock_record_mode {
+	TAP_LOCK_RECORD_S_GAP = 1,
+	TAP_LOCK_RECORD_X_GAP,
+	TAP_LOCK_RECORD_INSERT, /* wants to insert into the gap */
+	TAP_LOCK_RECORD_S_ONLY, /* the record without the gap */
+	TAP_LOCK_RECORD_X_ONLY,
+	TAP_LOCK_RECORD_S,
+	TAP_LOCK_RECORD_X,
+	TAP_LOCK_RECORD_COUNT
+};
+
+/* InnoDB's, on tables. */
+enum tap_lock_table_mode {
+	TAP_LOCK_TABLE_IS = 1,
+	TAP_LOCK_TABLE_IX,
+	TAP_LOCK_TABLE_AUTO_INC,
+	TAP_LOCK_TABLE_S,
+	TAP_LOCK_TABLE_X,
+	TAP_LOCK_TABLE_COUNT
+};
+
+/* MariaDB's enum_mdl_type from 10.3 on, each 1 higher. */
+enum tap_lock_metadata_mode {
+	TAP_LOCK_METADATA_IX = 1,
+	TAP_LOCK_METADATA_S,
+	TAP_LOCK_METADATA_SH,
+	TAP_LOCK_METADATA_SR,
+	TAP_LOCK_METADATA_SW,
+	TAP_LOCK_METADATA_SU,
+	TAP_LOCK_METADATA_SRO,
+	TAP_LOCK_METADATA_SNW,
+	TAP_LOCK_METADATA_SNRW,
+	TAP_LOCK_METADATA_X,
+	TAP_LOCK_METADATA_COUNT
+};
+
+/* The types of MariaDB's backup lock from 10.5 on, each 1 higher. */
+enum tap_lock_backup_mode {
+	TAP_LOCK_BACKUP_START = 1,
+	TAP_LOCK_BACKUP_FLUSH,
+	TAP_LOCK_BACKUP_WAIT_FLUSH,
+	TAP_LOCK_BACKUP_WAIT_DDL,
+	TAP_LOCK_BACKUP_WAIT_COMMIT,
+	TAP_LOCK_BACKUP_FTWRL1,
+	TAP_LOCK_BACKUP_FTWRL2,
+	TAP_LOCK_BACKUP_DML,
+	TAP_LOCK_BACKUP_TRANS_DML,
+	TAP_LOCK_BACKUP_SYS_DML,
+	TAP_LOCK_BACKUP_DDL,
+	TAP_LOCK_BACKUP_BLOCK_DDL,
+	TAP_LOCK_BACKUP_ALTER_COPY,
+	TAP_LOCK_BACKUP_COMMIT,
+	TAP_LOCK_BACKUP_COUNT
+};
+
 const char *tap_lock_type_name(uint8_t type);		    /* "?" beyond the table */
 const char *tap_lock_mode_name(uint8_t type, uint8_t mode); /* "AccessShareLock"; "?" beyond the table */
 /* How many modes there are, with 0. */
 uint8_t tap_lock_mode_count(uint8_t type);
 /* Whether two modes exclude each other. */
 bool tap_lock_modes_conflict(uint8_t type, uint8_t a, uint8_t b);
-/* The modes that exclude this one, bit 1 << mode each; 0 for NONE and beyond the table. */
+/* The held modes that exclude this one, bit 1 << mode each; 0 for NONE and beyond the table. */
 uint16_t tap_lock_mode_conflicts(uint8_t type, uint8_t mode);
+/* The wanted modes whose waiters go before one that wants this, bit 1 << mode each; of queues, those ahead of it. */
+uint16_t tap_lock_mode_yields(uint8_t type, uint8_t mode);
+/* Whether waiters for such a lock stand in a queue; otherwise the mode alone tells who goes before whom. */
+bool tap_lock_is_queue(uint8_t type);
+/* Whether the server changes the order of a queue to undo a cycle that it is part of. */
+bool tap_lock_is_reordered(uint8_t type);
 
-/* LOCKTAG, 16 bytes in the server. What the fields mean depends on the type. */
+/*
+ * LOCKTAG of PostgreSQL, 16 bytes in the server; another engine's locks are told apart by the same fields. What they
+ * mean depends on the type. RECORD: tablespace, page, number of the table, place in the page. ENGINE_TABLE: number in
+ * the engine (two fields), number of the table. METADATA: numbers of the database and the name, the server's hash of
+ * both, kind of object. NAMED: 0, number of the name, hash. Numbers of names: correlate/engine/mysql/number.
+ */
 struct tap_lock_tag {
 	uint32_t field1;
 	uint32_t field2;
@@ -76,6 +152,9 @@ struct tap_lock_tag {
 	uint8_t type;	/* enum tap_lock_type */
 	uint8_t method; /* 1 default, 2 user (advisory) */
 };
+
+/* The relation a tag is about; false: none. Database 0: the relation's number stands alone. */
+bool tap_lock_tag_relation(const struct tap_lock_tag *tag, uint32_t *ret_database, uint32_t *ret_relation);
 
 /* What a wait is about, without what differs from one row to the next: how losses are summed. */
 struct tap_lock_object {
@@ -92,13 +171,13 @@ struct tap_lock_object {
 /* One process's share of one lock: a PROCLOCK, or a fast-path lock. */
 struct tap_lock_entry {
 	struct tap_lock_tag tag;
-	int32_t pid;	    /* 0: a prepared transaction */
+	int32_t pid;	    /* the session's, or its number: tap_session_list_find_owner; 0: a prepared transaction */
 	int32_t leader_pid; /* of its parallel group; its own pid outside one */
 	uint16_t held;	    /* bit 1 << mode for each mode held */
 	uint8_t wanted;	    /* mode it waits for; 0: none */
 	bool fast_path;
 	uint32_t queue;	       /* place in the lock's wait queue, from 1; 0: not known or not waiting */
-	int64_t wait_start_us; /* since the Unix epoch; 0: not known. Of PostgreSQL 14 and newer */
+	int64_t wait_start_us; /* since the Unix epoch; 0: not known, as before PostgreSQL 14 */
 	uint32_t xid;	       /* of a prepared transaction; 0: none */
 };
 

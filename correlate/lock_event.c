@@ -378,13 +378,11 @@ void tap_lock_object_of(uint32_t instance, const struct tap_lock_tag *tag, struc
 	memset(ret, 0, sizeof(*ret));
 	ret->instance = instance;
 	ret->type = tag->type;
+	if (tap_lock_tag_relation(tag, &ret->database, &ret->relation))
+		return;
 	switch (tag->type) {
-	case TAP_LOCK_RELATION:
-	case TAP_LOCK_EXTEND:
-	case TAP_LOCK_PAGE:
-	case TAP_LOCK_TUPLE:
-		ret->database = tag->field1;
-		ret->relation = tag->field2;
+	case TAP_LOCK_NAMED:
+		ret->id1 = tag->field2;
 		break;
 	case TAP_LOCK_OBJECT:
 		ret->database = tag->field1;

@@ -2,10 +2,11 @@
 /*
  * lock_graph.c - who waits for whom, from a table of locks. Cycles are lock_cycle.c's.
  *
- * The rules are those of the server's pg_blocking_pids (src/backend/utils/adt/lockfuncs.c describes them): a process is
+ * The rules are those of PostgreSQL's pg_blocking_pids (src/backend/utils/adt/lockfuncs.c describes them): a process is
  * blocked by those that hold a mode that excludes the one it wants, and by those that stand before it in the lock's
- * queue and want such a mode. Members of a parallel group never block each other, and a member blocks in the name of
- * its leader. Fast-path locks play no part: the server moves them to the shared table before anyone waits for them.
+ * queue and want such a mode. Where a lock has no queue the mode tells who goes first. Members of a parallel group
+ * never block each other, and a member blocks in the name of its leader. Fast-path locks play no part: the server moves
+ * them to the shared table before anyone waits for them.
  */
 #include "correlate/lock.h"
 
@@ -77,9 +78,12 @@ static bool is_same_group(const struct tap_lock_entry *a, const struct tap_lock_
 	return a->pid == b->pid || (a->leader_pid && a->leader_pid == b->leader_pid);
 }
 
+/* Whether the other one, which waits, too, goes first. */
 static bool is_ahead(const struct tap_lock_entry *other, const struct tap_lock_entry *waiter)
 {
-	return other->queue && waiter->queue && other->queue < waiter->queue;
+	if (!(tap_lock_mode_yields(waiter->tag.type, waiter->wanted) >> other->wanted & 1))
+		return false;
+	return !tap_lock_is_queue(waiter->tag.type) || (other->queue && waiter->queue && other->queue < waiter->queue);
 }
 
 /* Two entries of one lock. */
@@ -91,8 +95,7 @@ static int pair_look(struct maker *maker, size_t place, const struct tap_lock_en
 	if (is_same_group(waiter, other))
 		return 0;
 	if (!(tap_lock_mode_conflicts(waiter->tag.type, waiter->wanted) & other->held)) {
-		if (!tap_lock_modes_conflict(waiter->tag.type, waiter->wanted, other->wanted) ||
-		    !is_ahead(other, waiter))
+		if (!is_ahead(other, waiter))
 			return 0;
 		edge.soft = true;
 	}

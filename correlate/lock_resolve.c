@@ -222,7 +222,21 @@ static size_t waiting_of(const struct resolve *resolve, int32_t leader)
 		       : resolve->n_waiting;
 }
 
-/* Behind those who hold what `at` cannot have, or, `soft`, those who want it and stand before. */
+/* Whether the other one, which waits, too, goes first in the order that is tried. */
+static bool is_ahead(const struct resolve *resolve, size_t other_at, size_t at)
+{
+	const struct tap_lock_entry *waiter = entry_at(resolve, at);
+
+	if (!(tap_lock_mode_yields(waiter->tag.type, waiter->wanted) >> entry_at(resolve, other_at)->wanted & 1))
+		return false;
+	return !tap_lock_is_queue(waiter->tag.type) ||
+	       (resolve->place[other_at] && resolve->place[at] && resolve->place[other_at] < resolve->place[at]);
+}
+
+/*
+ * Behind those who hold what `at` cannot have, or, `soft`, those who want it and go first. Only an order that the
+ * server would change is noted.
+ */
 static bool follow(struct resolve *resolve, size_t at, bool soft, int32_t start)
 {
 	const struct tap_lock_entry *waiter = entry_at(resolve, at);
@@ -235,13 +249,11 @@ static bool follow(struct resolve *resolve, size_t at, bool soft, int32_t start)
 		resolve->steps++;
 		if (leader_of(other) == leader_of(waiter))
 			continue;
-		if (soft ? !other->wanted || !(colliding >> other->wanted & 1) || !resolve->place[other_at] ||
-				    !resolve->place[at] || resolve->place[other_at] >= resolve->place[at]
-			 : !(colliding & other->held))
+		if (soft ? !is_ahead(resolve, other_at, at) : !(colliding & other->held))
 			continue;
 		if (!visit(resolve, leader_of(other), start))
 			continue;
-		if (soft && resolve->n_soft < DEPTH_MAX)
+		if (soft && tap_lock_is_reordered(waiter->tag.type) && resolve->n_soft < DEPTH_MAX)
 			resolve->soft[resolve->n_soft++] = (struct constraint){ at, other_at };
 		return true;
 	}

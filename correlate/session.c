@@ -68,3 +68,14 @@ const struct tap_session *tap_session_list_find(const struct tap_session_list *l
 	}
 	return NULL;
 }
+
+const struct tap_session *tap_session_list_find_owner(const struct tap_session_list *list, int32_t owner)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const struct tap_session *session = &list->items[i];
+
+		if ((session->connection_id ? session->connection_id : session->pid) == owner)
+			return session;
+	}
+	return NULL;
+}

@@ -64,5 +64,7 @@ void tap_session_list_done(struct tap_session_list *list);
 struct tap_session *tap_session_list_add(struct tap_session_list *list);
 /* By pid; NULL when there is none. */
 const struct tap_session *tap_session_list_find(const struct tap_session_list *list, int32_t pid);
+/* By what locks belong to: the engine's number of the session, where it has one, else the pid. */
+const struct tap_session *tap_session_list_find_owner(const struct tap_session_list *list, int32_t owner);
 
 #endif

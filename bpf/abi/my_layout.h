@@ -108,6 +108,7 @@ TAP_ABI_SIZE(tap_my_instance, 112);
  */
 enum {
 	TAP_MY_NAME_SIZE = 64,
+	TAP_MY_TABLE_NAME_SIZE = 192, /* of tables, as InnoDB calls them: "database/table#P#partition" */
 };
 
 static inline __u64 tap_my_name_step(__u64 hash, __u64 word)

@@ -8,16 +8,11 @@
 
 #include "userspace/base/strbuf.h"
 
-/* Locks whose tag begins with a database and a relation. */
-static bool is_of_relation(uint8_t type)
-{
-	return type == TAP_LOCK_RELATION || type == TAP_LOCK_EXTEND || type == TAP_LOCK_PAGE || type == TAP_LOCK_TUPLE;
-}
-
 static bool is_of_database(uint8_t type)
 {
-	return is_of_relation(type) || type == TAP_LOCK_FROZENID || type == TAP_LOCK_OBJECT ||
-	       type == TAP_LOCK_USERLOCK || type == TAP_LOCK_ADVISORY;
+	return type == TAP_LOCK_RELATION || type == TAP_LOCK_EXTEND || type == TAP_LOCK_PAGE ||
+	       type == TAP_LOCK_TUPLE || type == TAP_LOCK_FROZENID || type == TAP_LOCK_OBJECT ||
+	       type == TAP_LOCK_USERLOCK || type == TAP_LOCK_ADVISORY || type == TAP_LOCK_METADATA;
 }
 
 static const char *relation_name(struct tap_build *build, uint32_t instance, uint32_t database, uint32_t relation)
@@ -47,10 +42,64 @@ static void add_tuple(struct tap_strbuf *text, const struct tap_lock_tag *tag, c
 	tap_strbuf_printf(text, "tuple (%" PRIu32 ",%u) of %s", tag->field3, tag->field4, relation ? relation : "?");
 }
 
-static void add_phrase(struct tap_strbuf *text, const struct tap_lock_tag *tag, const char *relation,
-		       const char *database)
+/* Without a prefix that stands in for a schema: "index.PRIMARY", "user lock.x". */
+static const char *bare_name(struct tap_build *build, uint32_t instance, uint32_t database, uint32_t number)
 {
+	const struct tap_window_instance *info = tap_build_instance(build, instance);
+	const char *name = info ? tap_relation_names_find(info->relations, database, number) : NULL;
+	const char *dot = name ? strchr(name, '.') : NULL;
+
+	return dot ? dot + 1 : NULL;
+}
+
+/* An index is known by the page a record is in: database stands for the tablespace, 1 higher. */
+static void add_record(struct tap_build *build, uint32_t instance, struct tap_strbuf *text,
+		       const struct tap_lock_tag *tag, const char *relation)
+{
+	const char *index = bare_name(build, instance, tag->field1 + 1, tag->field2);
+
+	if (tag->field4 == 1)
+		tap_strbuf_printf(text, "gap at the end of page %" PRIu32, tag->field2);
+	else
+		tap_strbuf_printf(text, "record (%" PRIu32 ",%u)", tag->field2, tag->field4);
+	tap_strbuf_printf(text, " of %s%s%s", index ? index : "", index ? " of " : "", relation ? relation : "?");
+}
+
+static void add_metadata(struct tap_strbuf *text, const struct tap_lock_tag *tag, const char *relation,
+			 const char *database)
+{
+	static const char *const kinds[] = { "backup",	  "database", "table",	 "function",
+					     "procedure", "package",  "trigger", "event" };
+	const char *kind = tag->field4 < sizeof(kinds) / sizeof(*kinds) ? kinds[tag->field4] : "object";
+
+	if (relation || !tag->field2)
+		tap_strbuf_printf(text, "metadata of %s %s", kind, relation ? relation : database ? database : "?");
+	else
+		tap_strbuf_printf(text, "metadata of %s", kind);
+}
+
+static void add_phrase(struct tap_build *build, uint32_t instance, struct tap_strbuf *text,
+		       const struct tap_lock_tag *tag, const char *relation, const char *database)
+{
+	const char *name;
+
 	switch (tag->type) {
+	case TAP_LOCK_RECORD:
+		add_record(build, instance, text, tag, relation);
+		break;
+	case TAP_LOCK_ENGINE_TABLE:
+		tap_strbuf_printf(text, "table %s", relation ? relation : "?");
+		break;
+	case TAP_LOCK_METADATA:
+		add_metadata(text, tag, relation, database);
+		break;
+	case TAP_LOCK_NAMED:
+		name = bare_name(build, instance, 0, tag->field2);
+		tap_strbuf_printf(text, "user lock %s", name ? name : "?");
+		break;
+	case TAP_LOCK_BACKUP:
+		tap_strbuf_add_string(text, "backup lock");
+		break;
 	case TAP_LOCK_RELATION:
 		tap_strbuf_printf(text, "relation %s", relation ? relation : "?");
 		break;
@@ -86,14 +135,14 @@ static void add_phrase(struct tap_strbuf *text, const struct tap_lock_tag *tag, 
 }
 
 /* `row` is the tuple a wait for a transaction is about; NULL: none, or not known. */
-static const char *phrase_of(struct tap_build *build, const struct tap_lock_tag *tag, const struct tap_lock_tag *row,
-			     const struct tap_view_lock *lock)
+static const char *phrase_of(struct tap_build *build, uint32_t instance, const struct tap_lock_tag *tag,
+			     const struct tap_lock_tag *row, const struct tap_view_lock *lock)
 {
 	struct tap_strbuf text;
 	const char *copy;
 
 	tap_strbuf_init(&text);
-	add_phrase(&text, tag, lock->relation, lock->database);
+	add_phrase(build, instance, &text, tag, lock->relation, lock->database);
 	if (row) {
 		tap_strbuf_add_string(&text, ", for ");
 		add_tuple(&text, row, lock->relation);
@@ -108,15 +157,16 @@ static void describe(struct tap_build *build, uint32_t instance, const struct ta
 		     const struct tap_lock_tag *row, struct tap_view_lock *ret)
 {
 	const struct tap_lock_tag *place = row ? row : tag;
+	uint32_t database, relation;
 
 	*ret = (struct tap_view_lock){ .type = tap_lock_type_name(tag->type) };
 	if (mode > TAP_LOCK_MODE_NONE && mode < tap_lock_mode_count(tag->type))
 		ret->mode = tap_lock_mode_name(tag->type, mode);
 	if (is_of_database(place->type))
 		ret->database = tap_build_name(build, instance, TAP_NAME_DATABASE, place->field1);
-	if (is_of_relation(place->type))
-		ret->relation = relation_name(build, instance, place->field1, place->field2);
-	ret->name = phrase_of(build, tag, row, ret);
+	if (tap_lock_tag_relation(place, &database, &relation))
+		ret->relation = relation_name(build, instance, database, relation);
+	ret->name = phrase_of(build, instance, tag, row, ret);
 }
 
 void tap_lock_describe(struct tap_build *build, uint32_t instance, const struct tap_lock_tag *tag, uint8_t mode,

@@ -50,7 +50,7 @@ void *tap_lock_list_take(struct tap_lock_list *list, struct tap_arena *arena, si
 
 const struct tap_session *tap_lock_session(const struct tap_lock_part *part, int32_t pid)
 {
-	return pid && part->info->sessions ? tap_session_list_find(part->info->sessions, pid) : NULL;
+	return pid && part->info->sessions ? tap_session_list_find_owner(part->info->sessions, pid) : NULL;
 }
 
 int64_t tap_lock_age_ns(const struct tap_lock_part *part, int64_t since_us)

@@ -15,6 +15,7 @@
 #include "bpf/abi/task.h"
 #include "correlate/lock.h"
 #include "correlate/objects.h"
+#include "correlate/relation_names.h"
 #include "correlate/session.h"
 #include "userspace/attach/proc.h"
 #include "userspace/attach/target.h"
@@ -107,21 +108,26 @@ struct tap_attach {
 			    struct tap_checkpoints *ret);
 	/* Every session, appended to `list` (also, in part, when it fails). */
 	int (*sessions)(const struct tap_target *target, struct tap_session_list *list, struct tap_error *err);
-	/* -ESRCH: gone; -EAGAIN: it was being written each time; -ENODATA: no session; other negative errno. */
-	int (*statement)(const struct tap_target *target, int32_t pid, struct tap_statement *ret);
+	/*
+	 * Of a session by its owner (tap_session_list_find_owner). -ESRCH: gone; -EAGAIN: it was being written each
+	 * time; -ENODATA: no session; other negative errno.
+	 */
+	int (*statement)(const struct tap_target *target, int32_t owner, struct tap_statement *ret);
 
 	/* The numbers of a lock record. */
 	void (*lock_decode)(const struct tap_lock_event *record, struct tap_lock_words *ret);
 	/*
 	 * The lock tables: found and checked (*ret is the caller's to close), then read into the empty `table`; all
-	 * locks, or only those somebody waits for. -ENOTSUP: not for this server; -EBADMSG: not what they should be;
-	 * -ESRCH, -EPERM. What a failing reading has added stays there until tap_lock_table_done. `close` takes NULL.
+	 * locks, or only those somebody waits for. Names of what they are on, where the memory has them, go to `names`,
+	 * which may be NULL. -ENOTSUP: not for this server; -EBADMSG: not what they should be; -ESRCH, -EPERM. What a
+	 * failing reading has added stays there until tap_lock_table_done. `close` takes NULL.
 	 */
 	int (*locks_open)(const struct tap_target *target, struct tap_engine_locks **ret, struct tap_error *err);
 	int (*locks_read)(const struct tap_engine_locks *locks, const struct tap_target *target, bool all,
-			  struct tap_lock_table *table, struct tap_error *err);
+			  struct tap_lock_table *table, struct tap_relation_names *names, struct tap_error *err);
 	void (*locks_close)(struct tap_engine_locks *locks);
-	/* Pids as the server counts them, in a table that came over a connection, to pids as this host does. */
+	/* Pids as the server counts them, in a table that came over a connection, to pids as this host does. May be
+	 * NULL: owners are no pids. */
 	int (*locks_pids)(const struct tap_target *target, struct tap_lock_table *table);
 
 	/* Writes down large files of relations that have no name yet, in time before they are gone. May be NULL. */

@@ -15,6 +15,7 @@
 #include "correlate/engine/mysql/number.h"
 #include "userspace/attach/engine.h"
 #include "userspace/attach/my_find.h"
+#include "userspace/attach/my_locks.h"
 #include "userspace/attach/my_server.h"
 #include "userspace/attach/my_session.h"
 #include "userspace/attach/my_thread.h"
@@ -183,7 +184,17 @@ static int sessions_read(const struct tap_target *target, struct tap_session_lis
 	return code ? tap_error_set(err, code, "out of memory") : 0;
 }
 
-static int statement_read(const struct tap_target *target, int32_t pid, struct tap_statement *ret)
+/* The session of a connection, whichever thread serves it. */
+static const struct tap_my_session *session_owning(const struct tap_my_session_list *sessions, int32_t owner)
+{
+	for (size_t i = 0; i < sessions->count && owner > 0; i++) {
+		if (sessions->items[i].id == (uint64_t)owner)
+			return &sessions->items[i];
+	}
+	return NULL;
+}
+
+static int statement_read(const struct tap_target *target, int32_t owner, struct tap_statement *ret)
 {
 	struct tap_my_session_list sessions;
 	const struct tap_my_session *session;
@@ -191,7 +202,7 @@ static int statement_read(const struct tap_target *target, int32_t pid, struct t
 
 	if (code)
 		return code;
-	session = session_of(&sessions, pid);
+	session = session_owning(&sessions, owner);
 	if (session) {
 		*ret = (struct tap_statement){
 			.kind = kind_of(session),
@@ -207,7 +218,7 @@ static int statement_read(const struct tap_target *target, int32_t pid, struct t
 	return session ? 0 : -ENODATA;
 }
 
-/* ---- locks: not read yet ---- */
+/* ---- locks ---- */
 
 static void lock_decode(const struct tap_lock_event *record, struct tap_lock_words *ret)
 {
@@ -217,22 +228,28 @@ static void lock_decode(const struct tap_lock_event *record, struct tap_lock_wor
 
 static int locks_open(const struct tap_target *target, struct tap_engine_locks **ret, struct tap_error *err)
 {
-	(void)ret;
-	return tap_error_set(err, -ENOTSUP, "%s: locks of MariaDB are not read yet", target->id);
+	struct tap_my_locks *locks = calloc(1, sizeof(*locks));
+	int code;
+
+	if (!locks)
+		return tap_error_set(err, -ENOMEM, "out of memory");
+	code = tap_my_locks_open(target, locks, err);
+	if (code)
+		free(locks);
+	else
+		*ret = (struct tap_engine_locks *)locks;
+	return code;
 }
 
 static int locks_read(const struct tap_engine_locks *locks, const struct tap_target *target, bool all,
-		      struct tap_lock_table *table, struct tap_error *err)
+		      struct tap_lock_table *table, struct tap_relation_names *names, struct tap_error *err)
 {
-	(void)locks;
-	(void)all;
-	(void)table;
-	return tap_error_set(err, -ENOTSUP, "%s: locks of MariaDB are not read yet", target->id);
+	return tap_my_locks_read((const struct tap_my_locks *)locks, target, all, table, names, err);
 }
 
 static void locks_close(struct tap_engine_locks *locks)
 {
-	(void)locks;
+	free(locks);
 }
 
 const struct tap_attach tap_attach_mysql = {

@@ -157,8 +157,10 @@ static int locks_open(const struct tap_target *target, struct tap_engine_locks *
 }
 
 static int locks_read(const struct tap_engine_locks *locks, const struct tap_target *target, bool all,
-		      struct tap_lock_table *table, struct tap_error *err)
+		      struct tap_lock_table *table, struct tap_relation_names *names, struct tap_error *err)
 {
+	/* Names are in the catalogs. */
+	(void)names;
 	return tap_pg_locks_read((const struct tap_pg_locks *)locks, target,
 				 all ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, table, err);
 }

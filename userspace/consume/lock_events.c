@@ -470,7 +470,7 @@ static int cycle_report(struct look *look, int64_t at_ns, const int32_t *pids, s
 static int look_for_cycles(struct look *look, struct place *place)
 {
 	struct look second = *look;
-	int status = tap_lock_place_read(&place->tables, look->followed, true, &second.table);
+	int status = tap_lock_place_read(&place->tables, look->followed, true, &place->names.names, &second.table);
 	size_t begin = 0;
 
 	if (status)
@@ -549,7 +549,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	int64_t cpu_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bool whole = now || now_ns >= place->whole_due_ns;
-	int status = tap_lock_place_read(&place->tables, followed, whole, &look.table);
+	int status = tap_lock_place_read(&place->tables, followed, whole, &place->names.names, &look.table);
 
 	if (status) {
 		place->waited_due_ns = now_ns + RETRY_NS;

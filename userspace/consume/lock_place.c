@@ -39,12 +39,13 @@ static int open_tables(struct tap_lock_place *place, const struct tap_target *ta
 }
 
 static int read_tables(struct tap_lock_place *place, const struct tap_target *target, bool whole,
-		       struct tap_lock_table *ret)
+		       struct tap_relation_names *names, struct tap_lock_table *ret)
 {
 	int status = open_tables(place, target);
 
 	if (!status)
-		status = tap_attach_of(place->engine)->locks_read(place->locks, target, whole, ret, &place->refused);
+		status = tap_attach_of(place->engine)
+				 ->locks_read(place->locks, target, whole, ret, names, &place->refused);
 	/* What was found to be something else has to be found anew. */
 	if (status == -EBADMSG)
 		tap_lock_place_done(place);
@@ -61,17 +62,19 @@ static int ask_tables(const struct tap_followed *followed, struct tap_lock_table
 		return tap_error_set(err, -ENOTCONN, "%s",
 				     *followed->why_not ? followed->why_not : "it is not connected");
 	status = client->locks(followed->conn, ret, err);
-	return status ? status : tap_attach_of(target->engine)->locks_pids(target, ret);
+	if (status || !tap_attach_of(target->engine)->locks_pids)
+		return status;
+	return tap_attach_of(target->engine)->locks_pids(target, ret);
 }
 
 int tap_lock_place_read(struct tap_lock_place *place, const struct tap_followed *followed, bool whole,
-			struct tap_lock_table *ret)
+			struct tap_relation_names *names, struct tap_lock_table *ret)
 {
 	struct tap_error unasked = { "" };
 	int status;
 
 	tap_lock_table_init(ret);
-	status = read_tables(place, &followed->target, whole, ret);
+	status = read_tables(place, &followed->target, whole, names, ret);
 	if (!status) {
 		place->why_not.text[0] = '\0';
 		return 0;

@@ -24,9 +24,10 @@ void tap_lock_place_done(struct tap_lock_place *place);
 
 /*
  * Reads the table anew, `whole` or (where it is cheaper) only what is waited for; a table that is asked for is always
- * whole. 0, with `ret` for tap_lock_table_done, or a negative errno.
+ * whole. Names of what locks are on that the memory has are added to `names`. 0, with `ret` for tap_lock_table_done, or
+ * a negative errno.
  */
 int tap_lock_place_read(struct tap_lock_place *place, const struct tap_followed *followed, bool whole,
-			struct tap_lock_table *ret);
+			struct tap_relation_names *names, struct tap_lock_table *ret);
 
 #endif
