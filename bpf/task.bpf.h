@@ -28,13 +28,15 @@ static __always_inline void counters_read(struct tap_counters *ret, struct task_
 static __always_inline __s32 namespace_pid(struct task_struct *task)
 {
 	struct pid *pid = task->thread_pid;
-	unsigned int level = pid->level;
-	struct upid upid = {};
+	__u32 level = pid->level;
+	__s32 number = 0;
 
 	if (level > 32)
 		return 0;
-	bpf_core_read(&upid, sizeof(upid), &pid->numbers[level]);
-	return upid.nr;
+	/* The array's own stride: here its elements have fewer members than the kernel's. */
+	bpf_probe_read_kernel(&number, sizeof(number),
+			      (const char *)&pid->numbers[0].nr + level * bpf_core_type_size(struct upid));
+	return number;
 }
 
 #endif
