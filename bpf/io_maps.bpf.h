@@ -56,6 +56,14 @@ struct {
 	__type(value, struct io_request);
 } request_slots __weak SEC(".maps");
 
+/* The program that the two of merged bios go on to; put there by userspace, once it is loaded. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bio_programs __weak SEC(".maps");
+
 /* Bios that were merged into a request, by their address. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -51,46 +51,54 @@ static void choices_make(const struct tracer_bpf *skeleton, struct choice ret[TA
 	memcpy(ret, choices, sizeof(choices));
 }
 
-static void autoload_set(const struct tracer_bpf *skeleton, bool load)
+void tap_block_size(struct tracer_bpf *maps, uint32_t totals_max, uint32_t dirty_max, uint32_t files_max)
+{
+	bpf_map__set_max_entries(maps->maps.io_totals, totals_max ? totals_max : DEFAULT_TOTALS);
+	bpf_map__set_max_entries(maps->maps.io_key_to_total, totals_max ? totals_max : DEFAULT_TOTALS);
+	bpf_map__set_max_entries(maps->maps.dirty_totals, dirty_max ? dirty_max : DEFAULT_DIRTY);
+	bpf_map__set_max_entries(maps->maps.files, files_max ? files_max : DEFAULT_FILES);
+}
+
+static void programs_choose(const struct tracer_bpf *skeleton)
 {
 	struct choice choices[TAP_BLOCK_PROGRAMS];
 
 	choices_make(skeleton, choices);
 	for (size_t i = 0; i < TAP_BLOCK_PROGRAMS; i++)
-		bpf_program__set_autoload(choices[i].program, load && choices[i].chosen);
-	bpf_program__set_autoload(skeleton->progs.end_unseen, load);
+		bpf_program__set_autoload(choices[i].program, choices[i].chosen);
+	bpf_program__set_autoload(skeleton->progs.end_unseen, true);
+	/* Also where no tracepoint runs it: what the two of merged bios go on to. */
+	bpf_program__set_autoload(skeleton->progs.on_block_getrq, true);
 }
 
-void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uint32_t totals_max, uint32_t dirty_max,
-		       uint32_t files_max)
+void tap_block_prepare(struct tap_block *block, struct tracer_bpf *maps, struct tracer_bpf *skeleton)
 {
 	struct tap_symbol symbols[] = { { .name = "iomap_dio_bio_end_io" }, { .name = "bio_chain_endio" } };
 	uint32_t shift = 0;
 
-	bpf_map__set_max_entries(skeleton->maps.io_totals, totals_max ? totals_max : DEFAULT_TOTALS);
-	bpf_map__set_max_entries(skeleton->maps.io_key_to_total, totals_max ? totals_max : DEFAULT_TOTALS);
-	bpf_map__set_max_entries(skeleton->maps.dirty_totals, dirty_max ? dirty_max : DEFAULT_DIRTY);
-	bpf_map__set_max_entries(skeleton->maps.files, files_max ? files_max : DEFAULT_FILES);
-	if (!tap_feature_has(TAP_FEATURE_BLOCK)) {
-		tap_block_give_up(block, skeleton, tap_feature_infos[TAP_FEATURE_BLOCK].without);
-		return;
-	}
 	block->skeleton = skeleton;
-	block->missing = NULL;
-	autoload_set(skeleton, true);
+	programs_choose(skeleton);
 	tap_symbols_find(symbols, 2, NULL);
 	while (1l << shift < sysconf(_SC_PAGESIZE))
 		shift++;
-	skeleton->rodata->page_shift = shift;
-	skeleton->rodata->direct_end_io = symbols[0].address;
-	skeleton->rodata->chain_end_io = symbols[1].address;
-	skeleton->rodata->has_block_io_start = tap_feature_has(TAP_FEATURE_BLOCK_IO_START);
+	maps->rodata->page_shift = shift;
+	maps->rodata->direct_end_io = symbols[0].address;
+	maps->rodata->chain_end_io = symbols[1].address;
+	maps->rodata->has_block_io_start = tap_feature_has(TAP_FEATURE_BLOCK_IO_START);
 }
 
-void tap_block_give_up(struct tap_block *block, struct tracer_bpf *skeleton, const char *reason)
+int tap_block_complete(struct tap_block *block)
 {
-	autoload_set(skeleton, false);
-	block->skeleton = skeleton;
+	int programs = bpf_map__fd(block->skeleton->maps.bio_programs);
+	int fd = bpf_program__fd(block->skeleton->progs.on_block_getrq);
+	uint32_t first = 0;
+
+	return bpf_map_update_elem(programs, &first, &fd, BPF_ANY) ? -errno : 0;
+}
+
+void tap_block_give_up(struct tap_block *block, const char *reason)
+{
+	block->skeleton = NULL;
 	block->missing = reason;
 }
 

@@ -31,11 +31,14 @@ struct tap_block {
 	bool wanted;	     /* attached, or to be as soon as a disk is watched */
 };
 
-/* Before the skeleton is loaded: chooses the programs and sizes the maps. A limit of 0 is the default. */
-void tap_block_prepare(struct tap_block *block, struct tracer_bpf *skeleton, uint32_t totals_max, uint32_t dirty_max,
-		       uint32_t files_max);
-/* Chooses none; `reason` is a literal. */
-void tap_block_give_up(struct tap_block *block, struct tracer_bpf *skeleton, const char *reason);
+/* Before the maps are loaded: sizes those of requests, whether they are traced or not. A limit of 0 is the default. */
+void tap_block_size(struct tracer_bpf *maps, uint32_t totals_max, uint32_t dirty_max, uint32_t files_max);
+/* Chooses the programs of `skeleton` that this kernel has, and what they find in `maps`. Both are loaded after it. */
+void tap_block_prepare(struct tap_block *block, struct tracer_bpf *maps, struct tracer_bpf *skeleton);
+/* What they need once they are loaded. 0 or -errno. */
+int tap_block_complete(struct tap_block *block);
+/* There are none; `reason` is a literal. */
+void tap_block_give_up(struct tap_block *block, const char *reason);
 
 int tap_block_attach(struct tap_block *block, struct tap_error *err);
 void tap_block_detach(struct tap_block *block);

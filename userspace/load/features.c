@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "userspace/load/privilege.h"
@@ -102,9 +103,47 @@ static bool probe_task_io(void)
 	return !access("/proc/self/io", R_OK);
 }
 
+/* Those that are asked for. */
+static const char *const tracepoints[] = {
+	"block_rq_issue",	"block_rq_complete", "block_rq_requeue", "block_rq_merge",	  "block_bio_backmerge",
+	"block_bio_frontmerge", "block_getrq",	     "block_io_start",	 "writeback_dirty_folio",
+};
+
+enum {
+	TRACEPOINTS = sizeof(tracepoints) / sizeof(tracepoints[0]),
+};
+
+/* The kernel's types hold a "btf_trace_NAME" for each: one pass over them, which take longer to read than to search. */
+static void tracepoints_find(bool found[TRACEPOINTS])
+{
+	static const char prefix[] = "btf_trace_";
+	const size_t length = sizeof(prefix) - 1;
+	struct btf *types = btf__load_vmlinux_btf();
+
+	for (uint32_t id = 1; types && id < btf__type_cnt(types); id++) {
+		const struct btf_type *type = btf__type_by_id(types, id);
+		const char *name = btf_is_typedef(type) ? btf__name_by_offset(types, type->name_off) : NULL;
+
+		if (!name || strncmp(name, prefix, length) != 0)
+			continue;
+		for (size_t i = 0; i < TRACEPOINTS; i++)
+			found[i] |= !strcmp(name + length, tracepoints[i]);
+	}
+	btf__free(types);
+}
+
 static bool has_tracepoint(const char *name)
 {
-	return libbpf_find_vmlinux_btf_id(name, BPF_TRACE_RAW_TP) > 0;
+	static bool searched, found[TRACEPOINTS]; /* a cache, as below */
+
+	if (!searched)
+		tracepoints_find(found);
+	searched = true;
+	for (size_t i = 0; i < TRACEPOINTS; i++) {
+		if (!strcmp(name, tracepoints[i]))
+			return found[i];
+	}
+	return false;
 }
 
 /* The floor has them all; a kernel without a block layer has none. */

@@ -21,6 +21,7 @@
 #include "userspace/load/checkpoint.h"
 #include "userspace/load/features.h"
 #include "userspace/load/iterator.h"
+#include "userspace/load/parts.h"
 #include "userspace/load/stats.h"
 
 #include "tracer.skel.h" /* names the types above */
@@ -41,7 +42,8 @@ struct probe {
 };
 
 struct tap_tracer {
-	struct tracer_bpf *skeleton;
+	struct tap_parts parts;
+	struct tracer_bpf *skeleton; /* the part of threads, once it is loaded */
 	struct bpf_link *sched_switch;
 	struct bpf_link *fork;
 	struct bpf_link *exec;
@@ -89,46 +91,58 @@ static void programs_choose(struct tracer_bpf *skeleton)
 		bpf_program__set_autoload(programs[i], true);
 }
 
-static void maps_size(struct tracer_bpf *skeleton, const struct tap_tracer_options *options)
+static void maps_size(struct tracer_bpf *maps, const struct tap_tracer_options *options)
 {
 	uint32_t rows = options->rows_max ? options->rows_max : DEFAULT_ROWS;
 	uint32_t waits = options->waits_max ? options->waits_max : DEFAULT_WAITS;
 
-	bpf_map__set_max_entries(skeleton->maps.row_to_account, rows);
-	bpf_map__set_max_entries(skeleton->maps.row_to_wait, waits);
-	bpf_map__set_max_entries(skeleton->maps.row_to_calls, rows);
-	bpf_map__set_max_entries(skeleton->maps.text_sent, rows < 4096 ? 4096 : rows);
+	bpf_map__set_max_entries(maps->maps.row_to_account, rows);
+	bpf_map__set_max_entries(maps->maps.row_to_wait, waits);
+	bpf_map__set_max_entries(maps->maps.row_to_calls, rows);
+	bpf_map__set_max_entries(maps->maps.text_sent, rows < 4096 ? 4096 : rows);
+	tap_block_size(maps, options->io_max, options->dirty_max, options->files_max);
 }
 
-/* One attempt; `without_io` (may be NULL) says why it leaves the block programs out. */
-static int load_once(struct tap_tracer *tracer, const struct tap_tracer_options *options, const char *without_io,
-		     struct tap_error *err)
+static void block_drop(struct tap_tracer *tracer, const char *reason)
 {
-	tracer->skeleton = tracer_bpf__open();
-	if (!tracer->skeleton)
-		return tap_error_set(err, -errno, "cannot open the BPF programs: %s", strerror(errno));
-	programs_choose(tracer->skeleton);
-	maps_size(tracer->skeleton, options);
-	if (without_io)
-		tap_block_give_up(&tracer->block, tracer->skeleton, without_io);
+	tracer_bpf__destroy(tracer->parts.block);
+	tracer->parts.block = NULL;
+	tap_block_give_up(&tracer->block, reason);
+}
+
+static int load_parts(struct tap_tracer *tracer, const struct tap_tracer_options *options)
+{
+	struct tap_parts *parts = &tracer->parts;
+	int block = 0, status = tap_parts_open(parts);
+
+	if (status)
+		return status;
+	maps_size(parts->maps, options);
+	parts->maps->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
+	programs_choose(parts->thread);
+	if (options->without_io)
+		block_drop(tracer, "it was not asked for");
+	else if (!tap_feature_has(TAP_FEATURE_BLOCK))
+		block_drop(tracer, tap_feature_infos[TAP_FEATURE_BLOCK].without);
 	else
-		tap_block_prepare(&tracer->block, tracer->skeleton, options->io_max, options->dirty_max,
-				  options->files_max);
-	tracer->skeleton->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
-	return tracer_bpf__load(tracer->skeleton);
+		tap_block_prepare(&tracer->block, parts->maps, parts->block);
+	status = tap_parts_load(parts, &block);
+	if (status)
+		return status;
+	tracer->skeleton = parts->thread;
+	if (parts->block && !block)
+		block = tap_block_complete(&tracer->block);
+	if (parts->block && block)
+		block_drop(tracer, "the kernel refused the programs of block requests");
+	return 0;
 }
 
 static int load(struct tap_tracer *tracer, const struct tap_tracer_options *options, struct tap_error *err)
 {
-	int status = load_once(tracer, options, options->without_io ? "it was not asked for" : NULL, err);
+	int status = load_parts(tracer, options);
 
-	/* A kernel that refuses the block programs alone still gets the others. */
-	if (status && tracer->skeleton && status != -EPERM && !tracer->block.missing) {
-		tracer_bpf__destroy(tracer->skeleton);
-		status = load_once(tracer, options, "the kernel refused the programs of block requests", err);
-	}
-	if (!status || !tracer->skeleton)
-		return status;
+	if (!status)
+		return 0;
 	if (status == -EPERM)
 		return tap_error_set(
 			err, status,
@@ -147,6 +161,7 @@ int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer 
 	tracer = calloc(1, sizeof(*tracer));
 	if (!tracer)
 		return tap_error_set(err, -ENOMEM, "out of memory");
+	tap_parts_init(&tracer->parts);
 	/* First: the child has none of our descriptors yet. */
 	tracer->stats = tap_stats_switch_new();
 	tracer->tick_hz = options->tick_hz ? options->tick_hz : DEFAULT_TICK_HZ;
@@ -170,7 +185,7 @@ void tap_tracer_free(struct tap_tracer *tracer)
 	tap_tracer_detach(tracer);
 	bpf_link__destroy(tracer->adopt_iterator);
 	bpf_link__destroy(tracer->snapshot_iterator);
-	tracer_bpf__destroy(tracer->skeleton);
+	tap_parts_done(&tracer->parts);
 	tap_stats_switch_free(tracer->stats);
 	free(tracer);
 }

@@ -23,9 +23,14 @@ int end_unseen(struct bpf_iter__bpf_map_elem *ctx);
 int on_writeback_dirty_folio(struct folio *folio, struct address_space *mapping);
 int on_writeback_dirty_page(struct page *page, struct address_space *mapping);
 
+/* The one program that another goes on to; what BPF_PROG calls the tracepoint's arguments. */
+static void *const ctx = NULL;
+#define bpf_tail_call(context, programs, index) ((void)(context), on_block_getrq(bio))
+#pragma GCC diagnostic ignored "-Wshadow"
 #define LICENSE fake_license_block
 #include "bpf/block.bpf.c"
 #undef LICENSE
+#undef bpf_tail_call
 #pragma GCC diagnostic pop
 
 enum {

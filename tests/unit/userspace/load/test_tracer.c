@@ -32,7 +32,7 @@ struct refusal {
 };
 
 static struct {
-	struct refusal load, attach, iterator, iterate, update, uprobe, timer, timer_link;
+	struct refusal load, load_block, attach, iterator, iterate, update, uprobe, timer, timer_link;
 	int links; /* alive */
 	uint64_t link[1];
 } bpf;
@@ -54,10 +54,19 @@ static struct bpf_link *link_make(struct refusal *refusal)
 	return (struct bpf_link *)bpf.link;
 }
 
+/* Two threads load: each part has its own countdown. */
 int bpf_object__load_skeleton(struct bpf_object_skeleton *skeleton)
 {
-	(void)skeleton;
-	return passes(&bpf.load) ? 0 : -errno;
+	const struct bpf_program *last = bpf_object__find_program_by_name(*skeleton->obj, "on_block_rq_complete");
+
+	return passes(bpf_program__autoload(last) ? &bpf.load_block : &bpf.load) ? 0 : -errno;
+}
+
+int bpf_map__reuse_fd(struct bpf_map *map, int fd)
+{
+	(void)map;
+	(void)fd;
+	return 0;
 }
 
 struct bpf_link *bpf_program__attach(const struct bpf_program *program)
@@ -146,7 +155,7 @@ static void set_up(void)
 	struct refusal none = { .after = NEVER };
 
 	memset(&bpf, 0, sizeof(bpf));
-	bpf.load = bpf.attach = bpf.iterator = bpf.iterate = bpf.update = bpf.uprobe = none;
+	bpf.load = bpf.load_block = bpf.attach = bpf.iterator = bpf.iterate = bpf.update = bpf.uprobe = none;
 	bpf.timer = bpf.timer_link = none;
 	err = (struct tap_error){ "" };
 	ck_assert_msg(!tap_tracer_open(&options, &tracer, &err), "%s", err.text);
@@ -181,8 +190,29 @@ START_TEST(test_load_refused)
 	bpf.load = (struct refusal){ 1, EINVAL, 0 };
 	ck_assert_int_eq(tap_tracer_open(&options, &other, &err), -EINVAL);
 	assert_says("`dbtap doctor` tells what it lacks");
-	/* Without the programs of block requests where they can be what it is. */
-	ck_assert_int_eq(bpf.load.calls, tap_tracer_has_io(tracer) ? 2 : 1);
+	ck_assert_int_eq(bpf.load.calls, 1);
+	/* The maps are made, and the programs are refused. */
+	bpf.load = (struct refusal){ 2, E2BIG, 0 };
+	ck_assert_int_eq(tap_tracer_open(&options, &other, &err), -E2BIG);
+	ck_assert_int_eq(bpf.load.calls, 2);
+}
+END_TEST
+
+START_TEST(test_block_programs_refused)
+{
+	if (!tap_tracer_has_io(tracer))
+		return;
+	bpf.load_block = (struct refusal){ 1, EINVAL, 0 };
+	ck_assert_msg(!tap_tracer_open(&options, &other, &err), "%s", err.text);
+	ck_assert(!tap_tracer_has_io(other));
+	ck_assert_ptr_nonnull(strstr(tap_tracer_io_missing(other), "refused"));
+	tap_tracer_free(other);
+	/* Loaded, and what they go on to cannot be told. */
+	bpf.load_block = (struct refusal){ NEVER, 0, 0 };
+	bpf.update = (struct refusal){ 1, EINVAL, 0 };
+	ck_assert_int_eq(tap_tracer_open(&options, &other, &err), 0);
+	ck_assert(!tap_tracer_has_io(other));
+	tap_tracer_free(other);
 }
 END_TEST
 
@@ -366,6 +396,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, test_load_not_allowed);
 	tcase_add_test(tests, test_load_refused);
+	tcase_add_test(tests, test_block_programs_refused);
 	tcase_add_test(tests, test_without_block_programs);
 	tcase_add_test(tests, test_no_memory);
 	tcase_add_test(tests, test_attach);
