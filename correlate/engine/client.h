@@ -47,11 +47,12 @@ struct tap_engine_where {
 	const char *socket;   /* as struct tap_target has it; NULL: none */
 	const char *host;     /* listen address or name; "*" and the any-addresses become loopback; NULL: none */
 	int32_t port;
-	const char *database;	    /* NULL: the engine's own choice */
-	bool this_database;	    /* `database` counts even where `conninfo` names another */
-	const char *user;	    /* NULL: see above */
-	uint32_t uid;		    /* owner of the server's process; 0: stay who we are */
-	uint32_t gid;		    /* its group; 0: the owner's primary group */
+	int64_t start_us;     /* when the server started, since the Unix epoch: who says otherwise is another; 0: any */
+	const char *database; /* NULL: the engine's own choice */
+	bool this_database;   /* `database` counts even where `conninfo` names another */
+	const char *user;     /* NULL: see above */
+	uint32_t uid;	      /* owner of the server's process; 0: stay who we are */
+	uint32_t gid;	      /* its group; 0: the owner's primary group */
 	int32_t connect_timeout_ms; /* 0: the engine's own; all attempts together */
 	int32_t query_timeout_ms;   /* upper bound for each query; 0: only the query's own */
 };
@@ -74,7 +75,7 @@ struct tap_client {
 	/*
 	 * Logs in. *ret is the caller's, for `close`. -EINVAL, -EACCES (refused), -EBUSY (no slot free), -EAGAIN
 	 * (starting or shutting down), -ENOENT (no such database or socket), -ENOTSUP (too old), -ETIMEDOUT, -EPERM (we
-	 * may not act as the server's owner), -ECONNREFUSED (all else), -ENOMEM.
+	 * may not act as the server's owner), -EXDEV (another server answers), -ECONNREFUSED (all else), -ENOMEM.
 	 */
 	int (*open)(const struct tap_engine_where *where, struct tap_engine_conn **ret, struct tap_error *err);
 	/* NULL is fine. Does not wait for the server. */

@@ -361,13 +361,27 @@ int tap_proc_exe_open(const char *root, int32_t pid, int *ret)
 	return 0;
 }
 
-bool tap_proc_shares_paths(const char *root, int32_t pid)
+/* Whether it is in our own namespace of this kind ("ns/mnt"). */
+static bool shares_namespace(const char *root, int32_t pid, const char *name)
 {
-	char link[TAP_PROC_PATH_MAX];
+	char path[64];
 	struct tap_file_id theirs;
 	struct stat ours;
 
-	if (read_link(root, pid, "root", link) || strcmp(link, "/") || file_id(root, pid, "ns/mnt", &theirs))
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	if (file_id(root, pid, name, &theirs) || stat(path, &ours))
 		return false;
-	return !stat("/proc/self/ns/mnt", &ours) && ours.st_dev == theirs.device && ours.st_ino == theirs.inode;
+	return ours.st_dev == theirs.device && ours.st_ino == theirs.inode;
+}
+
+bool tap_proc_shares_paths(const char *root, int32_t pid)
+{
+	char link[TAP_PROC_PATH_MAX];
+
+	return !read_link(root, pid, "root", link) && !strcmp(link, "/") && shares_namespace(root, pid, "ns/mnt");
+}
+
+bool tap_proc_shares_network(const char *root, int32_t pid)
+{
+	return shares_namespace(root, pid, "ns/net");
 }

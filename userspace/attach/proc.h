@@ -66,4 +66,7 @@ int tap_proc_exe_open(const char *root, int32_t pid, int *ret);
 /* Whether paths mean the same to that process as to us (mount namespace and root directory). */
 bool tap_proc_shares_paths(const char *root, int32_t pid);
 
+/* Whether addresses, ports and abstract sockets mean the same to that process as to us (network namespace). */
+bool tap_proc_shares_network(const char *root, int32_t pid);
+
 #endif

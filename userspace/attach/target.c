@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "userspace/attach/engine.h"
 #include "userspace/attach/proc.h"
@@ -105,6 +106,17 @@ static bool proc_is_hiding(const struct tap_target_search *search)
 	return !init || !init->state;
 }
 
+/* While the server lives: its root goes with it. */
+static void folder_identify(struct tap_target *target)
+{
+	struct stat folder;
+
+	if (!target->data_dir || stat(target->data_dir, &folder))
+		return;
+	target->data_device = folder.st_dev;
+	target->data_inode = folder.st_ino;
+}
+
 static int engines_find(const struct tap_target_search *search, struct tap_target_list *list, struct tap_error *err)
 {
 	int code = 0;
@@ -116,8 +128,10 @@ static int engines_find(const struct tap_target_search *search, struct tap_targe
 		size_t first = list->count;
 
 		code = engines[i]->find(search, list);
-		for (size_t j = first; j < list->count; j++)
+		for (size_t j = first; j < list->count; j++) {
 			list->items[j].engine = (enum tap_engine)i;
+			folder_identify(&list->items[j]);
+		}
 	}
 	if (code)
 		tap_error_set(err, code, "instances cannot be searched for: %s", strerror(-code));
@@ -180,6 +194,15 @@ bool tap_target_alive(const struct tap_target *target)
 
 	return !tap_proc_read(target_root(target), target->pid, &proc) && proc.start_ticks == target->start_ticks &&
 	       proc.state != 'Z';
+}
+
+bool tap_target_is_same_place(const struct tap_target *a, const struct tap_target *b)
+{
+	if (a->engine != b->engine)
+		return false;
+	if (a->data_inode && b->data_inode)
+		return a->data_device == b->data_device && a->data_inode == b->data_inode;
+	return a->port == b->port && a->data_dir && b->data_dir && !strcmp(a->data_dir, b->data_dir);
 }
 
 int tap_target_processes(const struct tap_target *target, int32_t **ret, size_t *ret_count)

@@ -44,8 +44,11 @@ struct tap_target {
 	uint64_t start_ticks;	/* start time of that process (/proc/PID/stat field 22): tells a reused pid */
 	char *exe;		/* path of the binary in the instance's own mount namespace */
 	char *data_dir;		/* as this host sees it, through /proc/PID/root where namespaces differ */
-	char *socket;		/* its local socket, or PostgreSQL's folder of it, as this host sees it; NULL: none */
-	char *listen;		/* first listen address; NULL: none */
+	/* The folder itself, which stays the same over restarts where its path does not; inode 0: it cannot be seen. */
+	uint64_t data_device;
+	uint64_t data_inode;
+	char *socket; /* its local socket, or PostgreSQL's folder of it, as this host sees it; NULL: none */
+	char *listen; /* first listen address; NULL: none */
 	int32_t port;
 	char build_id[41];     /* hex; "" when the binary has none */
 	int32_t max_backends;  /* from memory; 0 unknown */
@@ -81,6 +84,9 @@ void tap_target_done(struct tap_target *target);
 
 /* Whether the process is still the one that was found. */
 bool tap_target_alive(const struct tap_target *target);
+
+/* Whether both run on the same data folder: one is the other, started again. */
+bool tap_target_is_same_place(const struct tap_target *a, const struct tap_target *b);
 
 /* Pids of all its processes: the postmaster and all its descendants. *ret is malloc'd. */
 int tap_target_processes(const struct tap_target *target, int32_t **ret, size_t *ret_count);

@@ -15,6 +15,7 @@
 
 #include "bpf/abi/kind.h"
 #include "userspace/attach/engine.h"
+#include "userspace/attach/proc.h"
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options)
 {
@@ -41,10 +42,12 @@ void tap_instances_done(struct tap_instances *instances)
 {
 	if (!instances)
 		return;
+	tap_lookout_done(&instances->lookout);
 	for (size_t i = 0; i < instances->count; i++)
 		followed_done(&instances->items[i]);
 	free(instances->items);
 	free(instances->refused);
+	free(instances->passed_over);
 	tap_arrivals_done(&instances->arrivals);
 	tap_instances_init(instances, instances->options);
 }
@@ -54,13 +57,15 @@ static bool is_same_process(const struct tap_target *a, const struct tap_target 
 	return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
-static bool is_same_place(const struct tap_target *a, const struct tap_target *b)
+/* One that comes back on its port has the name it had, whoever else listens on that port by now. */
+static void id_keep(struct tap_target *target, const struct tap_target *before)
 {
-	return a->port == b->port && a->data_dir && b->data_dir && !strcmp(a->data_dir, b->data_dir);
+	if (target->port == before->port)
+		memcpy(target->id, before->id, sizeof(target->id));
 }
 
 /* The place for a target: -EEXIST when it is followed already. */
-static int place_for(struct tap_instances *instances, const struct tap_target *target, size_t *ret)
+static int place_for(struct tap_instances *instances, struct tap_target *target, size_t *ret)
 {
 	struct tap_followed *items;
 
@@ -69,7 +74,8 @@ static int place_for(struct tap_instances *instances, const struct tap_target *t
 			return -EEXIST;
 	}
 	for (size_t i = 0; i < instances->count; i++) {
-		if (!instances->items[i].alive && is_same_place(&instances->items[i].target, target)) {
+		if (!instances->items[i].alive && tap_target_is_same_place(&instances->items[i].target, target)) {
+			id_keep(target, &instances->items[i].target);
 			followed_done(&instances->items[i]);
 			*ret = i;
 			return 0;
@@ -183,6 +189,25 @@ static int watch_files(struct tap_instances *instances, struct tap_followed *fol
 	return 0;
 }
 
+/* No two places have one name: rows of an earlier server keep theirs. */
+static void id_settle(struct tap_instances *instances, size_t place)
+{
+	struct tap_target *target = &instances->items[place].target;
+	char before[sizeof(target->id)];
+
+	for (size_t i = 0; i < instances->count; i++) {
+		if (i == place || strcmp(instances->items[i].target.id, target->id) != 0)
+			continue;
+		memcpy(before, target->id, sizeof(before));
+		snprintf(target->id, sizeof(target->id), "%.40s-%d", before, target->pid);
+		if (!*instances->renamed.text)
+			tap_error_set(&instances->renamed, 0,
+				      "%s is another data folder now (%s): what it does is shown as %s", before,
+				      target->data_dir ? target->data_dir : "not known", target->id);
+		return;
+	}
+}
+
 /* Takes the target over from the list. */
 static int follow(struct tap_instances *instances, struct tap_target *target, struct tap_tracer *tracer,
 		  struct tap_texts *texts, struct tap_error *err)
@@ -196,6 +221,7 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	followed = &instances->items[place];
 	*followed = (struct tap_followed){ .target = *target, .alive = true };
 	memset(target, 0, sizeof(*target));
+	id_settle(instances, place);
 	tap_names_init(&followed->names);
 	tap_session_list_init(&followed->sessions);
 	tap_instance_files_init(&followed->files);
@@ -217,29 +243,60 @@ static void note_refused(struct tap_instances *instances, const struct tap_targe
 		instances->refused = strdup(target->refused);
 }
 
+static bool was_passed_over(const struct tap_instances *instances, const struct tap_target *target)
+{
+	for (size_t i = 0; i < instances->n_passed_over; i++) {
+		const struct tap_passed_over *other = &instances->passed_over[i];
+
+		if (other->pid == target->pid && other->start_ticks == target->start_ticks)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The one that was asked for by its name; once it is followed, wherever its data folder comes back. While it is down
+ * another server of its port may go by its name.
+ */
 static bool is_wanted(const struct tap_instances *instances, const struct tap_target *target)
 {
-	return !instances->options->instance || !strcmp(instances->options->instance, target->id);
+	if (!instances->options->instance)
+		return true;
+	for (size_t i = 0; i < instances->count; i++) {
+		if (tap_target_is_same_place(&instances->items[i].target, target))
+			return true;
+	}
+	return !strcmp(instances->options->instance, target->id) && !was_passed_over(instances, target);
 }
 
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
 			 struct tap_error *err)
 {
 	struct tap_target_list list = { 0 };
-	int status = tap_targets_find("/proc", &list, err);
+	struct tap_passed_over *others;
+	size_t n_others = 0;
+	int status = tap_lookout_take(&instances->lookout, "/proc", &list, err);
 
 	if (status)
 		return status;
+	others = calloc(list.count + 1, sizeof(*others));
+	if (!others)
+		status = tap_error_set(err, -ENOMEM, "out of memory");
 	instances->n_refused = 0;
 	for (size_t i = 0; i < list.count && !status; i++) {
-		if (!is_wanted(instances, &list.items[i]))
-			continue;
-		if (*list.items[i].refused)
-			note_refused(instances, &list.items[i]);
+		struct tap_target *target = &list.items[i];
+
+		if (!is_wanted(instances, target))
+			others[n_others++] = (struct tap_passed_over){ target->pid, target->start_ticks };
+		else if (*target->refused)
+			note_refused(instances, target);
 		else
-			status = follow(instances, &list.items[i], tracer, texts, err);
+			status = follow(instances, target, tracer, texts, err);
 	}
 	tap_targets_done(&list);
+	free(instances->passed_over);
+	instances->passed_over = others;
+	instances->n_passed_over = n_others;
 	return status;
 }
 
@@ -297,15 +354,18 @@ const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *i
 
 void tap_target_where(const struct tap_target *target, const char *conninfo, struct tap_engine_where *ret)
 {
+	bool shared = tap_proc_shares_network("/proc", target->pid);
 	struct stat info;
 	char path[64];
 
+	/* In a network of its own its port, and a socket in no file system, may be those of another server here. */
 	*ret = (struct tap_engine_where){
 		.instance = target->id,
 		.conninfo = conninfo,
-		.socket = target->socket,
-		.host = target->listen,
+		.socket = target->socket && (shared || *target->socket != '@') ? target->socket : NULL,
+		.host = shared ? target->listen : NULL,
 		.port = target->port,
+		.start_us = target->start_us,
 	};
 	snprintf(path, sizeof(path), "/proc/%d", target->pid);
 	if (!stat(path, &info)) {

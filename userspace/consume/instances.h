@@ -11,6 +11,7 @@
 #include "userspace/attach/arrivals.h"
 #include "userspace/attach/target.h"
 #include "userspace/consume/live.h"
+#include "userspace/consume/lookout.h"
 #include "userspace/consume/objects.h"
 
 struct tap_followed {
@@ -25,6 +26,12 @@ struct tap_followed {
 	struct tap_lock_prepared_list prepared; /* as of the last read */
 };
 
+/* A server that was found and not asked for: it stays so, whatever name it goes by later. */
+struct tap_passed_over {
+	int32_t pid;
+	uint64_t start_ticks;
+};
+
 struct tap_instances {
 	const struct tap_live_options *options;
 	struct tap_followed *items; /* the place is the index in the kernel's records */
@@ -33,6 +40,10 @@ struct tap_instances {
 	char *refused;	  /* why, of the first one; malloc'd */
 	struct tap_error
 		unprobed; /* why statements cannot be counted at statement depth; "": they can, or need not be */
+	struct tap_passed_over *passed_over; /* of the last search; malloc'd */
+	size_t n_passed_over;
+	struct tap_error renamed;   /* that a new server could not have its name, since the caller last cleared it */
+	struct tap_lookout lookout; /* begun by whoever knows that a search will follow */
 	struct tap_arrivals arrivals;
 	struct tap_disk_list disks; /* of all of them */
 };
@@ -49,8 +60,9 @@ void tap_instances_init(struct tap_instances *instances, const struct tap_live_o
 void tap_instances_done(struct tap_instances *instances);
 
 /*
- * Looks for instances and hands new ones to the tracer; one that came back (same data directory and port) gets its old
- * place.
+ * Looks for instances and hands new ones to the tracer. One that came back, which its data folder tells, gets its old
+ * place, and its name where it has its port. Another server that came where one had been gets a name of its own:
+ * `renamed` says so.
  */
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
 			 struct tap_error *err);

@@ -199,6 +199,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	tap_texts_init(&live->texts);
 	tap_snapshot_init(&live->begin);
 	tap_snapshot_init(&live->end);
+	tap_lookout_begin(&live->instances.lookout, "/proc");
 	status = start(live, err);
 	if (!status)
 		status = find(live, err);
@@ -325,6 +326,8 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	live->searched_ms = tap_clock_ms();
 	if (tap_instances_check(&live->instances))
 		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
+	note(live, live->instances.renamed.text);
+	live->instances.renamed.text[0] = '\0';
 	/* A part of the calls is no figure: without this server's there are none. */
 	if (*live->instances.unprobed.text && !live->calls_off) {
 		calls_stop(live, TAP_REASON_UNPROBED);

@@ -34,12 +34,34 @@ static void library_name(char ret[TAP_LIBRARY_MAX])
 	snprintf(ret, TAP_LIBRARY_MAX, "libpq %d.%d", version / 10000, version % 10000);
 }
 
+/*
+ * A port may be another server's where namespaces, a proxy or a connection string lead elsewhere: its catalogs would
+ * name this one's tables.
+ */
+static int server_check(struct tap_pg_conn *conn, const struct tap_engine_where *where, struct tap_error *err)
+{
+	int64_t start_us = 0;
+	int status = where->start_us ? tap_pg_query_start(conn, &start_us, err) : 0;
+
+	if (status || !where->start_us || start_us == where->start_us)
+		return status;
+	return tap_error_set(err, -EXDEV,
+			     "%s: another server answers there, started at another time: say where with --dsn "
+			     "%s='host=...'",
+			     where->instance, where->instance);
+}
+
 static int conn_open(const struct tap_engine_where *where, struct tap_engine_conn **ret, struct tap_error *err)
 {
 	struct tap_pg_conn *conn;
 	int status = tap_pg_conn_open(where, &conn, err);
 
-	if (!status)
+	if (status)
+		return status;
+	status = server_check(conn, where, err);
+	if (status)
+		tap_pg_conn_close(conn);
+	else
 		*ret = (struct tap_engine_conn *)conn;
 	return status;
 }

@@ -138,6 +138,38 @@ void tap_pg_settings_done(struct tap_pg_settings *settings)
 	*settings = (struct tap_pg_settings){ 0 };
 }
 
+/* ---- which server it is ---- */
+
+static const struct query start_query = {
+	.request = {
+		.name = "start",
+		.sql = "SELECT " POSTMASTER_START TAP_PG_LIMIT(1),
+		.columns = 1,
+		.rows_max = 1,
+		.field_max = 64,
+		.timeout_ms = TAP_PG_QUERY_TIMEOUT_MS,
+	},
+};
+
+static int take_start(const struct tap_pg_value *values, void *arg)
+{
+	int64_t *start_us = arg;
+
+	/* What is no number leaves it at 0, when no server started. */
+	tap_pg_field_number(&values[0], 0, INT64_MAX, start_us);
+	return 0;
+}
+
+int tap_pg_query_start(struct tap_pg_conn *conn, int64_t *ret_us, struct tap_error *err)
+{
+	int64_t start_us = 0;
+	int r = run(conn, &start_query, take_start, &start_us, err);
+
+	if (!r)
+		*ret_us = start_us;
+	return r;
+}
+
 /* ---- sessions ---- */
 
 /* The columns, in the order of the statement. */

@@ -42,6 +42,9 @@ struct tap_pg_settings {
 int tap_pg_query_settings(struct tap_pg_conn *conn, struct tap_pg_settings *ret, struct tap_error *err);
 void tap_pg_settings_done(struct tap_pg_settings *settings);
 
+/* When the server started, since the Unix epoch: what its postmaster's memory says, to the microsecond. */
+int tap_pg_query_start(struct tap_pg_conn *conn, int64_t *ret_us, struct tap_error *err);
+
 /*
  * Every process in pg_stat_activity, our own session included (tap_pg_conn_backend_pid). Pids are those of the server's
  * pid namespace. Texts are cut at TAP_PG_TEXT_MAX; what the role may not see is NULL, 0 or kind UNKNOWN. *ret is the

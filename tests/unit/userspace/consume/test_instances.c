@@ -407,6 +407,85 @@ START_TEST(test_places)
 }
 END_TEST
 
+/* Through /proc/PID/root the path is another after each restart: the folder itself tells, and the name stays. */
+START_TEST(test_a_container_restarts)
+{
+	struct tap_target *target = target_add(1);
+
+	target->data_dir = (char *)"/proc/100/root/data";
+	target->data_inode = 7;
+	snprintf(target->id, sizeof(target->id), "postgres-1-100");
+	ck_assert_int_eq(search(), 0);
+	instances.items[0].alive = false;
+	target->pid = 150;
+	target->data_dir = (char *)"/proc/150/root/data";
+	snprintf(target->id, sizeof(target->id), "postgres-1");
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(instances.count, 1);
+	ck_assert_str_eq(instances.items[0].target.id, "postgres-1-100");
+	/* On another port the old name would be wrong. */
+	instances.items[0].alive = false;
+	target->pid = 160;
+	target->port = 2;
+	snprintf(target->id, sizeof(target->id), "postgres-2");
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(instances.count, 1);
+	ck_assert_str_eq(instances.items[0].target.id, "postgres-2");
+	ck_assert_str_eq(instances.renamed.text, "");
+}
+END_TEST
+
+/* A major upgrade: the old server's rows keep the name, and the new one gets another. */
+START_TEST(test_another_folder_on_the_same_port)
+{
+	struct tap_target *target = target_add(1);
+
+	target->data_inode = 7;
+	ck_assert_int_eq(search(), 0);
+	instances.items[0].alive = false;
+	target->pid = 150;
+	target->data_inode = 8;
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(instances.count, 2);
+	ck_assert_str_eq(instances.items[0].target.id, "postgres-1");
+	ck_assert_str_eq(instances.items[1].target.id, "postgres-1-150");
+	ck_assert_ptr_nonnull(strstr(instances.renamed.text, "postgres-1-150"));
+	/* The old one comes back to its own. */
+	instances.items[1].alive = false;
+	target->pid = 170;
+	target->data_inode = 7;
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(instances.count, 2);
+	ck_assert_str_eq(instances.items[0].target.id, "postgres-1");
+	ck_assert(instances.items[0].alive && !instances.items[1].alive);
+}
+END_TEST
+
+/* While the one that was asked for is down, another of its port may go by its name: it was not asked for. */
+START_TEST(test_the_wanted_one_comes_back)
+{
+	struct tap_target *wanted = target_add(1), *other = target_add(1);
+
+	options.instance = "postgres-1";
+	wanted->data_inode = 7;
+	other->data_inode = 8;
+	other->pid = 101;
+	snprintf(other->id, sizeof(other->id), "postgres-1-101");
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(instances.count, 1);
+	instances.items[0].alive = false;
+	snprintf(other->id, sizeof(other->id), "postgres-1");
+	snprintf(wanted->id, sizeof(wanted->id), "postgres-1-150");
+	wanted->pid = 150;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(search(), 0);
+		ck_assert_uint_eq(instances.count, 1);
+		ck_assert_int_eq(instances.items[0].target.pid, 150);
+		ck_assert_str_eq(instances.items[0].target.id, "postgres-1");
+	}
+}
+END_TEST
+
 START_TEST(test_only_the_wanted_one)
 {
 	options.instance = "postgres-2";
@@ -837,6 +916,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_followed);
 	tcase_add_test(tests, test_places);
 	tcase_add_test(tests, test_only_the_wanted_one);
+	tcase_add_test(tests, test_a_container_restarts);
+	tcase_add_test(tests, test_another_folder_on_the_same_port);
+	tcase_add_test(tests, test_the_wanted_one_comes_back);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_failures);
 	tcase_add_test(tests, test_no_memory_for_a_place);

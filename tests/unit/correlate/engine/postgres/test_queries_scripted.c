@@ -90,6 +90,14 @@ static int ask_names(void)
 	return r;
 }
 
+static int ask_start(void)
+{
+	int64_t start_us = -7;
+	int r = tap_pg_query_start(conn, &start_us, &err);
+
+	return r && start_us != -7 ? WRITTEN_ON_FAILURE : r;
+}
+
 static const struct question {
 	const char *name;
 	const char *expect;
@@ -99,6 +107,7 @@ static const struct question {
 	{ "settings", "pg_catalog.pg_settings", 2, ask_settings },
 	{ "sessions", "pg_catalog.pg_stat_activity", 19, ask_sessions },
 	{ "names", "pg_catalog.pg_database", 3, ask_names },
+	{ "start", "pg_catalog.pg_postmaster_start_time", 1, ask_start },
 };
 
 #define COLUMNS_MAX 20
