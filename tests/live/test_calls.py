@@ -161,7 +161,7 @@ def test_one_binary_is_probed_once(dbtap, make_server):
 def test_errors_are_calls_too(dbtap, calls_server):
     """A statement that ended in an error has ended; pg_stat_statements does not count it, dbtap at ambient does."""
     connection = calls_server.connect()
-    with trace.one_cpu(calls_server), trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
+    with trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
         for _ in range(50):
             with pytest.raises(psycopg2.Error):
                 cursor.execute("select 1 / (select 0) as broken")
@@ -171,12 +171,13 @@ def test_errors_are_calls_too(dbtap, calls_server):
 
 def test_repeated_in_one_transaction(dbtap, calls_server):
     """A transaction of many statements: each is counted, between them the session is idle in transaction."""
-    connection = calls_server.connect(autocommit=False)
-    with trace.one_cpu(calls_server), trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
+    connection = calls_server.connect()
+    with trace.window(dbtap, calls_server) as traced, connection.cursor() as cursor:
+        cursor.execute("begin")
         for number in range(300):
             cursor.execute("select %s + 1 as counted", (number,))
             cursor.execute("select %s + 1 as also, 1", (number,))
-        connection.commit()
+        cursor.execute("commit")
     connection.close()
     assert trace.one(traced.document, "counted")["calls"] == 300
     assert trace.one(traced.document, "also")["calls"] == 300

@@ -23,7 +23,7 @@ def many(server, statements):
 
 @pytest.mark.parametrize("connect", ((), ("--no-connect",)), ids=("connected", "memory"))
 def test_constants_are_folded(dbtap, plain_server, connect):
-    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server, *connect) as traced:
+    with trace.window(dbtap, plain_server, *connect) as traced:
         many(plain_server, (f"select name from items where id = {n} and name <> 'secret{n}'" for n in range(1000)))
     row = trace.one(traced.document, "select name from items", kind="client")
     assert row["query_id_source"] == "own" and row["query_id"] != "0"
@@ -55,14 +55,14 @@ def test_lists_and_comments_are_folded(dbtap, plain_server):
             yield f"select count(*) from items where id in ({', '.join(map(str, range(n)))})"
             yield f"/* trace {n} */ select count(*) from items where id in ({n}) -- {n}"
 
-    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
+    with trace.window(dbtap, plain_server) as traced:
         many(plain_server, statements())
     row = trace.one(traced.document, "from items where id in", kind="client")
     assert row["calls"] == 118
 
 
 def test_different_statements_stay_apart(dbtap, plain_server):
-    with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
+    with trace.window(dbtap, plain_server) as traced:
         many(plain_server, ["select 1 from items where id = 5", "select 1 from items where id > 5", "select 1 from items where name = '5'",
                             "SELECT  1  FROM items WHERE id = 7"])
     found = trace.rows(traced.document, "items", kind="client") + trace.rows(traced.document, "FROM items", kind="client")
@@ -72,7 +72,7 @@ def test_different_statements_stay_apart(dbtap, plain_server):
 def test_the_same_id_from_run_to_run(dbtap, plain_server):
     ids = set()
     for number in (1, 2):
-        with trace.one_cpu(plain_server), trace.window(dbtap, plain_server) as traced:
+        with trace.window(dbtap, plain_server) as traced:
             many(plain_server, [f"select max(id) from items where id < {number}"])
         ids.add(trace.one(traced.document, "select max(id)")["query_id"])
     assert len(ids) == 1

@@ -186,7 +186,7 @@ def test_three_thousand_statements_that_differ(dbtap, make_server):
     """Fifty ids in turn: more than a thread holds at once."""
     server = make_server(settings={"autovacuum": "off"})
     connection = server.connect()
-    with trace.one_cpu(server), trace.window(dbtap, server, "--no-connect") as traced, connection.cursor() as cursor:
+    with trace.window(dbtap, server, "--no-connect") as traced, connection.cursor() as cursor:
         for number in range(3000):
             cursor.execute(f"select 1 as c{number}, {', '.join(['1'] * (number % 50 + 1))} from (values (1)) t{number} where t{number}.column1 = 1")
     connection.close()

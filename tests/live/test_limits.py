@@ -73,7 +73,7 @@ def test_loss_is_shown(dbtap, make_server):
 
 def test_defaults_lose_nothing(dbtap, make_server):
     server = make_server(settings={"autovacuum": "off"})
-    with trace.one_cpu(server), trace.window(dbtap, server, "--no-connect") as traced:
+    with trace.window(dbtap, server, "--no-connect") as traced:
         short_sessions(server, shapes(200), 5)
         trace.settled_pids(server)
     assert not any(traced.document["loss"].values()), traced.document["loss"]

@@ -31,11 +31,10 @@ def test_copy(dbtap, server, load):
 
 def test_cursor(dbtap, server):
     """FETCH is a statement of its own."""
-    connection = server.connect(autocommit=False)
-    with trace.one_cpu(server), trace.window(dbtap, server) as traced:
-        execute(connection, "declare walker cursor for select i from generate_series(1, 2000) i", *["fetch 10 from walker"] * 200,
-                "close walker")
-        connection.commit()
+    connection = server.connect()
+    with trace.window(dbtap, server) as traced:
+        execute(connection, "begin", "declare walker cursor for select i from generate_series(1, 2000) i",
+                *["fetch 10 from walker"] * 200, "close walker", "commit")
     connection.close()
     trace.assert_near(trace.one(traced.document, "fetch")["calls"], 200, 0.005)
     assert trace.one(traced.document, "declare walker")["calls"] == 1
@@ -56,7 +55,7 @@ def test_nested_statements_belong_to_their_caller(dbtap, make_server):
 def test_prepared_statements(dbtap, server):
     connection = server.connect()
     execute(connection, "prepare again(int) as select $1 + 1 as prepared_once")
-    with trace.one_cpu(server), trace.window(dbtap, server) as traced:
+    with trace.window(dbtap, server) as traced:
         execute(connection, *["execute again(7)"] * 200)
     connection.close()
     found = [row for row in traced.document["queries"] if row["kind"] == "client"
