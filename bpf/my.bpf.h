@@ -14,7 +14,7 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/text.bpf.h"
 
-/* What a session has got from its client so far; in its memory they lie like this. */
+/* What a session has got from its client so far; in the memory of some versions they lie like this. */
 struct my_counters {
 	__u64 questions;
 	__u64 received;
@@ -42,6 +42,21 @@ static __always_inline long my_session(__u64 *ret, const struct tap_my_layout *l
 
 	*ret = 0;
 	return base ? bpf_probe_read_user(ret, sizeof(*ret), (const void *)(base + (__s64)layout->thd)) : 0;
+}
+
+static __always_inline long my_counters_read(struct my_counters *ret, __u64 thd, const struct tap_my_layout *layout)
+{
+	if (layout->received == layout->questions + sizeof(ret->questions))
+		return my_read(ret, sizeof(*ret), thd, layout->questions);
+	return my_read(&ret->questions, sizeof(ret->questions), thd, layout->questions)
+		       ?: my_read(&ret->received, sizeof(ret->received), thd, layout->received);
+}
+
+static __always_inline __s32 my_connection(__u64 thd, const struct tap_my_layout *layout)
+{
+	__s32 number = 0;
+
+	return thd && !my_read(&number, sizeof(number), thd, layout->connection) ? number : 0;
 }
 
 /* The number that stands for the name at this address; 0: none. */

@@ -56,7 +56,7 @@ TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *inst
 	task->identity.query_id = 0;
 	task->idle_ways[0] = TAP_NO_WAY;
 	task->idle_ways[1] = TAP_NO_WAY;
-	task->group_pid = (__s32)my_pointer(thd, instance->my.layout.connection);
+	task->group_pid = my_connection(thd, &instance->my.layout);
 	task->identity.user =
 		my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
 	/* A session that is new began with nothing; one that is over counts on from where it is. */
@@ -71,7 +71,7 @@ static __always_inline bool my_is_another(const struct tap_task *task, const str
 	return (__s32)((__u32)counters->questions - task->idle_change_count) < 0 ||
 	       task->identity.activity_start_us > (__s64)counters->received ||
 	       (task->identity.activity_start_us != (__s64)counters->received &&
-		task->group_pid != (__s32)my_pointer(task->status_address, layout->connection));
+		task->group_pid != my_connection(task->status_address, layout));
 }
 
 /* Names change with USE and a change of user, in place: they are looked at once a statement. */
@@ -94,18 +94,38 @@ TAP_GLOBAL int my_names_read(struct tap_task *task, struct tap_instance *instanc
 	return 0;
 }
 
+/* Points to the text that came last with a packet, or may be it; false: there is none. */
+static __always_inline bool my_packet_text(struct tap_task *task, const struct tap_my_layout *layout,
+					   const struct my_counters *counters)
+{
+	__u64 thd = task->status_address, record = 0, block;
+
+	if (layout->record)
+		record = my_pointer(my_pointer(thd, layout->record), layout->record_statement);
+	if (record) {
+		task->activity_address = my_pointer(record, layout->record_text);
+		if (!my_read(&task->text_size, sizeof(task->text_size), record, layout->record_text + sizeof(__u64)) &&
+		    task->activity_address && task->text_size)
+			return true;
+	}
+	task->text_size = 0;
+	block = my_pointer(my_pointer(thd, layout->memory), layout->first_block);
+	/* What logging in took of the memory is given back with the first statement: its text lies behind. */
+	if (!block || counters->questions <= 1)
+		return false;
+	task->activity_address = block + layout->block_header;
+	return true;
+}
+
 /* The id of the text that came last with a packet, if it has the packet's length; else 0. */
 static __always_inline __u64 my_packet_id(struct tap_task *task, const struct tap_my_layout *layout,
 					  const struct my_counters *counters)
 {
-	__u64 block = my_pointer(my_pointer(task->status_address, layout->memory), layout->first_block);
 	__u64 received = counters->received - (__u64)task->identity.activity_start_us;
 	bool one = (__u32)counters->questions - task->idle_change_count == 1;
 
-	/* What logging in took of the memory is given back with the first statement: its text lies behind. */
-	if (!block || counters->questions <= 1)
+	if (!my_packet_text(task, layout, counters))
 		return 0;
-	task->activity_address = block + layout->block_header;
 	if (task->progress)
 		return my_text_id(task, 1, TAP_TEXT_MAX);
 	if (received <= MY_PACKET_HEAD)
@@ -118,7 +138,10 @@ static __always_inline __u64 my_packet_id(struct tap_task *task, const struct ta
 static __always_inline __u64 my_prepared_id(struct tap_task *task, const struct tap_my_layout *layout, __u64 least,
 					    __u64 most)
 {
-	task->activity_address = my_pointer(my_pointer(task->status_address, layout->statement), layout->query);
+	task->text_size = 0;
+	task->activity_address = layout->statement ? my_pointer(my_pointer(task->status_address, layout->statement),
+								layout->statement_query)
+						   : 0;
 	return my_text_id(task, least, most);
 }
 
@@ -144,6 +167,7 @@ static __always_inline __u64 my_running_id(struct tap_task *task, const struct t
 		id = my_packet_id(task, layout, counters);
 	if (id || !query)
 		return id;
+	task->text_size = 0;
 	task->activity_address = query;
 	return my_text_id(task, 1, TAP_TEXT_MAX);
 }
@@ -288,7 +312,7 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 		return rows_make(task->current_way, task->current_way, task->current_kind);
 	}
 	if (thd && (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
-		    my_read(&counters, sizeof(counters), thd, instance->my.layout.questions))) {
+		    my_counters_read(&counters, thd, &instance->my.layout))) {
 		count_loss(TAP_LOSS_READ_FAILED);
 		return rows_make(task->current_way, task->current_way, task->current_kind);
 	}

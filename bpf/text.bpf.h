@@ -8,6 +8,14 @@
 #include "bpf/abi/fingerprint.h"
 #include "bpf/account.bpf.h"
 
+/* Where a text that no NUL ends is to be cut. `size` counts the NUL. */
+static __always_inline long text_cut(const struct tap_task *task, long size)
+{
+	__u32 known = task->text_size;
+
+	return known && known < TAP_TEXT_MAX && size > (long)known ? (long)known + 1 : size;
+}
+
 /* Reads the statement's text, zeros behind it. Its length without the NUL, or negative. */
 static __always_inline long text_read(const struct tap_task *task, struct tap_scratch *copy)
 {
@@ -17,7 +25,11 @@ static __always_inline long text_read(const struct tap_task *task, struct tap_sc
 		count_loss(TAP_LOSS_TEXT_FAILED);
 		return -1;
 	}
+	size = text_cut(task, size);
+	if (size <= 0 || size > TAP_TEXT_MAX)
+		return -1;
 	__builtin_memset(copy->text + size, 0, TAP_TEXT_PIECE);
+	copy->text[(size - 1) & (TAP_TEXT_MAX - 1)] = 0;
 	return size - 1;
 }
 
@@ -91,7 +103,7 @@ TAP_GLOBAL int text_send(struct tap_task *task, struct tap_row_key *row)
 		return 0;
 	}
 	event->key = key;
-	event->text_size = size - 1;
+	event->text_size = text_cut(task, size) - 1;
 	event->database = row->database;
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&text_sent, &key, &one, BPF_ANY);

@@ -51,7 +51,8 @@ enum {
 	X(USER_SLEEP, "Timeout", "UserSleep") \
 	X(COMMIT_ORDER, "Commit", "PriorCommit") \
 	X(GLOBAL_LOCK, "Lock", "GlobalReadLock") \
-	X(IDLE_THREAD, "Activity", "Idle")
+	X(IDLE_THREAD, "Activity", "Idle") \
+	X(COMMIT_SYNC, "Commit", "HandlerCommit")
 
 /* The number of a wait in records: class and place are one enumeration, with a mark of its own above. */
 enum tap_my_wait {
@@ -68,23 +69,29 @@ enum {
 
 /* Offsets in bytes, of THD where nothing else is said. */
 struct tap_my_layout {
-	__s32 thd;	     /* from the thread pointer: THD * */
-	__u32 query;	     /* char *, with the length behind it; NULL between statements; the same in Statement */
-	__u32 database;	     /* char *, with the length behind it; NULL: none */
-	__u32 command;	     /* uint32, enum tap_my_command */
-	__u32 stage;	     /* const char * */
-	__u32 server_status; /* uint32 */
-	__u32 connection;    /* uint64, the connection's number */
-	__u32 security;	     /* Security_context * */
-	__u32 user;	     /* of that: char *; NULL: not logged in yet */
-	__u32 questions;     /* uint64: statements the client has sent; the bytes it has sent, uint64, lie behind it */
-	__u32 executes;	     /* uint64: executions of prepared statements */
-	__u32 statement;     /* Statement *, the prepared statement used last; NULL: none */
-	__u32 memory;	     /* MEM_ROOT * */
-	__u32 first_block;   /* of that: its first block; what is allocated first is the text that came last ... */
-	__u32 block_header;  /* ... behind this many bytes */
+	__s32 thd;	       /* from the thread pointer: THD * */
+	__u32 query;	       /* char *, with the length behind it; NULL between statements */
+	__u32 database;	       /* char *, with the length behind it; NULL: none */
+	__u32 command;	       /* uint32, enum tap_my_command */
+	__u32 stage;	       /* const char * */
+	__u32 server_status;   /* uint32 */
+	__u32 connection;      /* uint32, the connection's number, or the lower half of it */
+	__u32 security;	       /* Security_context * */
+	__u32 user;	       /* of that: char *; NULL: not logged in yet */
+	__u32 questions;       /* uint64: statements the client has sent */
+	__u32 received;	       /* uint64: bytes it has sent */
+	__u32 executes;	       /* uint64: executions of prepared statements */
+	__u32 statement;       /* Statement *, the prepared statement used last; NULL: none */
+	__u32 statement_query; /* of that: char *, with the length behind it */
+	__u32 memory;	       /* MEM_ROOT * */
+	__u32 first_block;     /* of that: its first block; what is allocated first is the text that came last ... */
+	__u32 block_header;    /* ... behind this many bytes */
+	/* MySQL keeps the text of the last statement for its performance schema. */
+	__u32 record;		/* the schema's record of the thread; 0: there is none in this product */
+	__u32 record_statement; /* of that: its outermost statement */
+	__u32 record_text;	/* of that: char *, with the length, uint32, behind it; no NUL ends it */
 };
-TAP_ABI_SIZE(tap_my_layout, 60);
+TAP_ABI_SIZE(tap_my_layout, 80);
 
 /* Where the texts lie that stages of a wait point to, and what it is to sleep in one. */
 struct tap_my_stages {
@@ -100,7 +107,7 @@ struct tap_my_instance {
 	__u32 pad;
 	struct tap_my_stages stages;
 };
-TAP_ABI_SIZE(tap_my_instance, 112);
+TAP_ABI_SIZE(tap_my_instance, 136);
 
 /*
  * Databases and users have no numbers here: a hash of the name stands in, never 0. It is taken over words of 8 bytes,

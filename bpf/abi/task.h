@@ -99,10 +99,10 @@ struct tap_task {
 	struct tap_identity identity;
 	__u32 idle_change_count; /* identity.change_count when the last statement was seen to have ended */
 	__u32 sleep_event;
-	__u64 wait_address;	/* its wait event word */
-	__u64 activity_address; /* where the entry keeps the text of the current statement */
-	__s32 group_pid;	/* of a parallel worker: its leader's pid, as ns_pid; 0: not looked up yet */
-	__u32 pad2;
+	__u64 wait_address;	  /* its wait event word */
+	__u64 activity_address;	  /* where the entry keeps the text of the current statement */
+	__s32 group_pid;	  /* of a parallel worker: its leader's pid, as ns_pid; 0: not looked up yet */
+	__u32 text_size;	  /* of the text at activity_address; 0: a NUL ends it */
 	__u32 tags[TAP_WAYS];	  /* of the ways' keys, to find one without touching them all; 0: free */
 	__u8 next_ways[TAP_WAYS]; /* the statement's row that followed each one last time: most often it does again */
 	__u32 pad3;

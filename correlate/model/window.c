@@ -103,7 +103,7 @@ static void instance_fill(struct tap_build *build, struct tap_view_instance *vie
 			  const struct tap_window_instance *from)
 {
 	view->id = tap_arena_string(build->arena, from->id);
-	view->engine = tap_terms_of(from->engine)->name;
+	view->engine = from->engine_name ? from->engine_name : tap_terms_of(from->engine)->name;
 	view->version = tap_arena_string(build->arena, from->version);
 	view->pid = from->pid;
 	view->port = from->port;

@@ -23,6 +23,7 @@ struct tap_window_instance {
 	bool present; /* the index is in use */
 	const char *id;
 	enum tap_engine engine;
+	const char *engine_name; /* NULL: the engine's own */
 	const char *version;
 	int32_t version_number;
 	int32_t pid;

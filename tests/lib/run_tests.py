@@ -5,7 +5,7 @@
 Groups, in this order: build, unit, static, fuzz, live; none named: these, and the results go to test_results.json at the top
 of the tree (else to build/test_results-<groups>.json). The last line is `N passed, N failed, N skipped`; the exit status is 1
 when a test failed or none passed. The group matrix, only when named, runs the live tests of MATRIX_TESTS with every server of
-pg_versions.py. Called by `make test`, test-unit, test-live, test-matrix and fuzz-short. Only python's own library is
+pg_versions.py and my_versions.py. Called by `make test`, test-unit, test-live, test-matrix and fuzz-short. Only python's own library is
 used here, so that a missing package is one skipped test and not a broken run.
 """
 import argparse
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 
+import my_versions
 import pg_versions
 import results
 from build_flags import ask_make, clean_environment
@@ -33,6 +34,9 @@ LIVE_SECONDS = 3600
 MATRIX_SECONDS = 1800  # of one version
 # The truth tests of what depends on the server's version: what is read from its memory, and what is made of it.
 MATRIX_TESTS = ("test_smoke", "test_conservation", "test_rows", "test_sessions", "test_waits", "test_locks_graph", "test_aio")
+MY_MATRIX_TESTS = ("test_my_queries",)
+# Whose servers, which variable names the one that tests are to use, and the tests.
+MATRIX = ((pg_versions, "TAP_PG_SERVER", MATRIX_TESTS), (my_versions, "TAP_MY_SERVER", MY_MATRIX_TESTS))
 # One row a check: test's name, make goal
 STATIC = (("format", "check-format"), ("includes", "check-includes"), ("headers", "check-headers"), ("abi", "check-abi"),
           ("tidy", "check-tidy"), ("verifier", "verifier"))
@@ -204,29 +208,33 @@ def run_live(found, environment=None):
 
 
 def matrix_servers():
-    """[(name, why it cannot be had or None)]; TAP_MATRIX names those that are wanted, others are not asked for."""
-    rows = []
-    for name in os.environ.get("TAP_MATRIX", "").split() or pg_versions.SERVERS:
+    """[(name, row of MATRIX, why it cannot be had or None)]; TAP_MATRIX names those that are wanted, others are not asked for."""
+    wanted = os.environ.get("TAP_MATRIX", "").split()
+    known = [(name, row) for row in MATRIX for name in row[0].SERVERS]
+    rows = [(name, None, "no such server is known") for name in wanted if name not in dict(known)]
+    for name, row in known:
+        if wanted and name not in wanted:
+            continue
         try:
-            say(f"matrix: {name}: {pg_versions.fetch(name)}")
-            rows.append((name, None))
-        except (pg_versions.Missing, OSError, ValueError, KeyError) as error:
-            rows.append((name, f"cannot be had: {error}"))
+            say(f"matrix: {name}: {row[0].fetch(name)}")
+            rows.append((name, row, None))
+        except (pg_versions.Missing, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+            rows.append((name, row, f"cannot be had: {error}"))
     return rows
 
 
 def run_matrix(found):
     """What it ran is told at the end: a version that could not be had is a skipped test, not one that is forgotten."""
     ran = []
-    for name, missing in matrix_servers():
+    for name, row, missing in matrix_servers():
         group = f"matrix-{name}"
         if missing:
             found.add(group, "server", "skipped", 0, missing)
         else:
-            paths = [f"tests/live/{test}.py" for test in MATRIX_TESTS]
-            run_pytest(found, group, paths, {"TAP_PG_SERVER": name}, MATRIX_SECONDS)
-        rows = [row for row in found.tests if row["group"] == group]
-        ran.append(f"{name}: " + ", ".join(f"{sum(row['outcome'] == outcome for row in rows)} {outcome}"
+            paths = [f"tests/live/{test}.py" for test in row[2]]
+            run_pytest(found, group, paths, {row[1]: name}, MATRIX_SECONDS)
+        rows = [test for test in found.tests if test["group"] == group]
+        ran.append(f"{name}: " + ", ".join(f"{sum(test['outcome'] == outcome for test in rows)} {outcome}"
                                            for outcome in ("passed", "failed", "skipped")))
     found.matrix = ran
 

@@ -28,8 +28,8 @@ def user(names):
 
 
 def credentials(names):
-    """Arguments for subprocess: run as the first of these users when we are root."""
-    if os.geteuid() != 0:
+    """Arguments for subprocess: run as the first of these users when we are root; without any: as we are."""
+    if os.geteuid() != 0 or not names:
         return {}
     entry = user(names)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}

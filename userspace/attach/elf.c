@@ -21,6 +21,7 @@ enum {
 	SECTIONS_MAX = 4096,
 	SECTION_SIZE_MAX = 64 << 20,
 	NOTES_SIZE_MAX = 64 << 10,
+	THREAD_LOCAL_MAX = 1 << 20,
 	NAME_MAX_LOOKED_AT = 256, /* of a symbol or section: longer ones are not what we look for */
 };
 
@@ -241,6 +242,58 @@ int tap_elf_find_symbols(struct tap_elf *elf, struct tap_elf_symbol *symbols, si
 			symbol_match(&symbol, name, symbols, count);
 	}
 	return 0;
+}
+
+static bool thread_local_find(const struct symbol_table *table, const char *wanted, uint64_t *ret)
+{
+	for (size_t i = 0; i < table->symbols->d_size / sizeof(Elf64_Sym); i++) {
+		Elf64_Sym symbol;
+		const char *name;
+
+		memcpy(&symbol, (const char *)table->symbols->d_buf + i * sizeof(symbol), sizeof(symbol));
+		if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_TLS)
+			continue;
+		name = string_at(table->names, symbol.st_name);
+		if (name && !strcmp(name, wanted)) {
+			*ret = symbol.st_value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The executable's own block lies right below the thread pointer on x86-64, its end at the pointer but for what keeps
+ * its beginning aligned: ELF Handling For Thread-Local Storage, variant II.
+ */
+static int thread_local_place(const Elf64_Phdr *segment, uint64_t value, int32_t *ret)
+{
+	uint64_t align = segment->p_align ? segment->p_align : 1, into, below;
+
+	if (align & (align - 1) || align > THREAD_LOCAL_MAX || segment->p_memsz > THREAD_LOCAL_MAX ||
+	    value >= segment->p_memsz)
+		return -EBADMSG;
+	into = -segment->p_vaddr & (align - 1);
+	below = ((segment->p_memsz - (into < segment->p_memsz ? into : 0) + align - 1) & ~(align - 1)) + into;
+	*ret = (int32_t)value - (int32_t)below;
+	return 0;
+}
+
+int tap_elf_thread_local(struct tap_elf *elf, const char *name, int32_t *ret)
+{
+	struct symbol_table table = { 0 };
+	uint64_t value;
+	int err = symbol_table_read(elf, &table, NULL);
+
+	if (err)
+		return err;
+	if (tap_elf_machine(elf) != EM_X86_64 || !thread_local_find(&table, name, &value))
+		return -ENOENT;
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		if (elf->segments[i].p_type == PT_TLS)
+			return thread_local_place(&elf->segments[i], value, ret);
+	}
+	return -ENOENT;
 }
 
 static void hex_write(const uint8_t *bytes, size_t size, char ret[TAP_ELF_BUILD_ID_MAX])

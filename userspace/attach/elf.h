@@ -39,6 +39,12 @@ bool tap_elf_relocatable(const struct tap_elf *elf); /* position-independent: lo
 /* Looks all names up in the dynamic symbol table in one pass; what is not defined there has `found` false. */
 int tap_elf_find_symbols(struct tap_elf *elf, struct tap_elf_symbol *symbols, size_t count, struct tap_error *err);
 
+/*
+ * A thread-local variable of the executable itself: where it lies from the thread pointer. -ENOENT: there is none of
+ * that name, or nothing is known of the machine.
+ */
+int tap_elf_thread_local(struct tap_elf *elf, const char *name, int32_t *ret);
+
 /* Hex digits of the GNU build id; "" when there is none. */
 void tap_elf_build_id(struct tap_elf *elf, char ret[TAP_ELF_BUILD_ID_MAX]);
 

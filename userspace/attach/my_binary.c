@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * my_binary.c - symbols of a MariaDB server's executable, and the fields that its one-line functions load.
+ * my_binary.c - symbols of a server's executable, and the fields that its one-line functions load.
  *
  * Called by my_find, once per file.
  */
 #include "userspace/attach/my_binary.h"
 
-#include <string.h>
+#include <errno.h>
 
 #include "userspace/attach/my_code.h"
 
@@ -21,146 +21,190 @@ static const struct {
 #undef X
 };
 
-static const char *const stage_names[] = {
-#define X(name, wait) name,
-	TAP_MY_STAGE_SYMBOLS(X)
-#undef X
-};
-_Static_assert(sizeof(stage_names) / sizeof(*stage_names) <= TAP_MY_STAGE_SYMBOLS_MAX, "all stages have a place");
-
 enum {
-	STAGES = sizeof(stage_names) / sizeof(*stage_names),
-	STAGE_SIZE = 24, /* of a PSI_stage_info: its key, its name, its flags */
+	STAGE_SIZE_LEAST = 24, /* of a PSI_stage_info: its key, its name, its flags, and in MySQL a pointer more */
+	STAGE_SIZE_MOST = 32,
+	MARKS = TAP_MY_PRODUCTS, /* the variables that tell the product */
+	NAMES = TAP_MY_SYMBOL_COUNT + MARKS + TAP_MY_STAGES_MAX + TAP_MY_FUNCTIONS_MAX,
 };
 
-static void texts_find(struct tap_my_binary *binary)
-{
-	static const char *const texts[TAP_MY_STAGE_TEXTS_MAX] = {
-#define X(text, wait) text,
-		TAP_MY_STAGE_TEXTS(X)
-#undef X
-	};
+/* Everything that is looked up, in one pass over a table that may have many thousands of symbols. */
+struct lookup {
+	struct tap_elf_symbol all[NAMES];
+	struct tap_elf_symbol *variables, *marks, *stages, *functions;
+};
 
-	for (size_t i = 0; i < TAP_MY_STAGE_TEXTS_MAX; i++) {
-		if (tap_elf_find_text(binary->elf, texts[i], &binary->texts[i]))
-			binary->texts[i] = 0;
+static const char NO_NAME[] = "";
+
+static enum tap_my_product product_of(const struct tap_elf_symbol *marks)
+{
+	enum tap_my_product product = TAP_MY_MARIADB;
+
+	while (product < TAP_MY_PRODUCTS - 1 && !marks[product].found)
+		product++;
+	return product;
+}
+
+static void lookup_init(struct lookup *lookup)
+{
+	*lookup = (struct lookup){ .variables = lookup->all };
+	lookup->marks = lookup->variables + TAP_MY_SYMBOL_COUNT;
+	lookup->stages = lookup->marks + MARKS;
+	lookup->functions = lookup->stages + TAP_MY_STAGES_MAX;
+	for (size_t i = 0; i < NAMES; i++)
+		lookup->all[i].name = NO_NAME;
+	for (size_t i = 0; i < TAP_MY_SYMBOL_COUNT; i++)
+		lookup->variables[i].name = symbol_infos[i].name;
+	for (size_t i = 0; i < MARKS; i++)
+		lookup->marks[i].name = tap_my_product_info((enum tap_my_product)i)->sessions;
+}
+
+/* The product has to be known before its functions and stages can be asked for. */
+static int lookup_run(struct tap_my_binary *binary, struct lookup *lookup, struct tap_error *err)
+{
+	const struct tap_my_product_info *info;
+	int code = tap_elf_find_symbols(binary->elf, lookup->all, TAP_MY_SYMBOL_COUNT + MARKS, err);
+
+	if (code)
+		return code;
+	binary->product = product_of(lookup->marks);
+	info = tap_my_product_info(binary->product);
+	for (size_t i = 0; i < TAP_MY_STAGES_MAX; i++)
+		lookup->stages[i].name =
+			info->stages[i].name && !info->stages[i].is_text ? info->stages[i].name : NO_NAME;
+	for (size_t i = 0; i < TAP_MY_FUNCTIONS_MAX; i++)
+		lookup->functions[i].name = info->functions[i].symbol ? info->functions[i].symbol : NO_NAME;
+	return tap_elf_find_symbols(binary->elf, lookup->stages, TAP_MY_STAGES_MAX + TAP_MY_FUNCTIONS_MAX, err);
+}
+
+static void variables_note(struct tap_my_binary *binary, const struct lookup *lookup)
+{
+	const struct tap_elf_symbol *mark = &lookup->marks[binary->product];
+
+	for (size_t i = 0; i < TAP_MY_SYMBOL_COUNT; i++) {
+		const struct tap_elf_symbol *symbol = &lookup->variables[i];
+
+		binary->found[i] = symbol->found && !symbol->is_function && symbol->size >= symbol_infos[i].size;
+		binary->value[i] = symbol->value;
+		binary->size[i] = symbol->size;
+	}
+	if (mark->found && !mark->is_function && mark->size >= sizeof(uint64_t))
+		binary->sessions = mark->value;
+}
+
+static void stages_note(struct tap_my_binary *binary, const struct lookup *lookup)
+{
+	const struct tap_my_stage *stages = tap_my_product_info(binary->product)->stages;
+
+	for (size_t i = 0; i < TAP_MY_STAGES_MAX; i++) {
+		const struct tap_elf_symbol *symbol = &lookup->stages[i];
+
+		if (stages[i].name && stages[i].is_text) {
+			if (tap_elf_find_text(binary->elf, stages[i].name, &binary->stages[i]))
+				binary->stages[i] = 0;
+		} else if (stages[i].name && symbol->found && !symbol->is_function &&
+			   symbol->size >= STAGE_SIZE_LEAST && symbol->size <= STAGE_SIZE_MOST) {
+			binary->stages[i] = symbol->value;
+		}
 	}
 }
 
-static int variables_read(struct tap_my_binary *binary, struct tap_error *err)
+/* ---- what functions tell ---- */
+
+static int field_decode(const struct tap_my_function *function, uint16_t machine, const uint8_t *code, size_t size,
+			uint32_t *ret)
 {
-	struct tap_elf_symbol symbols[TAP_MY_SYMBOL_COUNT + STAGES] = { 0 };
-	int code;
+	struct tap_my_code_field field = { 0 };
+	int err = tap_my_code_field(machine, code, size, &field);
 
-	for (size_t i = 0; i < TAP_MY_SYMBOL_COUNT; i++)
-		symbols[i].name = symbol_infos[i].name;
-	for (size_t i = 0; i < STAGES; i++)
-		symbols[TAP_MY_SYMBOL_COUNT + i].name = stage_names[i];
-	code = tap_elf_find_symbols(binary->elf, symbols, TAP_MY_SYMBOL_COUNT + STAGES, err);
-	if (code)
-		return code;
-	for (size_t i = 0; i < TAP_MY_SYMBOL_COUNT; i++) {
-		binary->found[i] =
-			symbols[i].found && !symbols[i].is_function && symbols[i].size >= symbol_infos[i].size;
-		binary->value[i] = symbols[i].value;
-		binary->size[i] = symbols[i].size;
-	}
-	for (size_t i = 0; i < STAGES; i++) {
-		const struct tap_elf_symbol *stage = &symbols[TAP_MY_SYMBOL_COUNT + i];
-
-		if (stage->found && !stage->is_function && stage->size == STAGE_SIZE)
-			binary->stages[i] = stage->value;
-	}
+	if (err || field.size != (function->shape == TAP_MY_SHAPE_FIELD ? function->size : 0))
+		return -ENOENT;
+	*ret = field.offset;
 	return 0;
 }
 
-/* The first bytes of a function; *ret_size 0: there is none. */
-static void code_read(const struct tap_my_binary *binary, const char *name, uint8_t ret[TAP_MY_CODE_MAX],
-		      size_t *ret_size)
+/* All parts are of one security context, which the first tells. */
+static int part_decode(uint16_t machine, const uint8_t *code, size_t size, struct tap_my_decoded *decoded,
+		       uint32_t *ret)
 {
-	struct tap_elf_symbol symbol = { .name = name };
-	uint64_t offset;
-
-	*ret_size = 0;
-	if (tap_elf_find_symbols(binary->elf, &symbol, 1, NULL) ||
-	    tap_elf_function(binary->elf, &symbol, &offset, ret, TAP_MY_CODE_MAX, ret_size))
-		*ret_size = 0;
-}
-
-static void note(struct tap_my_binary *binary, const char *name, bool decoded)
-{
-	if (!decoded && !binary->undecoded)
-		binary->undecoded = name;
-}
-
-/* A field of a known size; address: the function returns where it is. */
-static void field_read(struct tap_my_binary *binary, const char *name, unsigned size, uint32_t *ret)
-{
-	struct tap_my_code_field field = { 0 };
-	uint8_t code[TAP_MY_CODE_MAX];
-	size_t length;
-	bool decoded;
-
-	code_read(binary, name, code, &length);
-	decoded = !tap_my_code_field(binary->machine, code, length, &field) && field.size == size;
-	note(binary, name, decoded);
-	*ret = field.offset;
-}
-
-static void part_read(struct tap_my_binary *binary, const char *name, uint32_t *ret)
-{
-	uint8_t code[TAP_MY_CODE_MAX];
 	uint32_t part = 0;
-	size_t length;
-	bool decoded;
+	int err = tap_my_code_part(machine, code, size, &part, ret);
 
-	code_read(binary, name, code, &length);
-	decoded = !tap_my_code_part(binary->machine, code, length, &part, ret);
-	/* All parts are of one security context. */
-	if (decoded && !binary->decoded.security)
-		binary->decoded.security = part;
-	note(binary, name, decoded && part == binary->decoded.security);
+	if (err)
+		return err;
+	if (!decoded->security)
+		decoded->security = part;
+	return part == decoded->security ? 0 : -ENOENT;
 }
 
-static void fields_decode(struct tap_my_binary *binary)
+static int function_decode(const struct tap_my_function *function, uint16_t machine, const uint8_t *code, size_t size,
+			   struct tap_my_decoded *decoded)
 {
-	struct tap_my_decoded *decoded = &binary->decoded;
-	uint8_t code[TAP_MY_CODE_MAX];
-	size_t length;
+	void *to = (char *)decoded + function->to;
 
-	code_read(binary, "_current_thd", code, &length);
-	note(binary, "_current_thd", !tap_my_code_thread_local(binary->machine, code, length, &decoded->thd));
-	field_read(binary, "thd_query_string", 0, &decoded->query);
-	field_read(binary, "thd_current_db", 0, &decoded->database);
-	field_read(binary, "thd_get_thread_id", 8, &decoded->thread_id);
-	field_read(binary, "thd_current_command", 4, &decoded->command);
-	part_read(binary, "thd_user_name", &decoded->user);
-	part_read(binary, "thd_client_host", &decoded->host);
-	part_read(binary, "thd_client_ip", &decoded->address);
-	code_read(binary, "thd_increment_bytes_received", code, &length);
-	note(binary, "thd_increment_bytes_received",
-	     !tap_my_code_counter(binary->machine, code, length, &decoded->received));
-	code_read(binary, "thd_alloc", code, &length);
-	note(binary, "thd_alloc", !tap_my_code_handed_on(binary->machine, code, length, &decoded->memory));
+	switch ((enum tap_my_shape)function->shape) {
+	case TAP_MY_SHAPE_THREAD_LOCAL:
+		return tap_my_code_thread_local(machine, code, size, to);
+	case TAP_MY_SHAPE_FIELD:
+	case TAP_MY_SHAPE_ADDRESS:
+		return field_decode(function, machine, code, size, to);
+	case TAP_MY_SHAPE_TEXT:
+		return tap_my_code_text(machine, code, size, to);
+	case TAP_MY_SHAPE_PART:
+		return part_decode(machine, code, size, decoded, to);
+	case TAP_MY_SHAPE_COUNTER:
+		return tap_my_code_counter(machine, code, size, to);
+	case TAP_MY_SHAPE_HANDED_ON:
+		return tap_my_code_handed_on(machine, code, size, to);
+	case TAP_MY_SHAPE_HANDED_OUT:
+		return tap_my_code_handed_out(machine, code, size, to);
+	case TAP_MY_SHAPE_STORED:
+		return tap_my_code_stored(machine, code, size, to);
+	case TAP_MY_SHAPE_FLAGGED_ADDRESS:
+		return tap_my_code_flagged_address(machine, code, size, to);
+	}
+	return -ENOENT;
+}
+
+static void functions_decode(struct tap_my_binary *binary, const struct lookup *lookup)
+{
+	const struct tap_my_product_info *info = tap_my_product_info(binary->product);
+
+	if (info->thread_slot && tap_elf_thread_local(binary->elf, info->thread_slot, &binary->decoded.thd))
+		binary->undecoded = info->thread_slot;
+	for (size_t i = 0; i < TAP_MY_FUNCTIONS_MAX && info->functions[i].symbol; i++) {
+		uint8_t code[TAP_MY_CODE_MAX];
+		uint64_t offset;
+		size_t size;
+
+		if (!tap_elf_function(binary->elf, &lookup->functions[i], &offset, code, sizeof(code), &size) &&
+		    !function_decode(&info->functions[i], binary->machine, code, size, &binary->decoded))
+			continue;
+		if (!binary->undecoded)
+			binary->undecoded = info->functions[i].symbol;
+	}
 }
 
 int tap_my_binary_read(int fd, struct tap_my_binary *ret, struct tap_error *err)
 {
 	struct tap_my_binary binary = { 0 };
+	struct lookup lookup;
 	int code;
 
 	code = tap_elf_open(fd, &binary.elf, err);
 	if (code)
 		return code;
-	code = variables_read(&binary, err);
+	lookup_init(&lookup);
+	code = lookup_run(&binary, &lookup, err);
 	if (code) {
 		tap_my_binary_done(&binary);
 		return code;
 	}
 	binary.machine = tap_elf_machine(binary.elf);
 	tap_elf_build_id(binary.elf, binary.build_id);
-	fields_decode(&binary);
-	texts_find(&binary);
+	variables_note(&binary, &lookup);
+	stages_note(&binary, &lookup);
+	functions_decode(&binary, &lookup);
 	*ret = binary;
 	return 0;
 }
@@ -179,5 +223,7 @@ const char *tap_my_binary_lacks(const struct tap_my_binary *binary, enum tap_my_
 		if (symbol_infos[i].need <= need && !binary->found[i])
 			return symbol_infos[i].name;
 	}
+	if (need == TAP_MY_NEED_LAYOUT && !binary->sessions)
+		return tap_my_product_info(binary->product)->sessions;
 	return NULL;
 }

@@ -16,6 +16,7 @@ enum {
 	OFFSET_MAX = 1 << 17, /* no session object is larger */
 	RETURN = 0xc3,
 	REGISTER_RAX = 0,
+	REGISTER_RDX = 2,
 	REGISTER_RSI = 6,
 	REGISTER_RDI = 7,
 };
@@ -228,6 +229,78 @@ int tap_my_code_handed_on(uint16_t machine, const uint8_t *code, size_t size, ui
 	skip_prologue(&at);
 	if (!skip(&at, load, sizeof(load)) || !take_operand(&at, REGISTER_RDI, REGISTER_RDI, &field) ||
 	    !skip(&at, jump, sizeof(jump)))
+		return -ENOENT;
+	*ret = field;
+	return 0;
+}
+
+int tap_my_code_text(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret)
+{
+	static const uint8_t load[] = { 0x48, 0x8b };
+	struct cursor at = { code, size };
+	uint32_t text, length;
+
+	if (machine != EM_X86_64)
+		return -ENOENT;
+	skip_prologue(&at);
+	if (!skip(&at, load, sizeof(load)) || !take_operand(&at, REGISTER_RDI, REGISTER_RAX, &text) ||
+	    !skip(&at, load, sizeof(load)) || !take_operand(&at, REGISTER_RDI, REGISTER_RDX, &length) ||
+	    !returns(&at) || length != text + 8)
+		return -ENOENT;
+	*ret = text;
+	return 0;
+}
+
+int tap_my_code_stored(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret)
+{
+	static const uint8_t store[] = { 0x89 };
+	static const uint8_t hand_on[] = { 0x89, 0xf7, 0xe9 };
+	struct cursor at = { code, size };
+	uint32_t field;
+
+	if (machine != EM_X86_64)
+		return -ENOENT;
+	skip_prologue(&at);
+	if (!skip(&at, store, sizeof(store)) || !take_operand(&at, REGISTER_RDI, REGISTER_RSI, &field) ||
+	    !skip(&at, hand_on, sizeof(hand_on)))
+		return -ENOENT;
+	*ret = field;
+	return 0;
+}
+
+int tap_my_code_handed_out(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret)
+{
+	static const uint8_t test[] = { 0x48, 0x85, 0xf6, 0x74 };
+	static const uint8_t load[] = { 0x48, 0x8b };
+	static const uint8_t store[] = { 0x48, 0x89, 0x06 };
+	struct cursor at = { code, size };
+	uint32_t field;
+	uint8_t jump;
+
+	if (machine != EM_X86_64)
+		return -ENOENT;
+	skip_prologue(&at);
+	if (!skip(&at, test, sizeof(test)) || !take_byte(&at, &jump) || !skip(&at, load, sizeof(load)) ||
+	    !take_operand(&at, REGISTER_RDI, REGISTER_RAX, &field) || !skip(&at, store, sizeof(store)))
+		return -ENOENT;
+	*ret = field;
+	return 0;
+}
+
+int tap_my_code_flagged_address(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret)
+{
+	static const uint8_t load[] = { 0x0f, 0xb6 };
+	static const uint8_t store[] = { 0x88, 0x06 };
+	static const uint8_t address[] = { 0x48, 0x8d };
+	struct cursor at = { code, size };
+	uint32_t flag, field;
+
+	if (machine != EM_X86_64)
+		return -ENOENT;
+	skip_prologue(&at);
+	if (!skip(&at, load, sizeof(load)) || !take_operand(&at, REGISTER_RDI, REGISTER_RAX, &flag) ||
+	    !skip(&at, store, sizeof(store)) || !skip(&at, address, sizeof(address)) ||
+	    !take_operand(&at, REGISTER_RDI, REGISTER_RAX, &field) || !returns(&at))
 		return -ENOENT;
 	*ret = field;
 	return 0;

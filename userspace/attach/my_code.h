@@ -37,4 +37,16 @@ int tap_my_code_counter(uint16_t machine, const uint8_t *code, size_t size, uint
 /* `return other_function(object->field, ...);`, a pointer. */
 int tap_my_code_handed_on(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret);
 
+/* `return { object->text, object->text_length };`, the length 8 bytes behind the pointer. */
+int tap_my_code_text(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret);
+
+/* `object->field = number; other_function(number);`, 32 bits. */
+int tap_my_code_stored(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret);
+
+/* `if (to) { *to = object->field; ...`, a pointer. */
+int tap_my_code_handed_out(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret);
+
+/* `*flag = object->other; return &object->field;`, the flag a byte. */
+int tap_my_code_flagged_address(uint16_t machine, const uint8_t *code, size_t size, uint32_t *ret);
+
 #endif

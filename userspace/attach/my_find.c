@@ -105,6 +105,7 @@ static int unreadable_add(struct search *search, const struct tap_proc *proc, co
 	if (!target)
 		return -ENOMEM;
 	target->engine = TAP_ENGINE_MYSQL;
+	target->name = !strcmp(proc->comm, "mariadbd") ? "mariadb" : "mysql";
 	target->pid = proc->pid;
 	target->start_ticks = proc->start_ticks;
 	target->proc_root = strdup(search->of->proc_root);
@@ -114,10 +115,10 @@ static int unreadable_add(struct search *search, const struct tap_proc *proc, co
 	return 0;
 }
 
-static void describe(const struct tap_target *target, char ret[192])
+static void describe(const struct tap_target *target, const struct tap_my_binary *binary, char ret[192])
 {
-	snprintf(ret, 192, "MariaDB %s (%s%s)", target->version, *target->build_id ? "build id " : "no build id",
-		 target->build_id);
+	snprintf(ret, 192, "%s %s (%s%s)", tap_my_product_info(binary->product)->title, target->version,
+		 *target->build_id ? "build id " : "no build id", target->build_id);
 }
 
 static void rows_describe(char *ret, size_t size)
@@ -135,9 +136,9 @@ static void refuse_by_binary(struct tap_target *target, const struct tap_my_bina
 			     const struct tap_my_layout_row *row)
 {
 	const char *lacking = tap_my_binary_lacks(binary, TAP_MY_NEED_LAYOUT);
-	char who[192], known[128];
+	char who[192], known[256];
 
-	describe(target, who);
+	describe(target, binary, who);
 	rows_describe(known, sizeof(known));
 	if (!row)
 		tap_target_refuse(target,
@@ -171,7 +172,8 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 	if (err)
 		return tap_error_set(why, err, "%s", reason);
 	own->fields = row->fields;
-	own->sessions = bias + binary->value[TAP_MY_SYMBOL_SESSIONS];
+	own->product = binary->product;
+	own->sessions = bias + binary->sessions;
 	tap_my_server_stages(target, binary, bias, &own->instance.stages);
 	return tap_my_sessions_check(target, ret_checked, why);
 }
@@ -179,7 +181,8 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 /* Sets target->own and layout_source, or refused. -ENOMEM. */
 static int layout_establish(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias)
 {
-	const struct tap_my_layout_row *row = tap_my_layout_find(target->version_number, binary->machine);
+	const struct tap_my_layout_row *row =
+		tap_my_layout_find(binary->product, target->version_number, binary->machine);
 	struct tap_error why = { "" };
 	size_t checked = 0;
 	char who[192];
@@ -190,7 +193,7 @@ static int layout_establish(struct tap_target *target, const struct tap_my_binar
 	target->own = calloc(1, sizeof(struct tap_my_own));
 	if (!target->own)
 		return -ENOMEM;
-	describe(target, who);
+	describe(target, binary, who);
 	if (layout_try(target, binary, bias, row, target->own, &checked, &why)) {
 		tap_target_refuse(target,
 				  "%s does not fit memory layout %s: %s; try again, or report it with the build id",
@@ -208,8 +211,7 @@ static const char *stranger(const struct file *file)
 	if (file->error)
 		return "runs a MariaDB or MySQL server whose executable cannot be read: use a whole one";
 	if (tap_my_binary_lacks(&file->binary, TAP_MY_NEED_RECOGNISE))
-		return "runs a MariaDB or MySQL server that dbtap does not know: only MariaDB with its exported "
-		       "symbols is traced so far";
+		return "runs a MariaDB or MySQL server that does not export its variables: use a build that does";
 	return NULL;
 }
 
@@ -229,6 +231,8 @@ static int server_add(struct search *search, const struct tap_proc *proc, const 
 		return -ENOMEM;
 	}
 	*item = target;
+	item->name = tap_my_product_info(binary->product)->name;
+	item->product = tap_my_product_info(binary->product)->title;
 	return layout_establish(item, binary, bias);
 }
 
@@ -266,7 +270,7 @@ int tap_my_find(const struct tap_target_search *of, struct tap_target_list *list
 	}
 	free(search.files);
 	if (!err)
-		tap_targets_name(list, search.first, "mariadb");
+		tap_targets_name(list, search.first, "mysql");
 	return err;
 }
 

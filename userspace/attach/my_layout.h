@@ -17,14 +17,15 @@
 
 /* What only userspace reads of a session: offsets in bytes. */
 struct tap_my_fields {
-	uint32_t next;	     /* the session after it in the server's list */
-	uint32_t thread_id;  /* uint64, the connection's number */
+	uint32_t next;	     /* the session after it in MariaDB's list */
+	uint32_t thread_id;  /* uint32 or uint64, the connection's number */
 	uint32_t thread;     /* pthread_t of the thread that serves it */
-	uint32_t os_thread;  /* uint32, the same as the kernel's number in the server's namespace */
+	uint32_t os_thread;  /* uint32, its number in the server's namespace; 0: only the C library has it */
 	uint32_t start_time; /* uint64, seconds since the epoch at which what it does began; microseconds, uint64,
 				behind */
 	uint32_t host;	     /* of the security context: char * */
 	uint32_t address;    /* of it: char * */
+	uint8_t wide_id;     /* thread_id has 64 bits */
 };
 
 /* Places of counters within a session's status block, from the server's own tables. */
@@ -36,6 +37,7 @@ struct tap_my_status_offsets {
 
 /* "10.11 x86-64" and what was decoded when it was made. */
 struct tap_my_layout_row {
+	enum tap_my_product product;
 	int32_t version; /* 101100: of 10.11.19 and all others of 10.11 */
 	uint16_t machine;
 	const char *name;
@@ -43,13 +45,17 @@ struct tap_my_layout_row {
 	uint32_t stage;
 	uint32_t server_status;
 	uint32_t statement;
+	uint32_t statement_query;
 	uint32_t first_block;
 	uint32_t block_header;
+	uint32_t record_statement;
+	uint32_t record_text;
 	struct tap_my_fields fields;
 };
 
 /* NULL: this build has none, and nothing may be guessed. */
-const struct tap_my_layout_row *tap_my_layout_find(int32_t version_number, uint16_t machine);
+const struct tap_my_layout_row *tap_my_layout_find(enum tap_my_product product, int32_t version_number,
+						   uint16_t machine);
 /* All rows, for messages and tests. */
 const struct tap_my_layout_row *tap_my_layout_rows(size_t *ret_count);
 

@@ -20,8 +20,7 @@ enum {
 	NAME_SIZE = 64,
 	STATUS_ROWS_MAX = 1024,
 	STATUS_OFFSET_MAX = 16384, /* of counters in a session's status block */
-	TYPE_LONG_STATUS = 0x17,   /* enum enum_mysql_show_type, the two kinds of a session's own counters */
-	TYPE_LONGLONG_STATUS = 0x19,
+	STAGE_NAME = 8,		   /* of a PSI_stage_info: its text */
 };
 
 /* A row of a table of SHOW STATUS; for a session's counters the value is an offset. */
@@ -149,11 +148,6 @@ int tap_my_server_read(const char *root, const struct tap_proc *proc, const stru
 	return 0;
 }
 
-static bool is_counter(uint32_t type)
-{
-	return type == TYPE_LONG_STATUS || type == TYPE_LONGLONG_STATUS;
-}
-
 /* The offset of one counter in a table of rows. */
 static int row_find(int32_t pid, const struct status_row *rows, size_t count, const char *wanted, uint32_t *ret)
 {
@@ -161,7 +155,8 @@ static int row_find(int32_t pid, const struct status_row *rows, size_t count, co
 		char name[NAME_SIZE];
 		int err;
 
-		if (!is_counter(rows[i].type) || rows[i].value > STATUS_OFFSET_MAX)
+		/* Of all others the value is an address. */
+		if (rows[i].value > STATUS_OFFSET_MAX)
 			continue;
 		err = tap_memory_read_string(pid, rows[i].name, name, sizeof(name));
 		if (err == -ESRCH || err == -EPERM)
@@ -222,18 +217,6 @@ int tap_my_server_status_offsets(const struct tap_target *target, const struct t
 	return err;
 }
 
-static const uint8_t stage_waits[TAP_MY_STAGE_SYMBOLS_MAX] = {
-#define X(name, wait) TAP_MY_WAIT_##wait - TAP_MY_WAIT_NONE,
-	TAP_MY_STAGE_SYMBOLS(X)
-#undef X
-};
-
-static const uint8_t text_waits[TAP_MY_STAGE_TEXTS_MAX] = {
-#define X(text, wait) TAP_MY_WAIT_##wait - TAP_MY_WAIT_NONE,
-	TAP_MY_STAGE_TEXTS(X)
-#undef X
-};
-
 static void stage_add(struct tap_my_stages *stages, size_t *count, uint64_t text, uint8_t wait)
 {
 	if (text <= stages->base || text - stages->base > UINT32_MAX || *count == TAP_MY_STAGES)
@@ -245,19 +228,17 @@ static void stage_add(struct tap_my_stages *stages, size_t *count, uint64_t text
 void tap_my_server_stages(const struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
 			  struct tap_my_stages *ret)
 {
+	const struct tap_my_product_info *info = tap_my_product_info(binary->product);
 	struct tap_my_stages stages = { .base = bias };
 	size_t count = 0;
 
-	for (size_t i = 0; i < TAP_MY_STAGE_TEXTS_MAX; i++) {
-		if (binary->texts[i])
-			stage_add(&stages, &count, bias + binary->texts[i], text_waits[i]);
-	}
-	for (size_t i = 0; i < TAP_MY_STAGE_SYMBOLS_MAX; i++) {
-		uint64_t text = 0;
+	for (size_t i = 0; i < TAP_MY_STAGES_MAX; i++) {
+		uint64_t text = bias + binary->stages[i];
 
-		if (binary->stages[i] &&
-		    !tap_memory_read(target->pid, bias + binary->stages[i] + 8, &text, sizeof(text)))
-			stage_add(&stages, &count, text, stage_waits[i]);
+		if (!binary->stages[i] ||
+		    (!info->stages[i].is_text && tap_memory_read(target->pid, text + STAGE_NAME, &text, sizeof(text))))
+			continue;
+		stage_add(&stages, &count, text, info->stages[i].wait);
 	}
 	*ret = stages;
 }

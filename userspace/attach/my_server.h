@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * my_server.h - a MariaDB server recognised by its own variables, and its settings; for my_find and what reads
+ * my_server.h - a MariaDB or MySQL server recognised by its own variables, and its settings; for my_find and what reads
  * sessions.
  */
 #ifndef TAP_USERSPACE_ATTACH_MY_SERVER_H
@@ -15,7 +15,8 @@
 struct tap_my_own {
 	struct tap_my_instance instance;
 	struct tap_my_fields fields;
-	uint64_t sessions; /* address of the list of sessions */
+	enum tap_my_product product;
+	uint64_t sessions; /* address of what leads to the sessions: MariaDB's list, MySQL's pointer to its manager */
 };
 
 /*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * my_session.c - walks the list of sessions; see my_session.h.
+ * my_session.c - walks the sessions of a server; see my_session.h.
  *
  * Called by my_find, to check a layout, and by my_engine.
  */
@@ -21,8 +21,11 @@ enum {
 	ROUNDS = 5,
 	ROUND_PAUSE_NS = 10 * 1000 * 1000,
 	NAME_SIZE = 256,
-	PACKET_LEAST = 5, /* bytes of a statement's packet that has no text */
-	LINK_NEXT = 8,	  /* of a link: behind its virtual table and the pointer to what leads to it */
+	PACKET_LEAST = 5,	/* bytes of a statement's packet that has no text */
+	LINK_NEXT = 8,		/* of a link: behind its virtual table and the pointer to what leads to it */
+	PTHREAD_NUMBER = 0x2d0, /* in glibc's record of a thread, x86-64, all versions; a session's check tries it */
+	PARTITIONS = 8,
+	PARTITION_ROOM = 60, /* sessions a partition holds in itself */
 };
 
 /* The fields of one session as its memory holds them. */
@@ -34,7 +37,8 @@ struct words {
 	uint32_t os_thread;
 	uint32_t command;
 	uint32_t server_status;
-	uint64_t counters[2]; /* questions, received */
+	uint64_t questions;
+	uint64_t received;
 	uint64_t executes;
 	uint64_t security;
 	uint64_t stage;
@@ -48,6 +52,14 @@ static const struct tap_my_own *own_of(const struct tap_target *target)
 	return target->own;
 }
 
+/* The C library's own: a pthread_t is the address of its record of the thread. 0: not to be had. */
+static uint32_t number_of_thread(const struct tap_target *target, uint64_t thread)
+{
+	uint32_t number = 0;
+
+	return thread && !tap_memory_read(target->pid, thread + PTHREAD_NUMBER, &number, sizeof(number)) ? number : 0;
+}
+
 static int words_read(const struct tap_target *target, uint64_t thd, struct words *ret)
 {
 	const struct tap_my_layout *layout = &own_of(target)->instance.layout;
@@ -58,13 +70,21 @@ static int words_read(const struct tap_target *target, uint64_t thd, struct word
 		thd + (offset), &words.field, sizeof(words.field), false \
 	}
 	struct tap_memory_read reads[] = {
-		READ(fields->next - LINK_NEXT, previous), READ(fields->next, next),
-		READ(fields->thread_id, thread_id),	  READ(fields->thread, thread),
-		READ(fields->os_thread, os_thread),	  READ(fields->start_time, start_time),
-		READ(layout->command, command),		  READ(layout->server_status, server_status),
-		READ(layout->questions, counters),	  READ(layout->executes, executes),
-		READ(layout->security, security),	  READ(layout->stage, stage),
-		READ(layout->database, database),	  READ(layout->query, query),
+		READ(fields->next ? fields->next - LINK_NEXT : 0, previous),
+		READ(fields->next, next),
+		READ(fields->thread_id, thread_id),
+		READ(fields->thread, thread),
+		READ(fields->os_thread, os_thread),
+		READ(fields->start_time, start_time),
+		READ(layout->command, command),
+		READ(layout->server_status, server_status),
+		READ(layout->questions, questions),
+		READ(layout->received, received),
+		READ(layout->executes, executes),
+		READ(layout->security, security),
+		READ(layout->stage, stage),
+		READ(layout->database, database),
+		READ(layout->query, query),
 	};
 #undef READ
 	int err = tap_memory_read_many(target->pid, reads, sizeof(reads) / sizeof(*reads));
@@ -75,6 +95,10 @@ static int words_read(const struct tap_target *target, uint64_t thd, struct word
 		if (!reads[i].ok)
 			return -EAGAIN;
 	}
+	if (!fields->wide_id)
+		words.thread_id = (uint32_t)words.thread_id;
+	if (!fields->os_thread)
+		words.os_thread = number_of_thread(target, words.thread);
 	*ret = words;
 	return 0;
 }
@@ -180,8 +204,8 @@ static int session_add(const struct tap_target *target, const struct tap_my_thre
 		.id = words->thread_id,
 		.command = words->command,
 		.server_status = words->server_status,
-		.questions = words->counters[0],
-		.received = words->counters[1],
+		.questions = words->questions,
+		.received = words->received,
 		.executes = words->executes,
 		.query_address = words->query[1] ? words->query[0] : 0,
 		.query_size = words->query[0] ? words->query[1] : 0,
@@ -191,8 +215,80 @@ static int session_add(const struct tap_target *target, const struct tap_my_thre
 	return texts_read(target, words, session);
 }
 
-/* One walk. -EAGAIN: what leads back is not what led there, or a session could not be read. */
-static int walk(const struct tap_target *target, const struct tap_my_threads *threads, struct tap_my_session_list *ret)
+/* A part of MySQL's list of sessions: an array that is kept in place as long as it has room. */
+struct partition {
+	uint32_t key;
+	int32_t count; /* negative: `elsewhere` */
+	union {
+		struct {
+			uint64_t address;
+			uint64_t count;
+			uint64_t capacity;
+		} elsewhere;
+		uint64_t here[PARTITION_ROOM];
+	};
+};
+_Static_assert(sizeof(struct partition) == 0x1e8, "as the server has it");
+
+/* Those of one partition; they may be gone by the time they are looked at. */
+static int partition_walk(const struct tap_target *target, const struct tap_my_threads *threads,
+			  const struct partition *partition, struct tap_my_session_list *list)
+{
+	uint64_t count = partition->count < 0 ? partition->elsewhere.count : (uint64_t)partition->count;
+	uint64_t *more = NULL;
+	int err = 0;
+
+	if (count > (partition->count < 0 ? SESSIONS_MAX : PARTITION_ROOM) || list->count + count > SESSIONS_MAX)
+		return -EAGAIN;
+	if (partition->count < 0) {
+		more = malloc(count * sizeof(*more) + 1);
+		if (!more)
+			return -ENOMEM;
+		err = tap_memory_read(target->pid, partition->elsewhere.address, more, count * sizeof(*more));
+	}
+	for (uint64_t i = 0; i < count && !err; i++) {
+		uint64_t thd = more ? more[i] : partition->here[i];
+		struct words words;
+
+		err = words_read(target, thd, &words);
+		if (!err)
+			err = session_add(target, threads, thd, &words, list);
+	}
+	free(more);
+	return err;
+}
+
+/* MySQL's sessions: the variable leads to an object whose first member are the partitions. */
+static int walk_partitions(const struct tap_target *target, const struct tap_my_threads *threads,
+			   struct tap_my_session_list *ret)
+{
+	struct tap_my_session_list list = { 0 };
+	struct partition *partitions;
+	uint64_t manager = 0;
+	int err = tap_memory_read(target->pid, own_of(target)->sessions, &manager, sizeof(manager));
+
+	if (err || !manager)
+		return err ? err : -EAGAIN;
+	partitions = calloc(PARTITIONS, sizeof(*partitions));
+	if (!partitions)
+		return -ENOMEM;
+	err = tap_memory_read(target->pid, manager, partitions, PARTITIONS * sizeof(*partitions));
+	for (size_t i = 0; i < PARTITIONS && !err; i++)
+		err = partition_walk(target, threads, &partitions[i], &list);
+	free(partitions);
+	if (err) {
+		tap_my_sessions_done(&list);
+		return err == -EFAULT ? -EAGAIN : err;
+	}
+	*ret = list;
+	return 0;
+}
+
+/*
+ * One walk of MariaDB's list. -EAGAIN: what leads back is not what led there, or a session could not be read.
+ */
+static int walk_list(const struct tap_target *target, const struct tap_my_threads *threads,
+		     struct tap_my_session_list *ret)
 {
 	const uint64_t list_address = own_of(target)->sessions;
 	const uint64_t end = list_address + 8;
@@ -237,7 +333,8 @@ int tap_my_sessions_walk(const struct tap_target *target, struct tap_my_session_
 	for (int round = 0; round < ROUNDS && code == -EAGAIN; round++) {
 		if (round)
 			nanosleep(&pause, NULL);
-		code = walk(target, &threads, ret);
+		code = own_of(target)->product == TAP_MY_MYSQL ? walk_partitions(target, &threads, ret)
+							       : walk_list(target, &threads, ret);
 	}
 	tap_my_threads_done(&threads);
 	if (code)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * my_session.h - the sessions of a MariaDB server, read from its memory.
+ * my_session.h - the sessions of a MariaDB or MySQL server, read from its memory.
  *
  * The server keeps them in a list; everything in it is hostile, and it changes while it is read: a walk that comes upon
  * something inconsistent is begun again a few times.

@@ -60,9 +60,18 @@ static int compare_targets(const void *a, const void *b)
 
 	if (left->port != right->port)
 		return left->port < right->port ? -1 : 1;
+	if (left->name && right->name && strcmp(left->name, right->name))
+		return strcmp(left->name, right->name);
 	if (left->start_ticks != right->start_ticks)
 		return left->start_ticks < right->start_ticks ? -1 : 1;
 	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+/* Servers of two products may have one port, on two addresses: their names differ anyway. */
+static bool shares_name(const struct tap_target *before, const struct tap_target *target)
+{
+	return before->data_dir && before->port == target->port &&
+	       (!before->name || !target->name || !strcmp(before->name, target->name));
 }
 
 /* The oldest instance of a port has the short name. */
@@ -75,14 +84,15 @@ void tap_targets_name(struct tap_target_list *list, size_t first, const char *st
 		qsort(items, count, sizeof(*items), compare_targets);
 	for (size_t i = 0; i < count; i++) {
 		struct tap_target *target = &items[i];
+		const char *name = target->name ? target->name : stem;
 
 		/* A server that listens on no port has none to be called by. */
 		if (!target->data_dir || !target->port)
-			snprintf(target->id, sizeof(target->id), "%s-pid-%d", stem, target->pid);
-		else if (i && items[i - 1].data_dir && items[i - 1].port == target->port)
-			snprintf(target->id, sizeof(target->id), "%s-%d-%d", stem, target->port, target->pid);
+			snprintf(target->id, sizeof(target->id), "%s-pid-%d", name, target->pid);
+		else if (i && shares_name(&items[i - 1], target))
+			snprintf(target->id, sizeof(target->id), "%s-%d-%d", name, target->port, target->pid);
 		else
-			snprintf(target->id, sizeof(target->id), "%s-%d", stem, target->port);
+			snprintf(target->id, sizeof(target->id), "%s-%d", name, target->port);
 	}
 }
 

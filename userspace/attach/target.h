@@ -36,6 +36,8 @@ struct tap_pg_variables {
 
 struct tap_target {
 	enum tap_engine engine;
+	const char *name;	/* literal: "mariadb", "mysql": of an engine that has several products; NULL: its own */
+	const char *product;	/* literal, for people; NULL: the engine's */
 	char id[64];		/* "postgres-5432"; a second one of the same port gets "postgres-5432-<pid>" */
 	char version[32];	/* "15.18" */
 	int32_t version_number; /* 150018 */

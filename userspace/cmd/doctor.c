@@ -83,8 +83,9 @@ static bool target_check(const struct tap_options *options, const struct tap_tar
 	}
 	const struct tap_attach *engine = tap_attach_of(target->engine);
 
-	tap_strbuf_printf(out, "  ok   %s: %s %s, pid %d, port %d, data ", target->id, engine->product, target->version,
-			  target->pid, target->port);
+	tap_strbuf_printf(out, "  ok   %s: %s %s, pid %d, port %d, data ", target->id,
+			  target->product ? target->product : engine->product, target->version, target->pid,
+			  target->port);
 	add_safe(out, target->data_dir);
 	tap_strbuf_printf(out, "\n       build id %s; layout: %s\n", *target->build_id ? target->build_id : "none",
 			  target->layout_source);

@@ -547,6 +547,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.present = true,
 			.id = target->id,
 			.engine = target->engine,
+			.engine_name = target->name,
 			.version = target->version,
 			.version_number = target->version_number,
 			.pid = target->pid,

@@ -30,6 +30,10 @@ struct fake_elf {
 	size_t rodata_size;
 	const void *build_id;
 	size_t build_id_size;
+	/* Of the thread-local segment; size 0: there is none. */
+	uint64_t thread_local_address;
+	uint64_t thread_local_size;
+	uint64_t thread_local_align;
 };
 
 enum {
@@ -118,16 +122,20 @@ static inline struct fake_elf_file fake_elf_make(const struct fake_elf *elf)
 		.e_shoff = FAKE_ELF_SECTIONS,
 		.e_ehsize = sizeof(Elf64_Ehdr),
 		.e_phentsize = sizeof(Elf64_Phdr),
-		.e_phnum = 2,
+		.e_phnum = elf->thread_local_size ? 3 : 2,
 		.e_shentsize = sizeof(Elf64_Shdr),
 		.e_shnum = FAKE_ELF_N_SECTIONS,
 		.e_shstrndx = 4,
 	};
-	Elf64_Phdr segments[2] = {
+	Elf64_Phdr segments[3] = {
 		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = elf->address, .p_align = 4096 },
 		{ .p_type = PT_NOTE,
 		  .p_offset = FAKE_ELF_NOTE,
 		  .p_filesz = elf->build_id ? 16 + elf->build_id_size : 0 },
+		{ .p_type = PT_TLS,
+		  .p_vaddr = elf->thread_local_address,
+		  .p_memsz = elf->thread_local_size,
+		  .p_align = elf->thread_local_align },
 	};
 	uint8_t code[64];
 

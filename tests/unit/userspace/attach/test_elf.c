@@ -85,6 +85,42 @@ START_TEST(test_what_is_in_a_file)
 }
 END_TEST
 
+/* The segment ends at the thread pointer, but for its alignment. */
+START_TEST(test_thread_locals)
+{
+	static const struct {
+		uint64_t address, size, align;
+		int err;
+		int32_t offset;
+	} cases[] = {
+		{ 0x1000, 0x20, 16, 0, 0x10 - 0x20 },	 { 0x1000, 0x21, 16, 0, 0x10 - 0x30 },
+		{ 0x1008, 0x20, 16, 0, 0x10 - 0x28 },	 { 0x1000, 0x20, 0, 0, 0x10 - 0x20 },
+		{ 0x1000, 0x10, 16, -EBADMSG, 0 },	 { 0x1000, 0x20, 24, -EBADMSG, 0 },
+		{ 0x1000, UINT64_MAX, 16, -EBADMSG, 0 }, { 0x1000, 0x20, 1ull << 40, -EBADMSG, 0 },
+		{ 0x1000, 0, 16, -ENOENT, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fake_elf fake = plain();
+		struct tap_elf *elf;
+		int32_t offset = 0;
+		int fd;
+
+		fake.machine = EM_X86_64;
+		fake.thread_local_address = cases[i].address;
+		fake.thread_local_size = cases[i].size;
+		fake.thread_local_align = cases[i].align;
+		fd = make(&fake);
+		ck_assert_int_eq(tap_elf_open(fd, &elf, NULL), 0);
+		ck_assert_msg(tap_elf_thread_local(elf, "Local", &offset) == cases[i].err, "case %zu", i);
+		ck_assert_msg(offset == cases[i].offset, "case %zu: %d", i, offset);
+		ck_assert_int_eq(tap_elf_thread_local(elf, "EndCommand", &offset), -ENOENT);
+		tap_elf_free(elf);
+		close(fd);
+	}
+}
+END_TEST
+
 START_TEST(test_functions)
 {
 	struct tap_elf_symbol wanted[] = { { .name = "EndCommand" },
@@ -510,6 +546,7 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_what_is_in_a_file);
+	tcase_add_test(tcase, test_thread_locals);
 	tcase_add_test(tcase, test_functions);
 	tcase_add_test(tcase, test_load_bias);
 	tcase_add_test(tcase, test_build_ids);

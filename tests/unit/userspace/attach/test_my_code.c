@@ -66,6 +66,47 @@ START_TEST(finds_parts_counters_and_arguments)
 }
 END_TEST
 
+/* As Debian's MySQL 9.7 has them. */
+START_TEST(finds_what_mysql_has)
+{
+	static const uint8_t text[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x8b, 0x87, 0x10, 5,   0,
+					0,    0x48, 0x8b, 0x97, 0x18, 5,    0,	  0,	0xc3 };
+	static const uint8_t stored[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x89, 0xb7, 0xb4, 0x19, 0,
+					  0,	0x89, 0xf7, 0xe9, 0xaf, 0x0a, 0xeb, 1 };
+	static const uint8_t handed_out[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x85, 0xf6, 0x74, 0x17, 0x48, 0x8b,
+					      0x87, 0,	  0x18, 0,    0,    0x48, 0x89, 6,    0x31, 0xc0, 0xc3 };
+	static const uint8_t flagged[] = { 0xf3, 0x0f, 0x1e, 0xfa, 0x0f, 0xb6, 0x87, 8, 0x12, 0,   0,
+					   0x88, 6,    0x48, 0x8d, 0x87, 0xf8, 0x0a, 0, 0,    0xc3 };
+	uint8_t apart[sizeof(text)];
+	uint32_t offset = 0;
+
+	ck_assert_int_eq(tap_my_code_text(EM_X86_64, text, sizeof(text), &offset), 0);
+	ck_assert_uint_eq(offset, 0x510);
+	ck_assert_int_eq(tap_my_code_stored(EM_X86_64, stored, sizeof(stored), &offset), 0);
+	ck_assert_uint_eq(offset, 0x19b4);
+	ck_assert_int_eq(tap_my_code_handed_out(EM_X86_64, handed_out, sizeof(handed_out), &offset), 0);
+	ck_assert_uint_eq(offset, 0x1800);
+	ck_assert_int_eq(tap_my_code_flagged_address(EM_X86_64, flagged, sizeof(flagged), &offset), 0);
+	ck_assert_uint_eq(offset, 0xaf8);
+	for (size_t size = 0; size < sizeof(text); size++)
+		ck_assert_int_eq(tap_my_code_text(EM_X86_64, text, size, &offset), -ENOENT);
+	for (size_t size = 0; size < 13; size++)
+		ck_assert_int_eq(tap_my_code_stored(EM_X86_64, stored, size, &offset), -ENOENT);
+	for (size_t size = 0; size < 19; size++)
+		ck_assert_int_eq(tap_my_code_handed_out(EM_X86_64, handed_out, size, &offset), -ENOENT);
+	for (size_t size = 0; size < sizeof(flagged); size++)
+		ck_assert_int_eq(tap_my_code_flagged_address(EM_X86_64, flagged, size, &offset), -ENOENT);
+	/* A length that lies elsewhere, another shape, another machine. */
+	memcpy(apart, text, sizeof(text));
+	apart[14] = 0x20;
+	ck_assert_int_eq(tap_my_code_text(EM_X86_64, apart, sizeof(apart), &offset), -ENOENT);
+	ck_assert_int_eq(tap_my_code_text(EM_X86_64, stored, sizeof(stored), &offset), -ENOENT);
+	ck_assert_int_eq(tap_my_code_stored(EM_X86_64, text, sizeof(text), &offset), -ENOENT);
+	ck_assert_int_eq(tap_my_code_handed_out(EM_X86_64, flagged, sizeof(flagged), &offset), -ENOENT);
+	ck_assert_int_eq(tap_my_code_flagged_address(EM_AARCH64, flagged, sizeof(flagged), &offset), -ENOENT);
+}
+END_TEST
+
 START_TEST(finds_fields)
 {
 	static const struct {
@@ -165,6 +206,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, finds_the_thread_local);
 	tcase_add_test(tests, finds_the_thread_local_through_the_pointer);
 	tcase_add_test(tests, finds_parts_counters_and_arguments);
+	tcase_add_test(tests, finds_what_mysql_has);
 	tcase_add_test(tests, finds_fields);
 	tcase_add_test(tests, refuses_what_it_does_not_know);
 	tcase_add_test(tests, refuses_impossible_thread_locals);
