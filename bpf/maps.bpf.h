@@ -92,6 +92,14 @@ struct {
 	__uint(max_entries, 1024 * 1024);
 } events __weak SEC(".maps");
 
+/* Waits for locks that no record tells of. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TAP_LOCK_SUMS_MAX);
+	__type(key, struct tap_lock_sum_key);
+	__type(value, struct tap_lock_sum);
+} lock_sums __weak SEC(".maps");
+
 /* Space too large for the stack; its users run with interrupts off. */
 struct tap_scratch {
 	__u8 status[512]; /* a copy of an engine's status entry */
@@ -115,6 +123,9 @@ struct {
 /* Set by userspace before the load. */
 const volatile bool has_bpf_loop __weak = false;
 
+/* What a sum of waits begins with; too large for the stack. */
+const volatile struct tap_lock_sum no_lock_waits __weak = {};
+
 /* The gate: nothing is accounted, and no thread adopted at its fork, while it is closed. */
 bool gate_open __weak = false;
 /*
@@ -126,9 +137,19 @@ __u32 io_epoch __weak = 0;
 __u32 snapshot_epoch __weak = 0;
 struct tap_clock_pair clock_pair __weak = {};
 __u64 losses[TAP_LOSS_COUNT] __weak = {};
-/* Whether waits for locks are reported, and when the reader was last woken for one. */
+/* Whether waits for locks are reported. */
 bool lock_events_on __weak = false;
+/* The reader's number for the sums of waits from here on, see tap_lock_sum.longest. */
+__u32 lock_round __weak = 0;
+/* All of the scheduler's clock: when the reader was last woken for a wait, and when the next one may be told of. */
 __u64 lock_woken_ns __weak = 0;
+__u64 lock_tell_due_ns __weak = 0;
+__u64 lock_long_due_ns __weak = 0;
+/* By instance, to the millisecond: when a wait last began of which nobody was told. */
+__u64 lock_untold_ns[TAP_INSTANCES_MAX] __weak = {};
+/* What the iterator that tells of such waits is to do: of those at least so old so many at most. */
+__u64 lock_late_age_ns __weak = 0;
+__u32 lock_late_left __weak = 0;
 /* Instances at which a checkpoint runs. */
 _Static_assert(TAP_INSTANCE_WORDS * 64 == TAP_INSTANCES_MAX, "a bit for each instance");
 struct tap_instance_set checkpoints_running __weak = {};

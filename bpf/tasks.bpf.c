@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * tasks.bpf.c - iterators over all threads: adopt those that already run, and read those that are traced.
+ * tasks.bpf.c - iterators over all threads: adopt those that already run, read those that are traced, and tell of
+ * those that wait for a lock without anybody having been told.
  *
  * Userspace runs them; they never run at the same time as each other.
  */
@@ -9,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/account.bpf.h"
+#include "bpf/lock_tell.bpf.h"
 #include "bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -201,5 +203,21 @@ int snapshot(struct bpf_iter__task *ctx)
 		if (!way_is_free(&copy->ways[i]))
 			bpf_seq_write(seq, &copy->ways[i], sizeof(copy->ways[i]));
 	}
+	return 0;
+}
+
+SEC("?iter/task")
+int tell_locks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct tap_task *account;
+
+	if (!task || !lock_late_left)
+		return 0;
+	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
+	if (!account || account->role < TAP_ROLE_BACKEND || account->lock_state != TAP_LOCK_STATE_OPEN)
+		return 0;
+	if (lock_tell_late(account, (__u64)task->tgid << 32 | (__u32)task->pid, sched_now_ns()))
+		lock_late_left--;
 	return 0;
 }

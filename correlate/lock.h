@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/abi/lock.h"
+
 /*
  * What locks are on, of all engines, each with the kind of modes it is taken in. First PostgreSQL's LockTagType, in its
  * order and with the names of pg_locks.locktype. Another engine's come behind.
@@ -261,11 +263,6 @@ enum tap_lock_cycle_kind {
  * detector would find; SOFT where that takes too long to tell. 0 or -ENOMEM.
  */
 int tap_lock_cycle_resolve(const struct tap_lock_table *table, int32_t leader_pid, enum tap_lock_cycle_kind *ret);
-
-enum {
-	TAP_LOCK_WAIT_OCTAVES =
-		34, /* of the histograms of waits: from 2^10 ns, about 1 us, to 2^44 ns, almost 5 hours */
-};
 
 /* --- what a view shows: strings live in the view's arena, NULL is absent ---------------------- */
 

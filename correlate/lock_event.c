@@ -154,36 +154,40 @@ static int64_t span_ns(int64_t from_ns, int64_t to_ns)
 	return to_ns > from_ns && ns > 0 ? ns : 0;
 }
 
+static void stat_keys(const struct tap_row_key *row, const struct tap_lock_object *object,
+		      struct tap_lock_stat_key *ret_query, struct tap_lock_stat_key *ret_lock)
+{
+	memset(ret_query, 0, sizeof(*ret_query));
+	memset(ret_lock, 0, sizeof(*ret_lock));
+	ret_query->row = *row;
+	ret_query->row.parity = 0;
+	ret_lock->object = *object;
+}
+
 static void stats_add(struct tap_lock_log *log, const struct tap_lock_wait *wait, int64_t window_ns)
 {
 	struct tap_lock_stat_key query, lock;
 	bool failed = wait->outcome == TAP_LOCK_FAILED;
 
-	memset(&query, 0, sizeof(query));
-	memset(&lock, 0, sizeof(lock));
-	query.row = wait->row;
-	query.row.parity = 0;
-	lock.object = wait->object;
+	stat_keys(&wait->row, &wait->object, &query, &lock);
 	tap_lock_stats_add(&log->by_query, &query, wait->waited_ns, window_ns, failed);
 	tap_lock_stats_add(&log->by_lock, &lock, wait->waited_ns, window_ns, failed);
 }
 
-static void loss_add(struct tap_lock_log *log, const struct tap_lock_wait *wait, int64_t ns)
+static void loss_add(struct tap_lock_log *log, const struct tap_lock_loss_key *key, uint64_t waits, int64_t ns,
+		     int64_t max_ns)
 {
-	struct tap_lock_loss_key key;
-	struct tap_lock_loss *loss;
+	struct tap_lock_loss *loss = loss_get(log, key);
 
-	loss_key(&key, wait);
-	loss = loss_get(log, &key);
 	if (!loss) {
-		log->losses_dropped++;
+		log->losses_dropped += waits;
 		log->losses_dropped_ns = tap_add_ns(log->losses_dropped_ns, ns);
 		return;
 	}
-	loss->waits++;
+	loss->waits += waits;
 	loss->ns = tap_add_ns(loss->ns, ns);
-	if (wait->waited_ns > loss->max_ns)
-		loss->max_ns = wait->waited_ns;
+	if (max_ns > loss->max_ns)
+		loss->max_ns = max_ns;
 }
 
 /* Where all places are taken the shortest of a few goes, if it is shorter: the long ones are what one looks for. */
@@ -240,13 +244,15 @@ static void verdict_note(struct tap_lock_log *log, const struct tap_lock_wait *w
 
 static int close_wait(struct tap_lock_log *log, struct tap_lock_wait *wait)
 {
+	struct tap_lock_loss_key key;
 	int64_t before, window_ns;
 
 	if (wait->waited_ns < 0)
 		wait->waited_ns = wait->begin_ns ? span_ns(wait->begin_ns, wait->end_ns) : 0;
 	before = wait->begin_ns ? span_ns(wait->begin_ns, log->window_begin_ns) : 0;
 	window_ns = span_ns(before, wait->waited_ns);
-	loss_add(log, wait, window_ns);
+	loss_key(&key, wait);
+	loss_add(log, &key, 1, window_ns, wait->waited_ns);
 	stats_add(log, wait, window_ns);
 	verdict_note(log, wait);
 	log->n_changes++;
@@ -324,6 +330,29 @@ int tap_lock_log_end(struct tap_lock_log *log, const struct tap_lock_wait *wait)
 	unseen.serial = ++log->serial;
 	log->begun++;
 	return close_wait(log, &unseen);
+}
+
+void tap_lock_log_add_sum(struct tap_lock_log *log, const struct tap_row_key *row, const struct tap_lock_object *object,
+			  uint8_t mode, const struct tap_lock_stat_sum *sum)
+{
+	struct tap_lock_stat_key query, lock;
+	struct tap_lock_loss_key key;
+
+	if (!sum->waits)
+		return;
+	memset(&key, 0, sizeof(key));
+	key.row = *row;
+	key.row.parity = 0;
+	key.object = *object;
+	key.mode = mode;
+	loss_add(log, &key, sum->waits, sum->ns, sum->max_ns);
+	stat_keys(row, object, &query, &lock);
+	tap_lock_stats_add_sum(&log->by_query, &query, sum);
+	tap_lock_stats_add_sum(&log->by_lock, &lock, sum);
+	log->past_dropped += sum->waits;
+	log->n_changes++;
+	log->begun += sum->waits;
+	log->ended += sum->waits;
 }
 
 /* The same members waiting for the same locks since the same moments, whichever comes first. */

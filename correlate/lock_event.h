@@ -120,7 +120,7 @@ struct tap_lock_log {
 	size_t n_past;
 	size_t next_past; /* once all places are taken: where to look for a shorter one */
 	size_t past_capacity;
-	uint64_t past_dropped; /* ended within the window, in the losses only */
+	uint64_t past_dropped; /* ended within the window, in the sums only */
 	struct tap_lock_loss *losses;
 	size_t n_losses;
 	size_t losses_capacity;
@@ -157,6 +157,12 @@ int tap_lock_log_begin(struct tap_lock_log *log, const struct tap_lock_wait *wai
  * became known since is taken over. 0 or -ENOMEM.
  */
 int tap_lock_log_end(struct tap_lock_log *log, const struct tap_lock_wait *wait);
+/*
+ * Waits of one row for one object that began and ended without a record: they are in all sums, not among the single
+ * ones, and who stood in their way is not known.
+ */
+void tap_lock_log_add_sum(struct tap_lock_log *log, const struct tap_row_key *row, const struct tap_lock_object *object,
+			  uint8_t mode, const struct tap_lock_stat_sum *sum);
 /* An open wait whose end was not seen: it is over by `now_ns` at the latest. 0 or -ENOMEM. */
 int tap_lock_log_vanish(struct tap_lock_log *log, struct tap_lock_wait *open, int64_t now_ns);
 /* The open wait of a process; NULL: none. Valid until the next change. */

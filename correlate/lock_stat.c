@@ -7,10 +7,6 @@
 
 #include "correlate/row.h"
 
-enum {
-	FIRST_LOG = 10, /* the first bucket begins at 2^10 ns, about 1 us */
-};
-
 void tap_lock_stats_init(struct tap_lock_stats *stats)
 {
 	*stats = (struct tap_lock_stats){ 0 };
@@ -72,13 +68,7 @@ static struct tap_lock_stat *stat_get(struct tap_lock_stats *stats, const struct
 
 uint32_t tap_lock_wait_bucket(int64_t ns)
 {
-	uint32_t log = ns > 0 ? 63 - (uint32_t)__builtin_clzll((uint64_t)ns) : 0;
-
-	if (log < FIRST_LOG)
-		return 0;
-	if (log >= FIRST_LOG + TAP_LOCK_WAIT_OCTAVES)
-		return TAP_LOCK_WAIT_BUCKETS - 1;
-	return (log - FIRST_LOG) * TAP_LATENCY_STEPS + (uint32_t)((uint64_t)ns >> (log - 3) & (TAP_LATENCY_STEPS - 1));
+	return tap_lock_sum_bucket(ns > 0 ? (uint64_t)ns : 0);
 }
 
 void tap_lock_stats_add(struct tap_lock_stats *stats, const struct tap_lock_stat_key *key, int64_t waited_ns,
@@ -98,6 +88,27 @@ void tap_lock_stats_add(struct tap_lock_stats *stats, const struct tap_lock_stat
 	*bucket += *bucket < UINT32_MAX;
 	if (waited_ns > stat->max_ns)
 		stat->max_ns = waited_ns;
+}
+
+void tap_lock_stats_add_sum(struct tap_lock_stats *stats, const struct tap_lock_stat_key *key,
+			    const struct tap_lock_stat_sum *sum)
+{
+	struct tap_lock_stat *stat = stat_get(stats, key);
+
+	if (!stat) {
+		stats->dropped += sum->waits;
+		return;
+	}
+	stat->waits += sum->waits;
+	stat->failed += sum->failed;
+	stat->ns = tap_add_ns(stat->ns, sum->ns);
+	for (size_t i = 0; i < TAP_LOCK_WAIT_BUCKETS; i++) {
+		uint32_t room = UINT32_MAX - stat->buckets[i];
+
+		stat->buckets[i] += sum->buckets[i] < room ? sum->buckets[i] : room;
+	}
+	if (sum->max_ns > stat->max_ns)
+		stat->max_ns = sum->max_ns;
 }
 
 int64_t tap_lock_stat_percentile_ns(const struct tap_lock_stat *stat, double percent)

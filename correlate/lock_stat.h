@@ -3,19 +3,16 @@
  * lock_stat.h - how long waits for locks took: one histogram per query, one per lock.
  *
  * Filled by lock_event.c with every wait of a window that has ended, also those that its list of ended waits has no
- * room for. Plain values.
+ * room for and those that the kernel side has summed. Plain values.
  */
 #ifndef TAP_CORRELATE_LOCK_STAT_H
 #define TAP_CORRELATE_LOCK_STAT_H
 
-#include "bpf/abi/account.h"
-#include "bpf/abi/io.h"
+#include "bpf/abi/lock.h"
 #include "correlate/lock.h"
 #include "userspace/base/hash.h"
 
 enum {
-	/* As bpf/abi/io.h has it for requests, but waits last longer than requests. */
-	TAP_LOCK_WAIT_BUCKETS = TAP_LATENCY_STEPS * TAP_LOCK_WAIT_OCTAVES,
 	TAP_LOCK_STATS_MAX = 4096, /* of one kind, in one window */
 };
 
@@ -52,6 +49,19 @@ void tap_lock_stats_clear(struct tap_lock_stats *stats);
  */
 void tap_lock_stats_add(struct tap_lock_stats *stats, const struct tap_lock_stat_key *key, int64_t waited_ns,
 			int64_t window_ns, bool failed);
+
+/* Waits that were added up before: their number, time, longest one and `buckets` (TAP_LOCK_WAIT_BUCKETS of them). */
+struct tap_lock_stat_sum {
+	uint64_t waits;
+	uint64_t failed;
+	int64_t ns;
+	int64_t max_ns;
+	const uint32_t *buckets;
+};
+
+/* Several waits at once, all of them within the window. Without memory they are counted dropped. */
+void tap_lock_stats_add_sum(struct tap_lock_stats *stats, const struct tap_lock_stat_key *key,
+			    const struct tap_lock_stat_sum *sum);
 
 /* The bucket of a wait. What is shorter than the first or longer than the last is counted in them. */
 uint32_t tap_lock_wait_bucket(int64_t ns);

@@ -76,7 +76,10 @@ static int start(struct tap_live *live, struct tap_error *err)
 		status = tap_reader_new(live->tracer, &live->reader, err);
 	if (!status && live->options.locks) {
 		status = tap_lock_events_new(&live->instances, &live->texts, &live->locks);
-		tap_tracer_set_lock_events(live->tracer, !status);
+		if (!status)
+			tap_lock_events_set_tell(live->locks, tap_tracer_locks(live->tracer),
+						 tap_tracer_map_fd(live->tracer, TAP_MAP_LOCK_SUMS));
+		tap_lock_tell_set(tap_tracer_locks(live->tracer), !status);
 	}
 	if (!status) {
 		tap_tracer_set_gate(live->tracer, true);
@@ -203,6 +206,9 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	status = start(live, err);
 	if (!status)
 		status = find(live, err);
+	/* What has come before the window begins is not of it. */
+	if (!status && live->locks && tap_lock_events_ask(live->locks, true))
+		status = tap_error_set(err, -EIO, "cannot read the sums of lock waits from the kernel");
 	if (!status && live->locks && tap_lock_events_settle(live->locks, true))
 		status = tap_error_set(err, -ENOMEM, "out of memory");
 	if (!status)
@@ -346,12 +352,19 @@ static int on_lock(void *context, const struct tap_lock_event *record)
 	return tap_lock_events_put(context, record);
 }
 
-/* Everything the ring holds. What the two clocks say belongs to the records that are there now. */
-static int drain(struct tap_live *live)
+/*
+ * Everything the ring holds. What the two clocks say belongs to the records that are there now. `all`: also of locks
+ * that nobody was told of.
+ */
+static int drain(struct tap_live *live, bool all)
 {
 	struct tap_clock_pair pair;
+	int status;
 
 	if (live->locks) {
+		status = tap_lock_events_ask(live->locks, all);
+		if (status)
+			return status;
 		tap_tracer_clock(live->tracer, &pair);
 		tap_lock_events_set_clock(live->locks, (int64_t)(pair.monotonic_ns - pair.sched_ns) +
 							       tap_clock_ns(CLOCK_REALTIME) -
@@ -381,7 +394,7 @@ static int step(struct tap_live *live, int64_t left, struct tap_error *err)
 	int status;
 
 	tap_reader_sleep(live->reader, step_ms(live, left));
-	status = drain(live);
+	status = drain(live, false);
 	if (!status && live->locks)
 		status = tap_lock_events_settle(live->locks, false);
 	return status ? tap_error_set(err, status, "cannot take events from the kernel: %s", strerror(-status))
@@ -504,7 +517,7 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 	status = snapshot_take(live, options->io, &live->end, err);
 	if (status)
 		return status;
-	status = drain(live);
+	status = drain(live, true);
 	if (!status && live->locks)
 		status = tap_lock_events_settle(live->locks, true);
 	if (status)

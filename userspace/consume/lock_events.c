@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * lock_events.c - records in, lock tables read beside them, and what both say together into the log.
+ * lock_events.c - records in, sums of those there are no records of, and when to read lock tables beside them.
  *
- * lock_place.c knows where a table comes from. It is read when a wait has begun, not on a timer: that is when somebody
- * has come to block and a cycle can have closed. The whole table, with what waiters hold besides, costs more and is
- * read less often.
+ * lock_place.c knows where a table comes from, lock_look.c what it says together with the log. It is read when a wait
+ * has begun, not on a timer: that is when somebody has come to block and a cycle can have closed. The whole table, with
+ * what waiters hold besides, costs more and is read less often.
  */
 #include "userspace/consume/lock_events.h"
 
@@ -13,11 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "correlate/engine/terms.h"
 #include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
+#include "userspace/consume/lock_look.h"
 #include "userspace/consume/lock_names.h"
 #include "userspace/consume/lock_place.h"
+#include "userspace/consume/lock_sums.h"
 
 enum {
 	WAITED_SHARE = 250,		/* a reading of what is waited for may take 1 / this of the time */
@@ -27,10 +28,15 @@ enum {
 	ASKED_SHARE = 20, /* of a table that is asked for */
 	ASKED_REST_NS = 150000000,
 	BURST_MS = 5000,
-	RETRY_NS = 1000000000,	     /* after a table could not be read */
-	VANISHED_AFTER = 2,	     /* readings without it */
-	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
-	READ_AT_ONCE_NS = 1000000,   /* due so soon that it is now */
+	RETRY_NS = 1000000000,	   /* after a table could not be read */
+	READ_AT_ONCE_NS = 1000000, /* due so soon that it is now */
+	/* Waits that nobody was told of: how old, how many at once, how often, and how long since there were any. */
+	LATE_AGE_NS = TAP_LOCK_LONG_NS,
+	LATE_MOST = 32,
+	LATE_MOST_ALL = 1024,
+	LATE_EVERY_NS = 50000000,
+	LATE_SHARE = 300, /* asking may take 1 / this of the time */
+	LATE_FOR_NS = 300000000,
 };
 
 /* The lock tables of one instance. */
@@ -43,6 +49,8 @@ struct place {
 	struct tap_lock_names names;
 	int64_t waited_due_ns; /* CLOCK_MONOTONIC */
 	int64_t whole_due_ns;
+	uint64_t untold_ns;	 /* as tap_lock_tell_untold_ns had it last */
+	int64_t untold_until_ns; /* CLOCK_MONOTONIC: until then it may have waits that nobody was told of */
 };
 
 struct tap_lock_events {
@@ -51,6 +59,11 @@ struct tap_lock_events {
 	struct tap_lock_log log;
 	struct tap_lock_order order;
 	struct place places[TAP_INSTANCES_MAX];
+	struct tap_lock_tell *tell; /* NULL: all waits are told of */
+	int sums_fd;
+	struct tap_lock_sums sums;
+	int64_t late_until_ns; /* CLOCK_MONOTONIC: the latest of the places' untold_until_ns */
+	int64_t late_due_ns;   /* ... and when to ask for them */
 	int64_t sched_to_real_ns;
 	int64_t started_ns;
 };
@@ -66,6 +79,7 @@ int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts
 	events->started_ns = tap_clock_ns(CLOCK_REALTIME);
 	tap_lock_log_init(&events->log, events->started_ns);
 	tap_lock_order_init(&events->order);
+	tap_lock_sums_init(&events->sums);
 	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++)
 		tap_lock_names_init(&events->places[i].names);
 	*ret = events;
@@ -83,7 +97,14 @@ void tap_lock_events_free(struct tap_lock_events *events)
 	}
 	tap_lock_log_done(&events->log);
 	tap_lock_order_done(&events->order);
+	tap_lock_sums_done(&events->sums);
 	free(events);
+}
+
+void tap_lock_events_set_tell(struct tap_lock_events *events, struct tap_lock_tell *tell, int sums_fd)
+{
+	events->tell = tell;
+	events->sums_fd = sums_fd;
 }
 
 struct tap_lock_log *tap_lock_events_log(struct tap_lock_events *events)
@@ -120,14 +141,6 @@ static uint8_t outcome_of(uint8_t status)
 	return status == TAP_LOCK_STATUS_ERROR ? TAP_LOCK_FAILED : TAP_LOCK_VANISHED;
 }
 
-/* When the engine says a wait began, in ns since the epoch; 0: it says nothing that can be. */
-static int64_t wait_start_ns(int64_t wait_start_us)
-{
-	int64_t now_us = tap_clock_ns(CLOCK_REALTIME) / 1000;
-
-	return wait_start_us > 0 && wait_start_us <= now_us ? wait_start_us * 1000 : 0;
-}
-
 /* A record may name an instance that nobody follows (any more): it is read as one of the first engine. */
 static enum tap_engine engine_of(const struct tap_lock_events *events, uint32_t instance)
 {
@@ -154,7 +167,7 @@ static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const 
 	if (record->begin_ns)
 		wait.begin_ns = tap_add_ns((int64_t)record->begin_ns, events->sched_to_real_ns);
 	else
-		wait.begin_ns = wait_start_ns(wait.wait_start_us);
+		wait.begin_ns = tap_lock_look_start_ns(wait.wait_start_us);
 	return wait;
 }
 
@@ -187,329 +200,86 @@ int tap_lock_events_put(struct tap_lock_events *events, const struct tap_lock_ev
 	return tap_lock_log_begin(&events->log, &wait);
 }
 
-/* --- tables ----------------------------------------------------------------------------------- */
+/* --- what nobody was told of ------------------------------------------------------------------ */
 
-/* What one reading of an instance's table is looked at with. */
-struct look {
-	struct tap_lock_events *events;
-	const struct tap_followed *followed;
-	const struct tap_target *target;
-	uint32_t instance;
-	struct tap_lock_table table;
-	struct tap_lock_graph graph;
-};
-
-static const struct tap_lock_entry *waiting_entry(const struct tap_lock_table *table, int32_t pid)
+/* Somebody waits in an instance who was not told of: its tables are worth a reading all the same. */
+static void untold_notice(struct tap_lock_events *events, int64_t now_ns)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (table->entries[i].wanted && table->entries[i].pid == pid)
-			return &table->entries[i];
+	for (size_t i = 0; i < events->instances->count && i < TAP_INSTANCES_MAX; i++) {
+		struct place *place = &events->places[i];
+		uint64_t untold_ns = tap_lock_tell_untold_ns(events->tell, (uint32_t)i);
+
+		if (untold_ns == place->untold_ns)
+			continue;
+		place->untold_ns = untold_ns;
+		place->wanted = true;
+		place->untold_until_ns = events->late_until_ns = now_ns + LATE_FOR_NS;
 	}
-	return NULL;
 }
 
-/* A session may wait for the same lock again and again: the engine's start tells, where both have it. */
-static bool is_of_wait(const struct tap_lock_entry *entry, const struct tap_lock_wait *wait)
+/* Not all of them could be asked for. */
+static void untold_remain(struct tap_lock_events *events, int64_t now_ns)
 {
-	return entry && entry->tag.type == wait->tag.type && entry->tag.field1 == wait->tag.field1 &&
-	       entry->tag.field2 == wait->tag.field2 && entry->tag.field3 == wait->tag.field3 &&
-	       entry->tag.field4 == wait->tag.field4 &&
-	       (!entry->wait_start_us || !wait->wait_start_us || entry->wait_start_us == wait->wait_start_us);
-}
-
-static int statement_read(const struct look *look, int32_t pid, struct tap_statement *ret)
-{
-	return tap_attach_of(look->target->engine)->statement(look->target, pid, ret);
-}
-
-/* The row of what a process works on, and its text where it is new. */
-static void row_of(struct look *look, const struct tap_statement *statement, struct tap_row_key *ret)
-{
-	struct tap_text_key key = { .instance = look->instance, .source = TAP_QUERY_ID_ENGINE };
-
-	*ret = (struct tap_row_key){ .instance = look->instance,
-				     .kind = statement->kind,
-				     .database = statement->database,
-				     .user = statement->user };
-	key.query_id = statement->query_id;
-	if (!key.query_id && *statement->text) {
-		key.source = TAP_QUERY_ID_OWN;
-		key.query_id =
-			tap_terms_of(look->target->engine)->statement_id(statement->text, strlen(statement->text));
+	events->late_until_ns = now_ns + LATE_FOR_NS;
+	for (size_t i = 0; i < TAP_INSTANCES_MAX; i++) {
+		if (events->places[i].untold_until_ns > now_ns)
+			events->places[i].untold_until_ns = now_ns + LATE_FOR_NS;
 	}
-	if (!key.query_id)
+}
+
+/* Those that last are told of now. Into the ring, so that they are in order with what else there is of their threads.
+ */
+static void untold_ask(struct tap_lock_events *events, int64_t now_ns, bool all)
+{
+	uint32_t most = all ? LATE_MOST_ALL : LATE_MOST, told = 0;
+
+	if (!all && (now_ns >= events->late_until_ns || now_ns < events->late_due_ns))
 		return;
-	ret->source = (uint8_t)key.source;
-	ret->query_id = key.query_id;
-	if (*statement->text)
-		tap_texts_put(look->events->texts, &key, statement->text, strlen(statement->text), TAP_TEXT_RAW);
+	/* What cannot be asked for now, for want of memory or the like, is asked for the next time. */
+	if (tap_lock_tell_late(events->tell, all ? 0 : LATE_AGE_NS, most, &told) || told == most)
+		untold_remain(events, now_ns);
+	events->late_due_ns = now_ns + (tap_clock_ns(CLOCK_MONOTONIC) - now_ns) * LATE_SHARE;
+	if (events->late_due_ns < now_ns + LATE_EVERY_NS)
+		events->late_due_ns = now_ns + LATE_EVERY_NS;
 }
 
-static void blocker_fill(struct look *look, const struct tap_lock_edge *edge, struct tap_lock_blocker *ret)
+/* Sums are of all engines: each has its own form of what the lock is. */
+static int sum_grown(void *context, const struct tap_lock_sum_key *key, const struct tap_lock_sum_growth *growth)
 {
-	struct tap_statement statement;
+	struct tap_lock_events *events = context;
+	struct tap_lock_event record = { .row = key->row };
+	struct tap_lock_stat_sum sum = { .waits = growth->waits,
+					 .failed = growth->failed,
+					 .ns = growth->ns < INT64_MAX ? (int64_t)growth->ns : INT64_MAX,
+					 .max_ns = (int64_t)growth->longest_ns,
+					 .buckets = growth->buckets };
+	struct tap_lock_object object;
+	struct tap_lock_words words;
 
-	*ret = (struct tap_lock_blocker){ .pid = edge->blocker, .xid = edge->xid, .soft = edge->soft };
-	if (edge->blocker <= 0 || statement_read(look, edge->blocker, &statement))
-		return;
-	ret->state = (uint8_t)statement.state;
-	row_of(look, &statement, &ret->row);
-}
-
-/* Holders first. */
-static void blockers_fill(struct look *look, struct tap_lock_wait *wait)
-{
-	for (int soft = 0; soft < 2; soft++) {
-		for (size_t i = 0; i < look->graph.n_edges; i++) {
-			const struct tap_lock_edge *edge = &look->graph.edges[i];
-
-			if (edge->waiter != wait->pid || edge->soft != soft)
-				continue;
-			if (wait->n_blockers < TAP_LOCK_BLOCKERS_MAX)
-				blocker_fill(look, edge, &wait->blockers[wait->n_blockers++]);
-			wait->n_blockers_all++;
-		}
-	}
-	wait->blockers_known = wait->n_blockers > 0;
-}
-
-/* Waits that the table has and no record told of: they began before we came, or their record was lost. */
-static int adopt_waits(struct look *look)
-{
-	struct tap_lock_log *log = &look->events->log;
-
-	for (size_t i = 0; i < look->table.count; i++) {
-		const struct tap_lock_entry *entry = &look->table.entries[i];
-		struct tap_lock_wait wait = { .instance = look->instance,
-					      .pid = entry->pid,
-					      .tid = entry->pid,
-					      .tag = entry->tag,
-					      .mode = entry->wanted,
-					      .waited_ns = -1,
-					      .wait_start_us = entry->wait_start_us,
-					      .begin_ns = wait_start_ns(entry->wait_start_us) };
-		struct tap_statement statement;
-		int status;
-
-		if (!entry->wanted || !entry->pid || !wait.begin_ns ||
-		    tap_lock_log_find(log, look->instance, entry->pid))
-			continue;
-		if (statement_read(look, entry->pid, &statement))
-			continue;
-		row_of(look, &statement, &wait.row);
-		wait.adopted = wait.begin_ns < look->events->started_ns;
-		tap_lock_object_of(look->instance, &entry->tag, &wait.object);
-		status = tap_lock_log_begin(log, &wait);
-		if (status)
-			return status;
-	}
-	return 0;
-}
-
-/* Whether a wait's statement names a relation, as far as both are known. */
-static bool mentions(void *context, const struct tap_lock_wait *wait, uint32_t relation)
-{
-	const struct look *look = context;
-	const struct tap_relation_names *names = &look->events->places[look->instance].names.names;
-	const struct tap_text_key key = { .instance = look->instance,
-					  .source = wait->row.source,
-					  .query_id = wait->row.query_id };
-	const char *name = tap_relation_names_find(names, wait->row.database, relation);
-	const struct tap_text *text = name ? tap_texts_find(look->events->texts, &key) : NULL;
-
-	if (!text)
-		return false;
-	return tap_lock_names_mentioned(text->raw ? text->raw : text->normalised, name);
-}
-
-/* Blockers and orders of the waits that have none yet. */
-static int settle_waits(struct look *look)
-{
-	struct tap_lock_log *log = &look->events->log;
-	int status = 0;
-
-	for (size_t i = 0; i < log->n_open && !status; i++) {
-		struct tap_lock_wait *wait = &log->open[i];
-
-		if (wait->instance != look->instance || !is_of_wait(waiting_entry(&look->table, wait->pid), wait))
-			continue;
-		wait->missing = 0;
-		tap_lock_object_settle(&look->table, wait, mentions, look, &wait->object);
-		if (!wait->blockers_known)
-			blockers_fill(look, wait);
-		if (look->table.complete)
-			status = tap_lock_order_observe(&look->events->order, &look->table, wait, mentions, look);
-	}
-	return status;
-}
-
-/* Open waits that are not in the table any more: their end was lost, or it is in the ring still. */
-static int sweep_waits(struct look *look)
-{
-	struct tap_lock_log *log = &look->events->log;
-	int64_t now_ns = look->table.realtime_ns;
-
-	for (size_t i = log->n_open; i-- > 0;) {
-		struct tap_lock_wait *wait = &log->open[i];
-		int status;
-
-		if (wait->instance != look->instance || now_ns - wait->begin_ns < VANISHED_AGE_NS ||
-		    is_of_wait(waiting_entry(&look->table, wait->pid), wait))
-			continue;
-		if (++wait->missing <= VANISHED_AFTER)
-			continue;
-		status = tap_lock_log_vanish(log, wait, now_ns);
-		if (status)
-			return status;
-	}
-	return 0;
-}
-
-/* --- cycles ----------------------------------------------------------------------------------- */
-
-/* `look` is a whole reading: it has the row locks that tell which relation a wait for a transaction is about. */
-static void member_fill(struct look *look, int32_t pid, int32_t next, struct tap_lock_cycle_member *ret)
-{
-	const struct tap_lock_entry *entry = waiting_entry(&look->table, pid);
-	struct tap_lock_wait *wait = tap_lock_log_find(&look->events->log, look->instance, pid);
-	struct tap_statement statement;
-
-	*ret = (struct tap_lock_cycle_member){ .pid = pid, .waits_for = next };
-	if (entry) {
-		ret->tag = entry->tag;
-		ret->mode = entry->wanted;
-		ret->wait_start_us = entry->wait_start_us;
-		tap_lock_object_of(look->instance, &entry->tag, &ret->object);
-	}
-	if (wait && is_of_wait(entry, wait)) {
-		tap_lock_object_settle(&look->table, wait, mentions, look, &wait->object);
-		ret->row = wait->row;
-		ret->object = wait->object;
-	}
-	if (statement_read(look, pid, &statement))
-		return;
-	if (!ret->row.query_id)
-		row_of(look, &statement, &ret->row);
-	if (*statement.text)
-		ret->query = strdup(statement.text);
-}
-
-/* 0 or 1: whether one waits for the other softly; negative: not at all. */
-static int softness(const struct tap_lock_graph *graph, int32_t waiter, int32_t blocker)
-{
-	for (size_t i = 0; i < graph->n_edges; i++) {
-		if (graph->edges[i].waiter == waiter && graph->edges[i].blocker == blocker)
-			return graph->edges[i].soft;
-	}
-	return -1;
-}
-
-static int32_t leader_of(const struct tap_lock_entry *entry)
-{
-	return entry->leader_pid ? entry->leader_pid : entry->pid;
-}
-
-/* Whether a second reading has every one of its edges, of the same waits: then it stands. */
-static bool is_confirmed(const struct look *look, const int32_t *pids, size_t count, const struct look *second)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct tap_lock_entry *before = waiting_entry(&look->table, pids[i]);
-		const struct tap_lock_entry *after = waiting_entry(&second->table, pids[i]);
-		const struct tap_lock_entry *next = waiting_entry(&second->table, pids[(i + 1) % count]);
-
-		if (!before || !after || !next || before->wait_start_us != after->wait_start_us ||
-		    memcmp(&before->tag, &after->tag, sizeof(before->tag)) ||
-		    softness(&second->graph, pids[i], leader_of(next)) < 0)
-			return false;
-	}
-	return true;
-}
-
-/* What kind of cycle it is by the second reading: queue order may have changed since the first. */
-static int cycle_judge(const struct look *look, struct tap_lock_cycle *cycle)
-{
-	enum tap_lock_cycle_kind kind = TAP_LOCK_CYCLE_HARD;
-	bool soft = false;
-	int status = 0;
-
-	for (size_t i = 0; i < cycle->n_members; i++)
-		soft |= cycle->members[i].soft;
-	if (soft)
-		status = tap_lock_cycle_resolve(&look->table,
-						leader_of(waiting_entry(&look->table, cycle->members[0].pid)), &kind);
-	cycle->kind = (uint8_t)kind;
-	return status;
-}
-
-static int cycle_report(struct look *look, int64_t at_ns, const int32_t *pids, size_t count)
-{
-	struct tap_lock_cycle cycle = { .instance = look->instance, .at_ns = at_ns };
-	int status;
-
-	cycle.members = calloc(count, sizeof(*cycle.members));
-	if (!cycle.members)
-		return -ENOMEM;
-	cycle.n_members = count;
-	for (size_t i = 0; i < count; i++) {
-		int32_t next = pids[(i + 1) % count];
-
-		member_fill(look, pids[i], next, &cycle.members[i]);
-		cycle.members[i].soft =
-			softness(&look->graph, pids[i], leader_of(waiting_entry(&look->table, next))) > 0;
-	}
-	status = cycle_judge(look, &cycle);
-	if (status) {
-		tap_lock_cycle_done(&cycle);
-		return status;
-	}
-	status = tap_lock_log_cycle(&look->events->log, &cycle);
-	return status == -EEXIST ? 0 : status;
-}
-
-/* Each is looked at twice, since the table was read while the server went on. */
-static int look_for_cycles(struct look *look, struct place *place)
-{
-	struct look second = *look;
-	int status = tap_lock_place_read(&place->tables, look->followed, true, &place->names.names, &second.table);
-	size_t begin = 0;
-
-	if (status)
+	if (key->row.instance >= TAP_INSTANCES_MAX)
 		return 0;
-	status = tap_lock_graph_make(&second.table, &second.graph);
-	for (size_t i = 0; i < look->graph.n_cycles && !status; i++) {
-		const int32_t *pids = look->graph.cycle_pids + begin;
-		size_t count = look->graph.cycle_ends[i] - begin;
+	memcpy(record.tag, key->tag, sizeof(record.tag));
+	tap_attach_of(engine_of(events, key->row.instance))->lock_decode(&record, &words);
+	tap_lock_object_of(key->row.instance, &words.tag, &object);
+	tap_lock_log_add_sum(&events->log, &key->row, &object, (uint8_t)key->mode, &sum);
+	return 0;
+}
 
-		begin = look->graph.cycle_ends[i];
-		if (count <= TAP_LOCK_MEMBERS_MAX && is_confirmed(look, pids, count, &second))
-			status = cycle_report(&second, look->table.realtime_ns, pids, count);
-	}
-	if (status != -ENOMEM)
-		tap_lock_graph_done(&second.graph);
-	tap_lock_table_done(&second.table);
-	return status;
+int tap_lock_events_ask(struct tap_lock_events *events, bool all)
+{
+	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+
+	if (!events->tell)
+		return 0;
+	untold_notice(events, now_ns);
+	untold_ask(events, now_ns, all);
+	if (!all)
+		return 0;
+	return tap_lock_sums_read(&events->sums, events->sums_fd, tap_lock_tell_next_round(events->tell), sum_grown,
+				  events);
 }
 
 /* --- one instance, then all ------------------------------------------------------------------- */
-
-static int look_at_table(struct look *look, struct place *place)
-{
-	int status = tap_lock_graph_make(&look->table, &look->graph);
-
-	if (status)
-		return status;
-	status = adopt_waits(look);
-	if (!status)
-		status = tap_lock_names_want_table(&look->events->places[look->instance].names, &look->table);
-	if (!status)
-		status = settle_waits(look);
-	if (!status && look->graph.n_cycles)
-		status = look_for_cycles(look, place);
-	if (!status)
-		status = sweep_waits(look);
-	tap_lock_graph_done(&look->graph);
-	return status;
-}
 
 /*
  * When it may be read again that was due at `due_ns`, now that it took `took_ns`: that long times `share` later. What
@@ -541,15 +311,32 @@ static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bo
 		place->whole_due_ns = due_next(place->whole_due_ns, began_ns, took_ns, WHOLE_SHARE, WHOLE_REST_MAX_NS);
 }
 
-static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
+static struct tap_lock_look look_of(struct tap_lock_events *events, uint32_t index)
 {
 	const struct tap_followed *followed = &events->instances->items[index];
-	struct look look = { .events = events, .followed = followed, .target = &followed->target, .instance = index };
+
+	return (struct tap_lock_look){
+		.log = &events->log,
+		.order = &events->order,
+		.texts = events->texts,
+		.names = &events->places[index].names,
+		.place = &events->places[index].tables,
+		.followed = followed,
+		.target = &followed->target,
+		.instance = index,
+		.started_ns = events->started_ns,
+		.some_untold = tap_clock_ns(CLOCK_MONOTONIC) < events->places[index].untold_until_ns,
+	};
+}
+
+static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
+{
+	struct tap_lock_look look = look_of(events, index);
 	struct place *place = &events->places[index];
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
 	int64_t cpu_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	bool whole = now || now_ns >= place->whole_due_ns;
-	int status = tap_lock_place_read(&place->tables, followed, whole, &place->names.names, &look.table);
+	int status = tap_lock_place_read(&place->tables, look.followed, whole, &place->names.names, &look.table);
 
 	if (status) {
 		place->waited_due_ns = now_ns + RETRY_NS;
@@ -558,7 +345,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	}
 	place->wanted = false;
 	place->begun = true;
-	status = look_at_table(&look, place);
+	status = tap_lock_look_apply(&look);
 	place_rest(place, now_ns, cpu_ns, whole, look.table.source);
 	if (now) {
 		tap_lock_table_done(&place->last);
@@ -614,6 +401,8 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events)
 		if (events->instances->items[i].alive && place->wanted && place->waited_due_ns < due_ns)
 			due_ns = place->waited_due_ns;
 	}
+	if (now_ns < events->late_until_ns && events->late_due_ns < due_ns)
+		due_ns = events->late_due_ns;
 	if (due_ns == INT64_MAX)
 		return -1;
 	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);

@@ -14,6 +14,7 @@
 #include "correlate/model/lock_order.h"
 #include "correlate/texts.h"
 #include "userspace/consume/instances.h"
+#include "userspace/load/lock_tell.h"
 
 struct tap_lock_events;
 
@@ -21,6 +22,17 @@ struct tap_lock_events;
 int tap_lock_events_new(struct tap_instances *instances, struct tap_texts *texts, struct tap_lock_events **ret);
 /* NULL is fine. */
 void tap_lock_events_free(struct tap_lock_events *events);
+
+/*
+ * Where the kernel side does not tell of every wait: what it keeps to itself is had through `tell`, and from the map of
+ * sums. Both borrowed.
+ */
+void tap_lock_events_set_tell(struct tap_lock_events *events, struct tap_lock_tell *tell, int sums_fd);
+/*
+ * Asks for waits that last and that nobody was told of, if there may be any; `all`: for every one of them, and takes
+ * the sums of those that have ended into the log. Their records are in the ring then. 0 or a negative errno.
+ */
+int tap_lock_events_ask(struct tap_lock_events *events, bool all);
 
 /* Before records are put: what to add to the scheduler's clock for CLOCK_REALTIME. */
 void tap_lock_events_set_clock(struct tap_lock_events *events, int64_t sched_to_real_ns);

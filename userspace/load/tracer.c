@@ -21,6 +21,7 @@
 #include "userspace/load/checkpoint.h"
 #include "userspace/load/features.h"
 #include "userspace/load/iterator.h"
+#include "userspace/load/lock_tell.h"
 #include "userspace/load/parts.h"
 #include "userspace/load/stats.h"
 
@@ -57,6 +58,7 @@ struct tap_tracer {
 	struct bpf_link *adopt_iterator;
 	struct bpf_link *snapshot_iterator;
 	struct tap_block block;
+	struct tap_lock_tell locks;
 	uint32_t tick_hz;
 };
 
@@ -83,6 +85,7 @@ static void programs_choose(struct tracer_bpf *skeleton)
 		skeleton->progs.on_tick,
 		skeleton->progs.adopt,
 		skeleton->progs.snapshot,
+		skeleton->progs.tell_locks,
 		skeleton->progs.on_end_command,
 		skeleton->progs.empty_sched_switch,
 	};
@@ -171,6 +174,7 @@ int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer 
 		tap_tracer_free(tracer);
 		return status;
 	}
+	tracer->locks.skeleton = tracer->skeleton;
 	*ret = tracer;
 	return 0;
 }
@@ -185,6 +189,7 @@ void tap_tracer_free(struct tap_tracer *tracer)
 	tap_tracer_detach(tracer);
 	bpf_link__destroy(tracer->adopt_iterator);
 	bpf_link__destroy(tracer->snapshot_iterator);
+	tap_lock_tell_done(&tracer->locks);
 	tap_parts_done(&tracer->parts);
 	tap_stats_switch_free(tracer->stats);
 	free(tracer);
@@ -395,9 +400,9 @@ void tap_tracer_clock(const struct tap_tracer *tracer, struct tap_clock_pair *re
 	*ret = tracer->skeleton->bss->clock_pair;
 }
 
-void tap_tracer_set_lock_events(struct tap_tracer *tracer, bool on)
+struct tap_lock_tell *tap_tracer_locks(struct tap_tracer *tracer)
 {
-	__atomic_store_n(&tracer->skeleton->bss->lock_events_on, on, __ATOMIC_RELAXED);
+	return &tracer->locks;
 }
 
 static bool is_probed(const struct tap_tracer *tracer, const struct probe *place)
@@ -473,6 +478,8 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 		return bpf_map__fd(tracer->skeleton->maps.files);
 	case TAP_MAP_STREAMS:
 		return bpf_map__fd(tracer->skeleton->maps.stream_places);
+	case TAP_MAP_LOCK_SUMS:
+		return bpf_map__fd(tracer->skeleton->maps.lock_sums);
 	}
 	return -EINVAL;
 }

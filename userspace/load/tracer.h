@@ -19,6 +19,7 @@
 #include "bpf/abi/text.h"
 #include "userspace/base/error.h"
 
+struct tap_lock_tell;
 struct tap_tracer;
 
 struct tap_tracer_options {
@@ -84,8 +85,8 @@ int tap_tracer_sync_clock(struct tap_tracer *tracer, struct tap_error *err);
 /* The last pair. */
 void tap_tracer_clock(const struct tap_tracer *tracer, struct tap_clock_pair *ret);
 
-/* Whether waits for locks are reported as they begin and end (ring records, bpf/abi/lock.h); off at first. */
-void tap_tracer_set_lock_events(struct tap_tracer *tracer, bool on);
+/* What is told of waits for locks: lock_tell.h. Lives as long as the tracer. */
+struct tap_lock_tell *tap_tracer_locks(struct tap_tracer *tracer);
 
 /*
  * The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. Once a binary:
@@ -105,10 +106,11 @@ enum tap_tracer_map {
 	TAP_MAP_WAITS,
 	TAP_MAP_CALLS,
 	TAP_MAP_EVENTS,
-	TAP_MAP_REQUESTS, /* array of tap_io_total, tap_tracer_requests_used() of them in use */
-	TAP_MAP_DIRTY,	  /* tap_dirty_key -> uint64_t */
-	TAP_MAP_FILES,	  /* tap_file_key -> tap_file */
-	TAP_MAP_STREAMS,  /* array of tap_stream_place */
+	TAP_MAP_REQUESTS,  /* array of tap_io_total, tap_tracer_requests_used() of them in use */
+	TAP_MAP_DIRTY,	   /* tap_dirty_key -> uint64_t */
+	TAP_MAP_FILES,	   /* tap_file_key -> tap_file */
+	TAP_MAP_STREAMS,   /* array of tap_stream_place */
+	TAP_MAP_LOCK_SUMS, /* tap_lock_sum_key -> tap_lock_sum */
 };
 
 /* Before the totals of requests are read: ends those that completed without a program being run. 0 or -errno. */

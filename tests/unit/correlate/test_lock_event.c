@@ -257,6 +257,36 @@ START_TEST(test_bounds)
 }
 END_TEST
 
+/* Waits that were added up: in every sum, with nobody's name for who stood in the way, and none of them by itself. */
+START_TEST(test_sums)
+{
+	uint32_t buckets[TAP_LOCK_WAIT_BUCKETS] = { 0 };
+	struct tap_lock_stat_sum sum = { .waits = 40, .failed = 2, .ns = 9000, .max_ns = 700, .buckets = buckets };
+	struct tap_lock_wait wait = wait_for(10, 16384, 5000);
+
+	begin(10, 16384, 5000);
+	end(10, 16384, 5000, 100, TAP_LOCK_GRANTED);
+	wait.row.parity = 1;
+	tap_lock_log_add_sum(&log_, &wait.row, &wait.object, wait.mode, &sum);
+	ck_assert_uint_eq(log_.n_past, 1);
+	ck_assert_uint_eq(log_.past_dropped, 40);
+	ck_assert_uint_eq(log_.n_losses, 1);
+	ck_assert_uint_eq(log_.losses[0].waits, 41);
+	ck_assert_int_eq(log_.losses[0].ns, 9100);
+	ck_assert_int_eq(log_.losses[0].max_ns, 700);
+	ck_assert_uint_eq(log_.by_query.count, 1);
+	ck_assert_uint_eq(log_.by_query.items[0].waits, 41);
+	ck_assert_uint_eq(log_.by_query.items[0].failed, 2);
+	ck_assert_uint_eq(log_.by_lock.count, 1);
+	ck_assert_int_eq(log_.by_lock.items[0].ns, 9100);
+	ck_assert_uint_eq(log_.ended, 41);
+	tap_lock_log_changes_taken(&log_);
+	sum.waits = 0;
+	tap_lock_log_add_sum(&log_, &wait.row, &wait.object, wait.mode, &sum);
+	ck_assert_uint_eq(log_.n_changes, 0);
+}
+END_TEST
+
 START_TEST(test_hostile_times)
 {
 	struct tap_lock_wait wait = wait_for(10, 16384, INT64_MAX);
@@ -337,6 +367,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_cycles_are_told_once);
 	tcase_add_test(tcase, test_verdict);
 	tcase_add_test(tcase, test_bounds);
+	tcase_add_test(tcase, test_sums);
 	tcase_add_test(tcase, test_hostile_times);
 	tcase_add_test(tcase, test_tag);
 	tcase_add_test(tcase, test_out_of_memory);

@@ -120,6 +120,44 @@ START_TEST(test_bounds)
 }
 END_TEST
 
+/* Several at once are as each by itself. */
+START_TEST(test_sum)
+{
+	uint32_t buckets[TAP_LOCK_WAIT_BUCKETS] = { 0 };
+	struct tap_lock_stat_sum sum = {
+		.waits = 3, .failed = 1, .ns = 6000000, .max_ns = 4000000, .buckets = buckets
+	};
+	struct tap_lock_stat_key key = key_of(1), other = key_of(2);
+	struct tap_lock_stat *one, *both;
+
+	buckets[tap_lock_wait_bucket(1000000)] = 2;
+	buckets[tap_lock_wait_bucket(4000000)] = 1;
+	for (int i = 0; i < 2; i++) {
+		tap_lock_stats_add(&stats, &key, 1000000, 1000000, false);
+		tap_lock_stats_add(&stats, &key, 1000000, 1000000, true);
+		tap_lock_stats_add(&stats, &key, 4000000, 4000000, false);
+		tap_lock_stats_add_sum(&stats, &other, &sum);
+	}
+	one = &stats.items[0];
+	both = &stats.items[1];
+	ck_assert_uint_eq(stats.count, 2);
+	ck_assert_uint_eq(both->waits, 6);
+	ck_assert_uint_eq(both->failed, 2);
+	ck_assert_int_eq(both->ns, one->ns);
+	ck_assert_int_eq(both->max_ns, 4000000);
+	ck_assert_mem_eq(both->buckets, one->buckets, sizeof(one->buckets));
+	/* Full buckets stay full. */
+	memset(buckets, 0xff, sizeof(buckets));
+	tap_lock_stats_add_sum(&stats, &other, &sum);
+	ck_assert_uint_eq(both->buckets[tap_lock_wait_bucket(1000000)], UINT32_MAX);
+	for (uint64_t i = 3; stats.count < TAP_LOCK_STATS_MAX; i++)
+		add(i, 1);
+	key = key_of(999999);
+	tap_lock_stats_add_sum(&stats, &key, &sum);
+	ck_assert_uint_eq(stats.dropped, 3);
+}
+END_TEST
+
 START_TEST(test_hostile_times)
 {
 	static const int64_t times[] = { INT64_MIN, -1, 0, INT64_MAX };
@@ -161,6 +199,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, test_percentiles, 0, 8);
 	tcase_add_test(tcase, test_keys);
 	tcase_add_test(tcase, test_bounds);
+	tcase_add_test(tcase, test_sum);
 	tcase_add_test(tcase, test_hostile_times);
 	tcase_add_test(tcase, test_out_of_memory);
 	suite_add_tcase(suite, tcase);

@@ -332,7 +332,8 @@ struct fake_kernel {
 		bool full;
 		__u64 size; /* of the record that was reserved last */
 	} ring;
-	/* Called with each record that is sent. */
+	/* Called as a record is asked for, and with each that is sent. */
+	void (*on_reserve)(void);
 	void (*on_submit)(const void *event, __u64 size, __u64 flags);
 	/* Called between the copy of a thread's accumulators and what follows it, and at each read of user memory. */
 	void (*after_kernel_read)(void);
@@ -528,6 +529,8 @@ static inline void *bpf_ringbuf_reserve(const void *ring, __u64 size, __u64 flag
 {
 	(void)ring;
 	(void)flags;
+	if (kernel.on_reserve)
+		kernel.on_reserve();
 	kernel.ring.size = size;
 	return kernel.ring.full || size > sizeof(kernel.ring.bytes) ? NULL : kernel.ring.bytes;
 }

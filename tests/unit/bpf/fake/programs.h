@@ -44,6 +44,7 @@ int on_sched_process_fork(struct task_struct *parent, struct task_struct *child)
 int on_sched_process_exec(struct task_struct *task);
 int adopt(struct bpf_iter__task *ctx);
 int snapshot(struct bpf_iter__task *ctx);
+int tell_locks(struct bpf_iter__task *ctx);
 
 #undef __noinline
 #define __noinline
@@ -85,12 +86,16 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_map_add(&row_to_account, sizeof(struct tap_row_key), sizeof(struct tap_account), rows_max);
 	fake_map_add(&row_to_wait, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total), waits_max);
 	fake_map_add(&text_sent, sizeof(struct tap_text_key), sizeof(__u8), FAKE_ENTRIES);
+	fake_map_add(&lock_sums, sizeof(struct tap_lock_sum_key), sizeof(struct tap_lock_sum), 4);
 	fake_map_add(&scratch, sizeof(__u32), sizeof(struct tap_scratch), 1);
 	fake_map_add(&snapshot_copy, sizeof(__u32), sizeof(struct tap_task), 1);
 	bpf_map_update_elem(&scratch, &zero, &no_scratch, BPF_ANY);
 	bpf_map_update_elem(&snapshot_copy, &zero, &no_copy, BPF_ANY);
 	bpf_map_update_elem(&checkpoints, &zero, &no_checkpoints, BPF_ANY);
 	memset(&checkpoints_running, 0, sizeof(checkpoints_running));
+	memset(lock_untold_ns, 0, sizeof(lock_untold_ns));
+	lock_woken_ns = lock_tell_due_ns = lock_long_due_ns = 0;
+	lock_round = 0;
 	memset(losses, 0, sizeof(losses));
 	memset(&clock_pair, 0, sizeof(clock_pair));
 	fingerprint_count = fingerprint_ns = 0;
