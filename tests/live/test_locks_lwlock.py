@@ -44,15 +44,14 @@ def test_lwlock_time_by_tranche(dbtap, sampled_server, load):
     his wait event to a sampler; dbtap calls that run queue: the samples lie between the waits, and both together.
     """
     server = sampled_server
-    bench = load.pgbench(server, "-c", CLIENTS, "-j", 2, "-T", SLEEP_SECONDS + 6,
-                         script="insert into busy values (1, repeat('x', 500));\n")
-    server.query("select pg_sleep(1)")
+    load.pgbench(server, "-c", CLIENTS, "-j", 2, "-T", 120, script="insert into busy values (1, repeat('x', 500));\n")
+    trace.wait_until(lambda: server.query("select count(*) > 1000 from busy")[0][0], "pgbench is at work")
     with trace.window(dbtap, server) as traced:
         server.query("select pg_wait_sampling_reset_profile()")
         server.query(f"select pg_sleep({SLEEP_SECONDS})")
         samples = collections.Counter({event: int(count) for _, event, count in server.query(SAMPLES)})
         looks = int(server.query(LOOKS)[0][0])
-    bench.wait()
+    load.close()
     assert looks > 100 and sum(samples.values()) > 200, (looks, samples)
     row = trace.one(traced.document, "insert into busy", kind="client")
     ours = collections.Counter({wait["event"]: wait["ns"] for wait in row["waits"] if wait["class"] == "LWLock"})
