@@ -14,7 +14,7 @@ def test_version(dbtap):
     assert re.fullmatch(r"dbtap \d+\.\d+\S*", name)
     assert engines == "engines: postgres mariadb"
     assert {"text", "json", "csv"} <= set(features.removeprefix("features: ").split())
-    assert re.fullmatch(r"libraries: libbpf \d+\.\d+ libpq \d+\.\d+", libraries)
+    assert re.fullmatch(r"libraries: libbpf \d+\.\d+ libpq \d+\.\d+ libmariadb \d+\.\d+\.\d+", libraries)
     assert outcome.stderr == ""
 
 
