@@ -34,7 +34,7 @@ VERSION_SOURCES := $(shell grep -l TAP_VERSION $(SOURCES) /dev/null)
 UNIT_SOURCES := $(sort $(shell find tests/unit -name 'test_*.c'))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Linked into every unit test. Stand-ins for a library and programs of their own are named in the rules below.
-HELPER_SOURCES := $(filter-out tests/lib/scripted_% tests/lib/verifier.c tests/lib/lock_reader.c,$(sort $(wildcard tests/lib/*.c)))
+HELPER_SOURCES := $(filter-out tests/lib/scripted_% tests/lib/verifier.c tests/lib/lock_reader.c tests/lib/my_digest.c,$(sort $(wildcard tests/lib/*.c)))
 
 # --- libraries -----------------------------------------------------------------------------------------------------
 LIBRARIES := libbpf libelf libpq
@@ -197,6 +197,11 @@ build/verifier: build/obj/tests/lib/verifier.o
 
 # What live tests look at the lock tables with: the library, without a command around it.
 build/lock_reader: build/obj/tests/lib/lock_reader.o $(LIBTAP_obj)
+	$(say) LD $@
+	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
+
+# The same for digests of MariaDB's statements.
+build/my_digest: build/obj/tests/lib/my_digest.o $(LIBTAP_obj)
 	$(say) LD $@
 	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
 

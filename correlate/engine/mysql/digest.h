@@ -17,6 +17,13 @@ struct tap_strbuf;
 uint64_t tap_my_statement_id(const char *text, size_t size);
 
 /*
+ * Another id, only for comparing statements with a server's own digest texts: words that are one to the server are one.
+ * The second is of the statements that have that digest text; 0 when it was cut (or out of memory).
+ */
+uint64_t tap_my_canonical_id(const char *text, size_t size);
+uint64_t tap_my_digest_text_id(const char *text, size_t size);
+
+/*
  * Append the text with every literal as ?, a list of them as `?, ...`, rows as (?) or (...), lists of rows followed by
  * a comment, as the server's own digest texts have them; comments removed, white space folded. The user's spelling
  * stays otherwise, and hostile bytes of `names` stay what they are.
