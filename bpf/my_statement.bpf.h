@@ -230,6 +230,8 @@ static __always_inline rows_t my_rows_running(struct tap_task *task, struct tap_
 		if (task->in_statement && (__s32)ended > 0) {
 			way_count(task, before, 1, ended - 1);
 			task->idle_change_count += ended;
+			/* The bytes are those of all of them. */
+			task->progress = 1;
 		}
 		task->in_statement = 0;
 		my_names_read(task, instance);
@@ -273,6 +275,12 @@ static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_
 	known = task->in_statement && task->identity.change_count == (__u32)counters->questions &&
 		task->identity.source == TAP_QUERY_ID_OWN;
 	run = task->current_way;
+	if (task->in_statement && !known && ended > 1) {
+		/* The one that was seen to run is over, and others came behind it. */
+		way_count(task, run, 1, 0);
+		ended--;
+		task->in_statement = 0;
+	}
 	if (!known) {
 		my_names_read(task, instance);
 		/* The session is being taken down, its counters with it. */

@@ -194,7 +194,7 @@ def test_a_statement_that_began_before(dbtap, table):
 
 
 def test_connections_that_come_and_go(dbtap, table):
-    with trace.window(dbtap, table) as traced:
+    with trace.window(dbtap, table, "--no-connect") as traced:
         for i in range(20):
             connection = table.connect()
             run(connection.cursor(), f"select {i}, 'first'")
