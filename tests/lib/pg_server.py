@@ -81,8 +81,12 @@ class Folder:
                            stderr=subprocess.DEVNULL, cwd="/", check=True, **server_process.credentials([USER]))
         except (OSError, subprocess.CalledProcessError):
             copy = os.path.join(self.path, "server")
-            shutil.copytree(os.path.dirname(self.binaries), copy, symlinks=True)
-            self.binaries = os.path.join(copy, os.path.basename(self.binaries))
+            chosen = os.environ.get("TAP_PG_SERVER")
+            if chosen:
+                self.binaries = pg_versions.copy(chosen, copy)
+            else:
+                shutil.copytree(os.path.dirname(self.binaries), copy, symlinks=True)
+                self.binaries = os.path.join(copy, os.path.basename(self.binaries))
 
     def template(self, options):
         """A fresh data directory made once per set of initdb options."""

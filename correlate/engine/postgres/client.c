@@ -131,7 +131,7 @@ static int advise(struct tap_engine_conn *conn, struct tap_engine_advice *ret, s
 
 	if (status)
 		return status;
-	if (!settings.query_ids)
+	if (!settings.query_ids && tap_pg_conn_version(own(conn)) >= 140000)
 		advice.lines[advice.count++] =
 			"advice: compute_query_id = on (ALTER SYSTEM and reload, no restart): engine ids instead of "
 			"own fingerprints, which cost 0.5 to 4 us a statement";
