@@ -73,7 +73,7 @@ def cache(tmp_path):
 
 
 def layout(dbtap, server):
-    text = dbtap("doctor", "--no-connect", "--instance", server.instance).out
+    text = dbtap("doctor", "--no-connect", "--instance", server.instance).stdout
     return text[text.index("instances"):]
 
 

@@ -479,6 +479,20 @@ static bool proc_is_near(const struct search *search, int pid, int64_t wait_even
 	       proc_stride(search) % search->near->proc_size == 0;
 }
 
+/* The latch in PGPROC has the pid, too, for as long as the process lives: any of its places will do. */
+static int proc_pid_find(const struct search *search)
+{
+	const struct fact is_pid = { proc_pid_fits, NULL };
+	int expected = search->near->layout.proc_pid;
+	int found = fits(search, &is_pid, expected) ? expected : NOWHERE;
+
+	for (int offset = 0; offset + 4 <= TAP_PG_SAMPLE_PROC && found == NOWHERE; offset += 4) {
+		if (fits(search, &is_pid, offset))
+			found = offset;
+	}
+	return found;
+}
+
 static int proc_search(const struct search *search)
 {
 	const struct tap_pg_sample *first = search->list->items;
@@ -487,8 +501,7 @@ static int proc_search(const struct search *search)
 	int64_t wait_event =
 		pointed ? (int64_t)(first->wait_event - first->proc) : search->near->layout.proc_wait_event_info;
 	uint64_t stride = proc_stride(search);
-	const struct fact is_pid = { proc_pid_fits, NULL };
-	int pid = place_find(search, &is_pid, search->near->layout.proc_pid, 4, TAP_PG_SAMPLE_PROC);
+	int pid = proc_pid_find(search);
 
 	if (pid == NOWHERE)
 		return missing(search, "PGPROC.pid");
