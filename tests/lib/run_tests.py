@@ -223,6 +223,11 @@ def matrix_servers():
     return rows
 
 
+def run_scale(found):
+    """As many instances and sessions as the requirements name; the live tests have a few."""
+    run_pytest(found, "matrix-scale", ["tests/live/test_scale.py"], {"TAP_SCALE": "full"}, MATRIX_SECONDS)
+
+
 def run_matrix(found):
     """What it ran is told at the end: a version that could not be had is a skipped test, not one that is forgotten."""
     ran = []
@@ -236,6 +241,8 @@ def run_matrix(found):
         rows = [test for test in found.tests if test["group"] == group]
         ran.append(f"{name}: " + ", ".join(f"{sum(test['outcome'] == outcome for test in rows)} {outcome}"
                                            for outcome in ("passed", "failed", "skipped")))
+    if not os.environ.get("TAP_MATRIX"):
+        run_scale(found)
     found.matrix = ran
 
 

@@ -25,7 +25,12 @@ struct tap_target_search {
 	const char *proc_root;
 	const struct tap_proc *procs; /* by pid */
 	size_t n_procs;
+	const struct tap_target_known *known; /* not asked for their layout again */
+	size_t n_known;
 };
+
+/* Whether this one needs no close look. */
+bool tap_target_is_known(const struct tap_target_search *search, const struct tap_target *target);
 
 /*
  * For `find`: a zeroed target at the end of the list, NULL when out of memory; why it cannot be traced, as one line;

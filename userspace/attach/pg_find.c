@@ -44,6 +44,7 @@ struct candidate {
 };
 
 struct search {
+	const struct tap_target_search *of;
 	const char *root;
 	struct candidate *candidates; /* by pid; room for every process */
 	size_t n_candidates;
@@ -97,12 +98,22 @@ static int file_find(struct search *search, int32_t pid, size_t *ret)
 	return err == -ENOMEM ? err : 0;
 }
 
+/* One of the backends of a server that is known, of which there may be thousands. */
+static bool is_known_backend(const struct search *search, const struct tap_proc *proc)
+{
+	for (size_t i = 0; i < search->of->n_known; i++) {
+		if (search->of->known[i].pid == proc->ppid)
+			return name_fits(proc->comm);
+	}
+	return false;
+}
+
 static int candidate_add(struct search *search, const struct tap_proc *proc)
 {
 	char path[TAP_PROC_PATH_MAX];
 	struct candidate candidate = { .proc = *proc };
 
-	if (!proc->state || proc->state == 'Z')
+	if (!proc->state || proc->state == 'Z' || is_known_backend(search, proc))
 		return 0;
 	candidate.error = tap_proc_exe_path(search->root, proc->pid, path, NULL);
 	if (!name_fits(proc->comm) && (candidate.error || !name_fits(base_name(path))))
@@ -117,13 +128,20 @@ static int candidate_add(struct search *search, const struct tap_proc *proc)
 	return 0;
 }
 
+static int compare_candidates(const void *a, const void *b)
+{
+	int32_t left = ((const struct candidate *)a)->proc.pid, right = ((const struct candidate *)b)->proc.pid;
+
+	return (left > right) - (left < right);
+}
+
 static struct candidate *candidate_find(struct search *search, int32_t pid)
 {
-	for (size_t i = 0; i < search->n_candidates; i++) {
-		if (search->candidates[i].proc.pid == pid)
-			return &search->candidates[i];
-	}
-	return NULL;
+	const struct candidate key = { .proc = { .pid = pid } };
+
+	return search->n_candidates ? bsearch(&key, search->candidates, search->n_candidates,
+					      sizeof(*search->candidates), compare_candidates)
+				    : NULL;
 }
 
 /* A server that cannot be looked into: in the list, so that it is not silently missed. */
@@ -354,7 +372,7 @@ static void layouts_establish(struct search *search)
 
 			tap_error_set(&line, 0, "%s: %s", target->id, target->refused);
 			memcpy(target->refused, line.text, sizeof(target->refused));
-		} else if (candidate && candidate->file < search->n_files) {
+		} else if (candidate && candidate->file < search->n_files && !tap_target_is_known(search->of, target)) {
 			layout_establish(target, &search->files[candidate->file].binary);
 		}
 	}
@@ -372,7 +390,7 @@ static void search_done(struct search *search)
 
 int tap_pg_find(const struct tap_target_search *of, struct tap_target_list *list)
 {
-	struct search search = { .root = of->proc_root, .list = list, .first = list->count };
+	struct search search = { .of = of, .root = of->proc_root, .list = list, .first = list->count };
 	int code = 0;
 
 	search.candidates = calloc(of->n_procs + 1, sizeof(*search.candidates));

@@ -73,12 +73,24 @@ struct tap_target_list {
 	size_t count;
 };
 
+/* A server that was found before. */
+struct tap_target_known {
+	int32_t pid;
+	uint64_t start_ticks;
+};
+
 /*
  * All instances on this host. Instances whose layout cannot be established are in the list with `refused` set. Returns
  * 0 also when there are none; -EACCES when /proc does not show other users' processes. `proc_root` is "/proc" but for
  * tests.
  */
 int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err);
+/*
+ * The same without a close look at those that are known: they have their names and places, and perhaps no layout. With
+ * many sessions that look is what a search takes long for.
+ */
+int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
+			    struct tap_target_list *ret, struct tap_error *err);
 void tap_targets_done(struct tap_target_list *list);
 
 /* Frees what the target owns. NULL is fine. */

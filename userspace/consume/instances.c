@@ -246,7 +246,7 @@ static void note_refused(struct tap_instances *instances, const struct tap_targe
 static bool was_passed_over(const struct tap_instances *instances, const struct tap_target *target)
 {
 	for (size_t i = 0; i < instances->n_passed_over; i++) {
-		const struct tap_passed_over *other = &instances->passed_over[i];
+		const struct tap_target_known *other = &instances->passed_over[i];
 
 		if (other->pid == target->pid && other->start_ticks == target->start_ticks)
 			return true;
@@ -266,37 +266,70 @@ static bool is_wanted(const struct tap_instances *instances, const struct tap_ta
 		if (tap_target_is_same_place(&instances->items[i].target, target))
 			return true;
 	}
-	return !strcmp(instances->options->instance, target->id) && !was_passed_over(instances, target);
+	return !strcmp(instances->options->instance, target->id);
+}
+
+/* Those that need no second look; *ret is malloc'd. */
+static int known_list(const struct tap_instances *instances, struct tap_target_known **ret, size_t *ret_count)
+{
+	struct tap_target_known *known = calloc(instances->count + instances->n_passed_over + 1, sizeof(*known));
+	size_t count = 0;
+
+	if (!known)
+		return -ENOMEM;
+	for (size_t i = 0; i < instances->count; i++) {
+		const struct tap_target *target = &instances->items[i].target;
+
+		if (instances->items[i].alive)
+			known[count++] = (struct tap_target_known){ target->pid, target->start_ticks };
+	}
+	for (size_t i = 0; i < instances->n_passed_over; i++)
+		known[count++] = instances->passed_over[i];
+	*ret = known;
+	*ret_count = count;
+	return 0;
+}
+
+static int found_follow(struct tap_instances *instances, struct tap_target_list *list, struct tap_tracer *tracer,
+			struct tap_texts *texts, struct tap_error *err)
+{
+	struct tap_target_known *others = calloc(list->count + 1, sizeof(*others));
+	size_t n_others = 0;
+	int status = others ? 0 : tap_error_set(err, -ENOMEM, "out of memory");
+
+	instances->n_refused = 0;
+	for (size_t i = 0; i < list->count && !status; i++) {
+		struct tap_target *target = &list->items[i];
+
+		if (was_passed_over(instances, target) || !is_wanted(instances, target))
+			others[n_others++] = (struct tap_target_known){ target->pid, target->start_ticks };
+		else if (*target->refused)
+			note_refused(instances, target);
+		else
+			status = follow(instances, target, tracer, texts, err);
+	}
+	free(instances->passed_over);
+	instances->passed_over = others;
+	instances->n_passed_over = n_others;
+	return status;
 }
 
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
 			 struct tap_error *err)
 {
 	struct tap_target_list list = { 0 };
-	struct tap_passed_over *others;
-	size_t n_others = 0;
-	int status = tap_lookout_take(&instances->lookout, "/proc", &list, err);
+	struct tap_target_known *known;
+	size_t n_known;
+	int status = known_list(instances, &known, &n_known);
 
 	if (status)
+		return tap_error_set(err, status, "out of memory");
+	status = tap_lookout_take(&instances->lookout, "/proc", known, n_known, &list, err);
+	free(known);
+	if (status)
 		return status;
-	others = calloc(list.count + 1, sizeof(*others));
-	if (!others)
-		status = tap_error_set(err, -ENOMEM, "out of memory");
-	instances->n_refused = 0;
-	for (size_t i = 0; i < list.count && !status; i++) {
-		struct tap_target *target = &list.items[i];
-
-		if (!is_wanted(instances, target))
-			others[n_others++] = (struct tap_passed_over){ target->pid, target->start_ticks };
-		else if (*target->refused)
-			note_refused(instances, target);
-		else
-			status = follow(instances, target, tracer, texts, err);
-	}
+	status = found_follow(instances, &list, tracer, texts, err);
 	tap_targets_done(&list);
-	free(instances->passed_over);
-	instances->passed_over = others;
-	instances->n_passed_over = n_others;
 	return status;
 }
 
@@ -332,15 +365,21 @@ static bool check_ended(struct tap_instances *instances)
 
 bool tap_instances_check(struct tap_instances *instances)
 {
-	int32_t servers[TAP_INSTANCES_MAX];
+	bool ended = check_ended(instances), arrived;
 	size_t count = 0;
-	bool ended = check_ended(instances);
+	int32_t *servers = calloc(instances->count + instances->n_passed_over + 1, sizeof(*servers));
 
-	for (size_t i = 0; i < instances->count && count < TAP_INSTANCES_MAX; i++) {
+	if (!servers)
+		return true;
+	for (size_t i = 0; i < instances->count; i++) {
 		if (instances->items[i].alive)
 			servers[count++] = instances->items[i].target.pid;
 	}
-	return tap_arrivals_look(&instances->arrivals, "/proc", servers, count) || ended;
+	for (size_t i = 0; i < instances->n_passed_over; i++)
+		servers[count++] = instances->passed_over[i].pid;
+	arrived = tap_arrivals_look(&instances->arrivals, "/proc", servers, count);
+	free(servers);
+	return arrived || ended;
 }
 
 const char *tap_dsn_find(const struct tap_dsn *dsns, size_t count, const char *instance)

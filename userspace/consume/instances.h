@@ -26,12 +26,6 @@ struct tap_followed {
 	struct tap_lock_prepared_list prepared; /* as of the last read */
 };
 
-/* A server that was found and not asked for: it stays so, whatever name it goes by later. */
-struct tap_passed_over {
-	int32_t pid;
-	uint64_t start_ticks;
-};
-
 struct tap_instances {
 	const struct tap_live_options *options;
 	struct tap_followed *items; /* the place is the index in the kernel's records */
@@ -40,7 +34,8 @@ struct tap_instances {
 	char *refused;	  /* why, of the first one; malloc'd */
 	struct tap_error
 		unprobed; /* why statements cannot be counted at statement depth; "": they can, or need not be */
-	struct tap_passed_over *passed_over; /* of the last search; malloc'd */
+	/* Found by the last search and not asked for: they stay so, whatever name they go by later; malloc'd. */
+	struct tap_target_known *passed_over;
 	size_t n_passed_over;
 	struct tap_error renamed;   /* that a new server could not have its name, since the caller last cleared it */
 	struct tap_lookout lookout; /* begun by whoever knows that a search will follow */

@@ -34,14 +34,14 @@ void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root)
 		lookout->search = search;
 }
 
-int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, struct tap_target_list *ret,
-		     struct tap_error *err)
+int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_known *known,
+		     size_t n_known, struct tap_target_list *ret, struct tap_error *err)
 {
 	struct tap_search_ahead *search = lookout->search;
 	int status;
 
 	if (!search)
-		return tap_targets_find(proc_root, ret, err);
+		return tap_targets_find_others(proc_root, known, n_known, ret, err);
 	lookout->search = NULL;
 	pthread_join(search->thread, NULL);
 	status = search->status;
@@ -57,6 +57,6 @@ void tap_lookout_done(struct tap_lookout *lookout)
 {
 	struct tap_target_list list = { 0 };
 
-	if (lookout->search && !tap_lookout_take(lookout, "", &list, NULL))
+	if (lookout->search && !tap_lookout_take(lookout, "", NULL, 0, &list, NULL))
 		tap_targets_done(&list);
 }

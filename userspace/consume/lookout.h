@@ -17,9 +17,9 @@ struct tap_lookout {
 
 /* Where no thread can be had the search waits until it is asked for. */
 void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root);
-/* As tap_targets_find: what was found by the search that was begun, once; else by one of now. */
-int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, struct tap_target_list *ret,
-		     struct tap_error *err);
+/* What was found by the search that was begun, once; else tap_targets_find_others. */
+int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_known *known,
+		     size_t n_known, struct tap_target_list *ret, struct tap_error *err);
 void tap_lookout_done(struct tap_lookout *lookout);
 
 #endif

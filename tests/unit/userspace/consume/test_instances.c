@@ -47,11 +47,17 @@ static struct {
 	const char *activity; /* text at BUFFER_ACTIVITY of every process */
 	int sessions_status;
 	bool dead[HOSTS_MAX]; /* by port - 1 */
+	struct tap_target_known known[HOSTS_MAX];
+	size_t n_known;
 } host;
 
-int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err)
+int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
+			    struct tap_target_list *ret, struct tap_error *err)
 {
 	must(!strcmp(proc_root, "/proc"));
+	must(n_known <= HOSTS_MAX);
+	memcpy(host.known, known, n_known * sizeof(*known));
+	host.n_known = n_known;
 	if (host.status)
 		return tap_error_set(err, host.status, "no /proc");
 	ret->count = 0;
@@ -483,6 +489,9 @@ START_TEST(test_the_wanted_one_comes_back)
 		ck_assert_int_eq(instances.items[0].target.pid, 150);
 		ck_assert_str_eq(instances.items[0].target.id, "postgres-1");
 	}
+	/* Neither of them needs a second look. */
+	ck_assert_uint_eq(host.n_known, 2);
+	ck_assert(host.known[0].pid == 150 && host.known[1].pid == 101);
 }
 END_TEST
 
