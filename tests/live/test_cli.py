@@ -359,6 +359,10 @@ def test_doctor(dbtap, server):
     outcome = dbtap("doctor", "--instance", server.instance).ok()
     assert server.instance in outcome.stdout and "MISS" not in outcome.stdout
     assert f"pid {server.pid}" in outcome.stdout
+    # What each depth is to be expected to cost, and all of it on one screen.
+    assert re.search(r"cost: ambient .* a context switch, now \d+ a second: [\d.]+ to [\d.]+ % of one core; "
+                     r"--depth statement counts statements besides, for \S+ to \S+ us each", outcome.stdout), outcome.stdout
+    assert len(outcome.stdout.splitlines()) <= 24, outcome.stdout
 
 
 def test_doctor_of_no_such_instance(dbtap, server):

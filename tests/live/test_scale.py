@@ -73,7 +73,7 @@ def test_many_instances(dbtap, make_server, record_property):
     time.sleep(3)  # new servers are looked for once a second
     for number, server in enumerate(late):
         burn(server, f"late_{number}")
-    burn(back, "back")
+    burn(back, "came_back")
     peak = peak_bytes(run.pid)
     document = finish(run)
     note(record_property, instances=INSTANCES, opened_cpu_seconds=opened, peak_bytes=peak)
@@ -85,7 +85,7 @@ def test_many_instances(dbtap, make_server, record_property):
     for number, server in enumerate(late):
         row = trace.one(document, f"late_{number} ")
         assert (row["instance"], row["calls"]) == (server.instance, 1), row
-    assert trace.one(document, "back ")["instance"] == back.instance
+    assert trace.one(document, "came_back")["instance"] == back.instance
     assert len([name for name in named if name.startswith(back.instance)]) == 1
     assert opened < (5 if FULL else 2.5), f"{opened} s of CPU time before the window was open"
 

@@ -127,6 +127,20 @@ static void folder_identify(struct tap_target *target)
 	target->data_inode = folder.st_ino;
 }
 
+/* Why a server that ended while it was looked at could not be read is nobody's concern. */
+static void ended_remove(struct tap_target_list *list, size_t first)
+{
+	size_t kept = first;
+
+	for (size_t i = first; i < list->count; i++) {
+		if (*list->items[i].refused && !tap_target_alive(&list->items[i]))
+			tap_target_done(&list->items[i]);
+		else
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 static int engines_find(const struct tap_target_search *search, struct tap_target_list *list, struct tap_error *err)
 {
 	int code = 0;
@@ -142,6 +156,7 @@ static int engines_find(const struct tap_target_search *search, struct tap_targe
 			list->items[j].engine = (enum tap_engine)i;
 			folder_identify(&list->items[j]);
 		}
+		ended_remove(list, first);
 	}
 	if (code)
 		tap_error_set(err, code, "instances cannot be searched for: %s", strerror(-code));
