@@ -55,6 +55,14 @@ struct {
 	__type(value, struct tap_adoption);
 } adopted __weak SEC(".maps");
 
+/* Sessions of MariaDB's thread pools that no thread serves right now. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, TAP_MY_POOLED_MAX);
+	__type(key, struct tap_my_pooled_key);
+	__type(value, struct tap_my_pooled);
+} session_to_pooled __weak SEC(".maps");
+
 /* Rows that no living thread holds any more; resized. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -145,6 +145,8 @@ TAP_GLOBAL __u32 my_wait_event(struct tap_task *task)
 
 	if (!task)
 		return TAP_MY_WAIT_OTHER;
+	if (task->current_kind == TAP_KIND_POOL_WORKER)
+		return TAP_MY_WAIT_IDLE_THREAD;
 	switch (call_class_of(task_syscall(bpf_get_current_task_btf()))) {
 	case CALL_SOCKET:
 		return kind_is_idle(task->current_kind) ? TAP_MY_WAIT_CLIENT : TAP_MY_WAIT_NETWORK;

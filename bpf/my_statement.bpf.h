@@ -37,6 +37,57 @@ static __always_inline void my_noted(struct tap_task *task, const struct my_coun
 	task->wait_address = executes;
 }
 
+static __always_inline void my_pooled_key_of(struct tap_my_pooled_key *key, const struct tap_task *task)
+{
+	*key = (struct tap_my_pooled_key){ .thd = task->status_address, .instance = task->instance };
+}
+
+static __always_inline void my_pooled_put(const struct tap_task *task, const struct my_counters *counters,
+					  __u64 executes)
+{
+	struct tap_my_pooled_key key;
+	struct tap_my_pooled now = {
+		.received = counters->received,
+		.executes = executes,
+		.questions = (__u32)counters->questions,
+		.connection = task->group_pid,
+	};
+
+	my_pooled_key_of(&key, task);
+	bpf_map_update_elem(&session_to_pooled, &key, &now, BPF_ANY);
+}
+
+/*
+ * A thread of a pool takes up a session. What the session was at when a thread last let go of it is where statements
+ * are counted on from; one that is older than dbtap and was not seen yet has run all but the one that it runs now.
+ */
+static __always_inline int my_pooled_begin(struct tap_task *task, struct tap_instance *instance,
+					   const struct my_counters *now)
+{
+	struct my_counters from = *now;
+	struct tap_my_pooled_key key;
+	struct tap_my_pooled *before;
+	__u64 executes = 0;
+
+	my_pooled_key_of(&key, task);
+	before = bpf_map_lookup_elem(&session_to_pooled, &key);
+	if (before && before->connection == task->group_pid &&
+	    (__s32)((__u32)now->questions - before->questions) >= 0 && before->received <= now->received) {
+		from.questions = before->questions;
+		from.received = before->received;
+		executes = before->executes;
+	} else if ((__u32)task->group_pid > instance->my.newest) {
+		from.questions = 0;
+		from.received = 0;
+	} else {
+		from.questions--;
+		executes = my_pointer(task->status_address, instance->my.layout.executes);
+	}
+	my_noted(task, &from, executes, true);
+	my_pooled_put(task, &from, executes);
+	return 0;
+}
+
 /* A thread that serves another session than at its last boundary, or serves none any more. */
 TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *instance, struct my_counters *now,
 				__u64 thd)
@@ -59,6 +110,8 @@ TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *inst
 	task->group_pid = my_connection(thd, &instance->my.layout);
 	task->identity.user =
 		my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
+	if (instance->my.pooled)
+		return my_pooled_begin(task, instance, now);
 	/* A session that is new began with nothing; one that is over counts on from where it is. */
 	my_noted(task, task->identity.user ? &none : now, 0, true);
 	return 0;
@@ -292,6 +345,8 @@ static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_
 	if (ended)
 		way_count(task, run, 1, ended - 1);
 	my_noted(task, counters, executes, asleep);
+	if (instance->my.pooled)
+		my_pooled_put(task, counters, executes);
 	task->in_statement = 0;
 	my_names_read(task, instance);
 	/* Its client has gone, and the thread waits for another one's. */
@@ -301,13 +356,98 @@ static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_
 	return rows_make(run == TAP_NO_WAY ? next : run, next, kind);
 }
 
+/* What the session that a thread of a pool has let go of had run since the last boundary; `run`: the row of that. */
+static __always_inline __u32 my_pooled_end(struct tap_task *task, struct tap_instance *instance,
+					   struct my_counters *counters, __u32 run)
+{
+	const struct tap_my_layout *layout = &instance->my.layout;
+	__u64 executes = my_pointer(task->status_address, layout->executes);
+	__u32 ended = (__u32)counters->questions - task->idle_change_count;
+	bool known = task->in_statement && task->identity.change_count == (__u32)counters->questions &&
+		     task->identity.source == TAP_QUERY_ID_OWN;
+
+	if ((__s32)ended <= 0)
+		return run;
+	if (!known) {
+		my_names_read(task, instance);
+		if (task->identity.user)
+			run = my_way(task, my_ended_id(task, layout, counters, executes));
+	}
+	if (task->identity.user)
+		way_count(task, run, 1, ended - 1);
+	my_pooled_put(task, counters, executes);
+	return run;
+}
+
+/* Another thread may have served the session meanwhile, and have counted what this one ran, too. */
+static __always_inline void my_pooled_look(struct tap_task *task)
+{
+	struct tap_my_pooled_key key;
+	struct tap_my_pooled *seen;
+
+	my_pooled_key_of(&key, task);
+	seen = bpf_map_lookup_elem(&session_to_pooled, &key);
+	if (!seen || seen->connection != task->group_pid || (__s32)(seen->questions - task->idle_change_count) <= 0)
+		return;
+	task->idle_change_count = seen->questions;
+	task->identity.activity_start_us = (__s64)seen->received;
+	task->wait_address = seen->executes;
+}
+
+/*
+ * A thread of a pool has let go of its session: its statements have ended. Perhaps another thread runs the next one
+ * already, or the session is gone. The row of what it ran; TAP_NO_WAY: nothing.
+ */
+static __always_inline __u32 my_pooled_leave(struct tap_task *task, struct tap_instance *instance)
+{
+	struct my_counters counters = {};
+	__u32 run, command = 0;
+	__u64 thd = task->status_address;
+
+	run = task->in_statement ? task->current_way : TAP_NO_WAY;
+	my_pooled_look(task);
+	if (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
+	    my_counters_read(&counters, thd, &instance->my.layout) ||
+	    my_connection(thd, &instance->my.layout) != task->group_pid ||
+	    my_is_another(task, &instance->my.layout, &counters)) {
+		if (run != TAP_NO_WAY && (__s32)(task->identity.change_count - task->idle_change_count) > 0)
+			way_count(task, run, 1, 0);
+	} else {
+		if (command == TAP_MY_COM_QUIT && task->in_statement)
+			counters.questions = task->identity.change_count;
+		else if (command != TAP_MY_COM_SLEEP && counters.questions > task->idle_change_count)
+			counters.questions--;
+		run = my_pooled_end(task, instance, &counters, run);
+	}
+	task->in_statement = 0;
+	task->status_address = 0;
+	task->identity.source = TAP_QUERY_ID_NONE;
+	task->identity.query_id = 0;
+	task->identity.database = 0;
+	task->identity.user = 0;
+	task->identity.idle_state = 1;
+	task->idle_ways[0] = TAP_NO_WAY;
+	task->idle_ways[1] = TAP_NO_WAY;
+	return run;
+}
+
+/* A thread that serves no session; `run`: the row of what it did before, TAP_NO_WAY: nothing. */
+static __always_inline rows_t my_rows_none(struct tap_task *task, bool exiting, __u32 run)
+{
+	__u8 kind = exiting ? TAP_KIND_EXITING : task->identity.idle_state ? TAP_KIND_POOL_WORKER : TAP_KIND_BACKGROUND;
+	__u32 next = row_way(task, kind, TAP_QUERY_ID_NONE, 0);
+
+	return rows_make(run == TAP_NO_WAY ? next : run, next, kind);
+}
+
 /* The rows of a boundary; brings the task's identity up to date. `asleep`: the thread goes to sleep here. */
 TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 {
 	struct my_counters counters = {};
 	struct tap_instance *instance;
-	__u32 index, command = 0;
+	__u32 index, command = 0, left = TAP_NO_WAY;
 	__u64 thd = 0;
+	rows_t rows;
 
 	if (!task)
 		return rows_make(TAP_NO_WAY, TAP_NO_WAY, TAP_KIND_UNKNOWN);
@@ -319,6 +459,10 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 		count_loss(TAP_LOSS_READ_FAILED);
 		return rows_make(task->current_way, task->current_way, task->current_kind);
 	}
+	if (instance->my.pooled && task->status_address && thd != task->status_address)
+		left = my_pooled_leave(task, instance);
+	if (!thd && instance->my.pooled)
+		return my_rows_none(task, exiting, left);
 	if (thd && (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
 		    my_counters_read(&counters, thd, &instance->my.layout))) {
 		count_loss(TAP_LOSS_READ_FAILED);
@@ -349,8 +493,13 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 		return rows_of_kind(task, command == TAP_MY_COM_SLEEP ? TAP_KIND_BACKGROUND : TAP_KIND_STARTING);
 	}
 	task->identity.kind = TAP_KIND_CLIENT;
-	return command == TAP_MY_COM_SLEEP ? my_rows_between(task, instance, &counters, asleep)
-					   : my_rows_running(task, instance, &counters, command);
+	if (command != TAP_MY_COM_SLEEP)
+		return my_rows_running(task, instance, &counters, command);
+	rows = my_rows_between(task, instance, &counters, asleep);
+	/* It has only taken the session up: what it did before is the time's owner. */
+	return left != TAP_NO_WAY && rows_run(rows) == rows_next(rows)
+		       ? rows_make(left, rows_next(rows), rows_next_kind(rows))
+		       : rows;
 }
 
 #endif

@@ -36,7 +36,8 @@
 	X(STATS_COLLECTOR, "stats_collector") \
 	X(SLOTSYNC_WORKER, "slotsync_worker") \
 	X(WALSUMMARIZER, "walsummarizer") \
-	X(IO_WORKER, "io_worker")
+	X(IO_WORKER, "io_worker") \
+	X(POOL_WORKER, "pool_worker")
 
 /*
  * NONE         no row: a free place in a table; never shown
@@ -50,6 +51,7 @@
  * KERNEL       kernel threads: block requests only
  * OTHER        processes of no watched instance: block requests only
  * IO_WORKER    reads that sessions asked for: its own row has what cannot be told to be one's
+ * POOL_WORKER  a thread of MariaDB's pool while it serves no session
  */
 enum tap_kind {
 #define X(id, name) TAP_KIND_##id,

@@ -104,10 +104,32 @@ TAP_ABI_SIZE(tap_my_stages, 48);
 /* What the kernel side is told of an instance. */
 struct tap_my_instance {
 	struct tap_my_layout layout;
-	__u32 pad;
+	__u32 newest; /* number of the newest connection when the instance was adopted; with `pooled` */
+	__u32 pooled; /* sessions move between the threads of a pool */
 	struct tap_my_stages stages;
 };
 TAP_ABI_SIZE(tap_my_instance, 136);
+
+/* What a session of a pool had got from its client when a thread last let go of it: its statements up to here are
+ * counted. */
+struct tap_my_pooled_key {
+	__u64 thd;
+	__u32 instance;
+	__u32 pad;
+};
+TAP_ABI_SIZE(tap_my_pooled_key, 16);
+
+struct tap_my_pooled {
+	__u64 received;
+	__u64 executes;
+	__u32 questions;
+	__s32 connection;
+};
+TAP_ABI_SIZE(tap_my_pooled, 24);
+
+enum {
+	TAP_MY_POOLED_MAX = 8192, /* of a host; of more sessions those that rested longest count anew */
+};
 
 /*
  * Databases and users have no numbers here: a hash of the name stands in, never 0. It is taken over words of 8 bytes,

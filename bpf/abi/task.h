@@ -55,10 +55,10 @@ struct tap_identity {
 	__u32 change_count;
 	__u32 database;
 	__u32 user;
-	__u8 kind;		 /* enum tap_kind */
-	__u8 state;		 /* enum tap_pg_state */
-	__u8 source;		 /* of query_id */
-	__u8 idle_state;	 /* state when the last statement was seen to have ended */
+	__u8 kind;	 /* enum tap_kind */
+	__u8 state;	 /* enum tap_pg_state */
+	__u8 source;	 /* of query_id */
+	__u8 idle_state; /* state when the last statement was seen to have ended; MariaDB: it is a pool's thread */
 	__s64 activity_start_us; /* the engine's clock */
 	__u64 query_id;
 };

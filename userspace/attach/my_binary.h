@@ -29,7 +29,8 @@
 	X(START_TIME, "server_start_time", 8, LAYOUT) \
 	X(BIND_ADDRESS, "my_bind_addr_str", 8, LAYOUT) \
 	X(STATUS, "status_vars", 24, LAYOUT) \
-	X(COMMANDS, "com_status_vars", 24, LAYOUT)
+	X(COMMANDS, "com_status_vars", 24, LAYOUT) \
+	X(THREAD_HANDLING, "thread_handling", 8, NOTHING)
 
 enum tap_my_symbol {
 #define X(id, name, size, need) TAP_MY_SYMBOL_##id,
@@ -41,6 +42,7 @@ enum tap_my_symbol {
 enum tap_my_symbol_need {
 	TAP_MY_NEED_RECOGNISE,
 	TAP_MY_NEED_LAYOUT,
+	TAP_MY_NEED_NOTHING,
 };
 
 struct tap_my_binary {

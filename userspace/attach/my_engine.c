@@ -20,10 +20,28 @@
 #include "userspace/attach/my_session.h"
 #include "userspace/attach/my_thread.h"
 
+/* Connections that come from now on are counted from their beginning. */
+static uint32_t newest_connection(const struct tap_target *target)
+{
+	struct tap_my_session_list sessions;
+	uint64_t newest = 0;
+
+	if (tap_my_sessions_walk(target, &sessions, NULL))
+		return UINT32_MAX;
+	for (size_t i = 0; i < sessions.count; i++) {
+		if (sessions.items[i].id > newest)
+			newest = sessions.items[i].id;
+	}
+	tap_my_sessions_done(&sessions);
+	return newest < UINT32_MAX ? (uint32_t)newest : UINT32_MAX;
+}
+
 static void instance_of(const struct tap_target *target, struct tap_instance *ret)
 {
 	ret->my = ((const struct tap_my_own *)target->own)->instance;
 	ret->own_ids = true;
+	if (ret->my.pooled)
+		ret->my.newest = newest_connection(target);
 }
 
 /* ---- what a session is ---- */
@@ -150,11 +168,13 @@ static char *client_of(const struct tap_my_session *session)
 /* Takes the texts over. */
 static int session_add(const struct tap_target *target, struct tap_my_session *from, struct tap_session_list *list)
 {
+	bool pooled = ((const struct tap_my_own *)target->own)->instance.pooled;
 	struct tap_session *session = tap_session_list_add(list);
 
 	if (!session)
 		return -ENOMEM;
-	session->pid = from->tid ? from->tid : target->pid;
+	/* Between statements a session of a pool has no thread; the one that served it last serves others. */
+	session->pid = from->tid && (from->served || !pooled) ? from->tid : target->pid;
 	session->connection_id = (int64_t)from->id;
 	session->kind = kind_of(from);
 	session->state = state_of(from);

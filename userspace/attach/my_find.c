@@ -174,6 +174,7 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 	own->fields = row->fields;
 	own->product = binary->product;
 	own->sessions = bias + binary->sessions;
+	own->instance.pooled = tap_my_server_is_pooled(target, binary, bias);
 	tap_my_server_stages(target, binary, bias, &own->instance.stages);
 	return tap_my_sessions_check(target, ret_checked, why);
 }

@@ -20,6 +20,7 @@ enum {
 	NAME_SIZE = 64,
 	STATUS_ROWS_MAX = 1024,
 	STATUS_OFFSET_MAX = 16384, /* of counters in a session's status block */
+	POOL_OF_THREADS = 2,	   /* of MariaDB's enum scheduler_types */
 	STAGE_NAME = 8,		   /* of a PSI_stage_info: its text */
 };
 
@@ -241,4 +242,14 @@ void tap_my_server_stages(const struct tap_target *target, const struct tap_my_b
 		stage_add(&stages, &count, text, info->stages[i].wait);
 	}
 	*ret = stages;
+}
+
+bool tap_my_server_is_pooled(const struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias)
+{
+	uint64_t handling = 0;
+
+	return binary->product == TAP_MY_MARIADB && binary->found[TAP_MY_SYMBOL_THREAD_HANDLING] &&
+	       !tap_memory_read(target->pid, bias + binary->value[TAP_MY_SYMBOL_THREAD_HANDLING], &handling,
+				sizeof(handling)) &&
+	       handling == POOL_OF_THREADS;
 }

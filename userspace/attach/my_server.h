@@ -34,6 +34,9 @@ int tap_my_server_status_offsets(const struct tap_target *target, const struct t
 void tap_my_server_stages(const struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
 			  struct tap_my_stages *ret);
 
+/* Whether sessions move between the threads of a pool. */
+bool tap_my_server_is_pooled(const struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias);
+
 /* "10.11.19-MariaDB-log" is "10.11.19" and 101119. -EBADMSG when it is no version. */
 int tap_my_version_parse(const char *text, char ret[32], int32_t *ret_number);
 

@@ -106,7 +106,7 @@ static bool probe_task_io(void)
 /* Those that are asked for. */
 static const char *const tracepoints[] = {
 	"block_rq_issue",	"block_rq_complete", "block_rq_requeue", "block_rq_merge",	  "block_bio_backmerge",
-	"block_bio_frontmerge", "block_getrq",	     "block_io_start",	 "writeback_dirty_folio",
+	"block_bio_frontmerge", "block_getrq",	     "block_io_start",	 "writeback_dirty_folio", "sock_send_length",
 };
 
 enum {
@@ -166,6 +166,11 @@ static bool probe_dirty_folio(void)
 	return has_tracepoint("writeback_dirty_folio");
 }
 
+static bool probe_sends(void)
+{
+	return has_tracepoint("sock_send_length");
+}
+
 static bool probe_direct_io(void)
 {
 	struct tap_symbol symbol = { .name = "iomap_dio_bio_end_io" };
@@ -210,6 +215,9 @@ const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 				    "direct requests have no file; dbtap needs CAP_SYSLOG and kernel.kptr_restrict "
 				    "below 2 to read /proc/kallsyms",
 				    false, probe_direct_io },
+	[TAP_FEATURE_SENDS] = { "tracepoint sock_send_length (6.3)", "short statements of a MariaDB with a thread pool",
+				"with thread_handling=pool-of-threads only statements that sleep are told apart", false,
+				probe_sends },
 };
 
 bool tap_feature_has(enum tap_feature feature)

@@ -48,6 +48,7 @@ struct tap_tracer {
 	struct bpf_link *sched_switch;
 	struct bpf_link *fork;
 	struct bpf_link *exec;
+	struct bpf_link *sends; /* while a server with a thread pool is followed */
 	struct tap_stats_switch *stats;
 	struct bpf_link *empty;
 	struct bpf_link *trap;
@@ -92,6 +93,7 @@ static void programs_choose(struct tracer_bpf *skeleton)
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		bpf_program__set_autoload(programs[i], true);
+	bpf_program__set_autoload(skeleton->progs.on_sock_send_length, tap_feature_has(TAP_FEATURE_SENDS));
 }
 
 static void maps_size(struct tracer_bpf *maps, const struct tap_tracer_options *options)
@@ -258,6 +260,7 @@ void tap_tracer_detach(struct tap_tracer *tracer)
 	link_drop(&tracer->sched_switch);
 	link_drop(&tracer->fork);
 	link_drop(&tracer->exec);
+	link_drop(&tracer->sends);
 	for (int cpu = 0; tracer->ticks && cpu < tracer->n_cpus; cpu++)
 		bpf_link__destroy(tracer->ticks[cpu]);
 	free(tracer->ticks);
@@ -301,6 +304,9 @@ int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const str
 		status = -errno;
 	if (status)
 		return tap_error_set(err, status, "cannot tell the kernel side of an instance: %s", strerror(-status));
+	if (instance->engine == TAP_ENGINE_MYSQL && instance->my.pooled && tap_feature_has(TAP_FEATURE_SENDS) &&
+	    !tracer->sends)
+		return link_program(tracer->skeleton->progs.on_sock_send_length, &tracer->sends, err);
 	return 0;
 }
 
