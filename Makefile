@@ -91,7 +91,7 @@ SKELETON := build/tracer.skel.h
 all: dbtap
 
 dbtap: build/obj/dbtap
-	$(Q)cp $< $@
+	$(Q)cp -f $< $@
 
 install: dbtap
 	install -D -m 0755 dbtap $(DESTDIR)$(PREFIX)/bin/dbtap

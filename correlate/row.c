@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/abi/kind.h"
+
 void tap_row_set_init(struct tap_row_set *set)
 {
 	*set = (struct tap_row_set){ 0 };
@@ -127,14 +129,6 @@ int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_
 	return 0;
 }
 
-void tap_row_clear(struct tap_row *row)
-{
-	memset(&row->account, 0, sizeof(row->account));
-	row->running = 0;
-	row->exact_calls = 0;
-	row->n_waits = 0;
-}
-
 int64_t tap_row_wait_ns(const struct tap_row *row)
 {
 	int64_t sum = 0;
@@ -204,6 +198,64 @@ static int row_subtract(struct tap_row *row, const struct tap_row *begin)
 	}
 	waits_pack(row);
 	return 0;
+}
+
+static bool account_is_less(const struct tap_account *end, const struct tap_account *begin)
+{
+	struct tap_account now = *end, before = *begin;
+	uint64_t to[ACCOUNT_FIELDS], from[ACCOUNT_FIELDS];
+
+	/* The only one that may shrink of itself. */
+	now.unknown_ns = before.unknown_ns = 0;
+	memcpy(to, &now, sizeof(to));
+	memcpy(from, &before, sizeof(from));
+	for (size_t i = 0; i < ACCOUNT_FIELDS; i++) {
+		if (to[i] < from[i])
+			return true;
+	}
+	return false;
+}
+
+static bool wait_is_less(const struct tap_row *end, const struct tap_row_wait *begin)
+{
+	for (size_t i = 0; i < end->n_waits; i++) {
+		const struct tap_row_wait *wait = &end->waits[i];
+
+		if (wait->event == begin->event)
+			return wait->ns < begin->ns || wait->count + wait->open < begin->count + begin->open;
+	}
+	return true;
+}
+
+static bool row_is_less(const struct tap_row *end, const struct tap_row *begin)
+{
+	bool less = account_is_less(&end->account, &begin->account) || end->exact_calls < begin->exact_calls;
+
+	for (size_t i = 0; i < begin->n_waits && !less; i++)
+		less = wait_is_less(end, &begin->waits[i]);
+	return less;
+}
+
+static void row_clear(struct tap_row *row)
+{
+	memset(&row->account, 0, sizeof(row->account));
+	row->running = 0;
+	row->exact_calls = 0;
+	row->n_waits = 0;
+}
+
+void tap_row_set_forget_moved(struct tap_row_set *begin, const struct tap_row_set *end)
+{
+	for (size_t i = 0; i < begin->count; i++) {
+		struct tap_row *row = &begin->rows[i];
+		const struct tap_row *now;
+
+		if (row->key.kind != TAP_KIND_CLIENT || row->key.source == TAP_QUERY_ID_ENGINE)
+			continue;
+		now = tap_row_set_find(end, &row->key);
+		if (!now || row_is_less(now, row))
+			row_clear(row);
+	}
 }
 
 int tap_row_set_add(struct tap_row_set *to, const struct tap_row_set *from)

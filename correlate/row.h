@@ -56,9 +56,6 @@ int tap_row_add(struct tap_row *to, const struct tap_row *from);
 void tap_row_add_account(struct tap_row *row, const struct tap_account *account);
 int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_t ns, uint64_t open);
 
-/* Forgets all figures of a row; the row stays. */
-void tap_row_clear(struct tap_row *row);
-
 /* Sum of the row's waits. */
 int64_t tap_row_wait_ns(const struct tap_row *row);
 /* Sleeps that ended, and those going on. */
@@ -72,6 +69,13 @@ int64_t tap_row_elapsed_ns(const struct tap_row *row);
  * since) is there with what it gave up, so that sums hold. 0 or -ENOMEM.
  */
 int tap_row_set_subtract(const struct tap_row_set *end, const struct tap_row_set *begin, struct tap_row_set *ret);
+
+/*
+ * Statements of clients whose id is not final may move to another row, with all they had. Where one did since `begin`,
+ * which shows by its row being less at the end, that row of `begin` is emptied: what it had is let into the window,
+ * instead of being missing from a row that gave it up.
+ */
+void tap_row_set_forget_moved(struct tap_row_set *begin, const struct tap_row_set *end);
 
 /* Adds every row of `from` to `to`. 0 or -ENOMEM. */
 int tap_row_set_add(struct tap_row_set *to, const struct tap_row_set *from);

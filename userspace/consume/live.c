@@ -47,6 +47,7 @@ struct tap_live {
 	struct tap_texts texts;
 	struct tap_snapshot begin;
 	struct tap_snapshot end;
+	bool is_first;		       /* `begin` is the first one */
 	struct tap_lock_events *locks; /* NULL: not wanted */
 	struct tap_cost cost;
 	uint64_t budget_hits; /* since the last look at the budget */
@@ -142,19 +143,6 @@ static int find(struct tap_live *live, struct tap_error *err)
 	return 0;
 }
 
-/*
- * Statements whose id is not final may move to another row, with all they had. At the very first snapshot that is what
- * they gathered since they were adopted, milliseconds ago: it is let into the window, instead of being missing from a
- * row that no longer is.
- */
-static void forget_unsettled(struct tap_row_set *rows)
-{
-	for (size_t i = 0; i < rows->count; i++) {
-		if (rows->rows[i].key.kind == TAP_KIND_CLIENT && rows->rows[i].key.source != TAP_QUERY_ID_ENGINE)
-			tap_row_clear(&rows->rows[i]);
-	}
-}
-
 /* Streams are read for the views that show them. */
 static int snapshot_take(struct tap_live *live, bool io, struct tap_snapshot *ret, struct tap_error *err)
 {
@@ -176,7 +164,7 @@ static int window_begin(struct tap_live *live, struct tap_error *err)
 	live->budget_hits = live->cost.hits_begin;
 	live->budget_wall_ns = live->cost.wall_begin_ns;
 	status = snapshot_take(live, false, &live->begin, err);
-	forget_unsettled(&live->begin.rows);
+	live->is_first = true;
 	if (live->locks)
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 	return status;
@@ -522,6 +510,9 @@ int tap_live_view(struct tap_live *live, const struct tap_window_options *option
 		status = tap_lock_events_settle(live->locks, true);
 	if (status)
 		return tap_error_set(err, status, "cannot take events from the kernel: %s", strerror(-status));
+	/* What the first snapshot has is of the milliseconds since the threads were adopted. */
+	if (live->is_first)
+		tap_row_set_forget_moved(&live->begin.rows, &live->end.rows);
 	tap_row_set_init(&rows);
 	status = tap_row_set_subtract(&live->end.rows, &live->begin.rows, &rows);
 	if (!status)
@@ -544,6 +535,7 @@ void tap_live_next(struct tap_live *live)
 
 	live->begin = live->end;
 	live->end = swap;
+	live->is_first = false;
 	if (live->locks)
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 	tap_cost_begin(&live->cost, live->tracer);

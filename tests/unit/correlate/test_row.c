@@ -191,6 +191,44 @@ START_TEST(test_subtract_below_zero)
 }
 END_TEST
 
+static void own(struct tap_row_set *set, uint64_t query_id, uint64_t cpu_ns, uint64_t count, int64_t ns)
+{
+	struct tap_row_key key = key_of(query_id);
+	struct tap_row *row;
+
+	key.source = TAP_QUERY_ID_OWN;
+	row = tap_row_set_get(set, &key);
+	ck_assert_ptr_nonnull(row);
+	fill(row, cpu_ns, 7, count, ns);
+}
+
+/* Rows of the first snapshot that are less at the end gave theirs to another; others are subtracted as they are. */
+START_TEST(test_forget_moved)
+{
+	own(&begin, 1, 10, 2, 100); /* goes on */
+	own(&end, 1, 12, 2, 180);
+	own(&begin, 2, 10, 2, 100); /* gave everything */
+	own(&begin, 3, 10, 2, 100); /* gave it, and has a little of another's since */
+	own(&end, 3, 11, 3, 90);
+	own(&begin, 4, 10, 2, 100);
+	own(&end, 4, 9, 2, 100);
+	own(&begin, 5, 10, 2, 100);
+	own(&end, 5, 10, 1, 100);
+	fill(get(&begin, 6), 10, 7, 2, 100); /* the engine's ids are final */
+	begin.rows[0].account.unknown_ns = 50;
+	tap_row_set_forget_moved(&begin, &end);
+	ck_assert_int_eq(tap_row_elapsed_ns(&begin.rows[0]), 160);
+	for (size_t i = 1; i < 5; i++) {
+		ck_assert_int_eq(tap_row_elapsed_ns(&begin.rows[i]), 0);
+		ck_assert_uint_eq(begin.rows[i].account.calls, 0);
+		ck_assert_uint_eq(begin.rows[i].n_waits, 0);
+	}
+	ck_assert_int_eq(tap_row_elapsed_ns(&begin.rows[5]), 110);
+	tap_row_set_forget_moved(&begin, &end);
+	ck_assert_uint_eq(begin.count, 6);
+}
+END_TEST
+
 /* A wait that is only open keeps its row. */
 START_TEST(test_open_wait_is_kept)
 {
@@ -300,6 +338,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_waits);
 	tcase_add_test(tests, test_subtract);
 	tcase_add_test(tests, test_subtract_below_zero);
+	tcase_add_test(tests, test_forget_moved);
 	tcase_add_test(tests, test_open_wait_is_kept);
 	tcase_add_test(tests, test_add);
 	tcase_add_test(tests, test_out_of_memory);
