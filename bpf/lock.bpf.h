@@ -18,14 +18,17 @@ struct lock_words {
 	__u64 lock; /* 0: it waits for none */
 	__s64 wait_start;
 	__u32 mode;
-	__u32 status; /* enum tap_lock_wait_status, of the last wait or of this one */
 };
+
+static __always_inline bool lock_sleeps(const struct tap_task *task)
+{
+	return task->off == TAP_OFF_SLEEP && task->sleep_event >> 24 == TAP_PG_LOCK_CLASS;
+}
 
 /* Only threads asleep for a lock, and those that were, get further than this. */
 static __always_inline bool lock_concerns(const struct tap_task *task)
 {
-	return task->lock_state != TAP_LOCK_STATE_NONE ||
-	       (task->off == TAP_OFF_SLEEP && task->sleep_event >> 24 == TAP_PG_LOCK_CLASS);
+	return task->lock_state != TAP_LOCK_STATE_NONE || lock_sleeps(task);
 }
 
 /* The thread's own PGPROC. Stays what it is until the process exits. */
@@ -45,40 +48,37 @@ static __always_inline __u64 lock_proc(struct tap_task *task, const struct tap_i
 }
 
 /*
- * One read: in all versions they lie within a few lines of each other. By way of this CPU's scratch, since interrupts
- * are off. 0 or negative.
+ * One read: the mode and the start lie just behind the lock's address in all versions; the masks bound the offsets.
+ * 0 or negative.
  */
-static __always_inline int lock_read(struct tap_task *task, const struct tap_instance *instance, struct lock_words *ret)
+static __always_inline int lock_read(__u64 proc, const struct tap_instance *instance, struct lock_words *ret)
 {
 	const struct tap_pg_layout *layout = &instance->layout;
-	__u32 begin = layout->proc_wait_lock, end = layout->proc_wait_lock_mode + 4, zero = 0, size;
-	struct tap_scratch *copy = bpf_map_lookup_elem(&scratch, &zero);
-	__u64 proc = lock_proc(task, instance);
+	__u64 words[8] = {};
+	__u32 mode_at = (__u32)layout->proc_wait_lock_mode - layout->proc_wait_lock;
+	__u32 start_at = (__u32)layout->proc_wait_start - layout->proc_wait_lock;
 
-	if (!proc || !copy)
-		return -1;
-	if (layout->proc_wait_status < begin)
-		begin = layout->proc_wait_status;
-	if (layout->proc_wait_status + 4u > end)
-		end = layout->proc_wait_status + 4;
-	if (layout->proc_wait_start + 8u > end)
-		end = layout->proc_wait_start + 8;
-	begin &= ~7u; /* fields keep their alignment */
-	size = end - begin;
-	barrier_var(size);
-	if (size > sizeof(copy->status))
-		return -1;
-	if (bpf_probe_read_user(copy->status, size, (const void *)(proc + begin))) {
+	if (bpf_probe_read_user(words, sizeof(words), (const void *)(proc + layout->proc_wait_lock))) {
 		count_loss(TAP_LOSS_READ_FAILED);
 		return -1;
 	}
-	ret->lock = pg_u64(copy, layout->proc_wait_lock - begin);
-	ret->mode = pg_u32(copy, layout->proc_wait_lock_mode - begin);
-	ret->status = pg_u32(copy, layout->proc_wait_status - begin);
+	ret->lock = words[0];
+	ret->mode = *(const __u32 *)((const char *)words + (mode_at & (sizeof(words) - 4)));
 	ret->wait_start = 0;
 	if (layout->proc_wait_start)
-		ret->wait_start = (__s64)pg_u64(copy, layout->proc_wait_start - begin);
+		ret->wait_start = (__s64)words[start_at / 8 & 7];
 	return 0;
+}
+
+/* How the last wait ended, or that one goes on; UNKNOWN where it cannot be read. */
+static __always_inline __u32 lock_status(__u64 proc, const struct tap_instance *instance)
+{
+	__u32 status;
+
+	if (bpf_probe_read_user(&status, sizeof(status), (const void *)(proc + instance->layout.proc_wait_status)) ||
+	    status > TAP_LOCK_STATUS_ERROR)
+		return TAP_LOCK_STATUS_UNKNOWN;
+	return status;
 }
 
 static __always_inline void lock_begin(struct tap_task *task, const struct tap_instance *instance,
@@ -98,7 +98,6 @@ static __always_inline void lock_begin(struct tap_task *task, const struct tap_i
 	lock_tell_begin(task, pids);
 }
 
-/* `status`: what MyProc says of how it ended, as far as it can be read. */
 static __always_inline void lock_end(struct tap_task *task, __u64 pids, __u64 woke_ns, __u32 run, __u32 status)
 {
 	if (task->lock_state == TAP_LOCK_STATE_ADOPTED) {
@@ -107,7 +106,7 @@ static __always_inline void lock_end(struct tap_task *task, __u64 pids, __u64 wo
 					 __builtin_offsetof(struct tap_lock_open, lock));
 	}
 	task->lock_state = TAP_LOCK_STATE_NONE;
-	lock_tell_end(task, pids, woke_ns, run, status > TAP_LOCK_STATUS_ERROR ? TAP_LOCK_STATUS_UNKNOWN : status);
+	lock_tell_end(task, pids, woke_ns, run, status);
 }
 
 /* Whether the wait that was open goes on. */
@@ -120,13 +119,15 @@ static __always_inline bool lock_goes_on(const struct tap_task *task, const stru
 
 /*
  * At a boundary of a thread that lock_concerns. `pids`: process << 32 | thread; `woke_ns`: when its last sleep ended;
- * `run`: the way it worked for since.
+ * `run`: the way it worked for since. Each read of PGPROC costs lines that other processes write: awake, it has most
+ * often got what it waited for, and the status says so; asleep, what it waits for now says whether it is another wait.
  */
 TAP_GLOBAL int lock_follow(struct tap_task *task, __u64 pids, __u64 woke_ns, __u32 run)
 {
-	struct lock_words now = { .status = TAP_LOCK_STATUS_UNKNOWN };
+	__u32 status = TAP_LOCK_STATUS_UNKNOWN, index;
 	struct tap_instance *instance;
-	__u32 index;
+	struct lock_words now = {};
+	__u64 proc = 0;
 
 	if (!task || !lock_events_on)
 		return 0;
@@ -134,12 +135,23 @@ TAP_GLOBAL int lock_follow(struct tap_task *task, __u64 pids, __u64 woke_ns, __u
 	instance = bpf_map_lookup_elem(&instances, &index);
 	if (!instance)
 		return 0;
-	if (task->current_kind != TAP_KIND_EXITING && lock_read(task, instance, &now))
-		return 0;
-	if (task->lock_state != TAP_LOCK_STATE_NONE && !lock_goes_on(task, &now))
-		lock_end(task, pids, woke_ns, run, now.status);
-	if (task->lock_state != TAP_LOCK_STATE_OPEN && now.lock && task->off == TAP_OFF_SLEEP &&
-	    task->sleep_event >> 24 == TAP_PG_LOCK_CLASS)
+	if (task->current_kind != TAP_KIND_EXITING) {
+		proc = lock_proc(task, instance);
+		if (!proc)
+			return 0;
+		if (!lock_sleeps(task))
+			status = lock_status(proc, instance);
+		if ((lock_sleeps(task) || status == TAP_LOCK_STATUS_WAITING) && lock_read(proc, instance, &now))
+			return 0;
+	}
+	if (task->lock_state != TAP_LOCK_STATE_NONE && !lock_goes_on(task, &now)) {
+		/* Granted on its way to sleep; else it waits again, and how the last one ended is not there any more.
+		 */
+		if (lock_sleeps(task))
+			status = now.lock || !proc ? TAP_LOCK_STATUS_UNKNOWN : lock_status(proc, instance);
+		lock_end(task, pids, woke_ns, run, status);
+	}
+	if (task->lock_state != TAP_LOCK_STATE_OPEN && now.lock && lock_sleeps(task))
 		lock_begin(task, instance, &now, pids);
 	return 0;
 }

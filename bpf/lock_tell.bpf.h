@@ -28,7 +28,11 @@ static __always_inline bool lock_may_tell(__u64 *due_ns, __u64 now_ns, __u64 eve
 /* Whether the reader is to be woken: waits come by the thousand, and it takes all that are there. */
 static __always_inline __u64 lock_wakeup(__u64 now_ns)
 {
-	if ((__s64)(now_ns - lock_woken_ns) < TAP_LOCK_WAKE_EVERY_NS)
+	__u64 every_ns = TAP_LOCK_WAKE_EVERY_NS;
+
+	if ((__s64)(now_ns - lock_tell_due_ns) < TAP_LOCK_TELL_SAVED_NS / 4)
+		every_ns = TAP_LOCK_WAKE_MANY_NS;
+	if ((__s64)(now_ns - lock_woken_ns) < (__s64)every_ns)
 		return BPF_RB_NO_WAKEUP;
 	lock_woken_ns = now_ns;
 	return BPF_RB_FORCE_WAKEUP;
@@ -68,7 +72,7 @@ static __always_inline void lock_keep(struct tap_task *task, __u64 now_ns)
 
 	mark = __sync_fetch_and_add(&task->lock.mark, 1);
 	barrier_var(mark);
-	if (instance < TAP_INSTANCES_MAX && now_ns - lock_untold_ns[instance] > TAP_LOCK_TELL_EVERY_NS)
+	if (instance < TAP_INSTANCES_MAX && now_ns - lock_untold_ns[instance] > 1000000)
 		lock_untold_ns[instance] = now_ns;
 }
 
@@ -116,15 +120,47 @@ static __always_inline void lock_sum_longest(struct tap_lock_sum *sum, __u64 ns)
 	}
 }
 
-/* The sum of a key, made where there is none; NULL: there is no room for another. */
-static __always_inline struct tap_lock_sum *lock_sum_of(const struct tap_lock_sum_key *key)
+static __always_inline struct tap_lock_sum *lock_sum_at(__u32 index)
 {
-	struct tap_lock_sum *sum = bpf_map_lookup_elem(&lock_sums, key);
+	return bpf_map_lookup_elem(&lock_sums, &index);
+}
 
-	if (sum)
-		return sum;
-	bpf_map_update_elem(&lock_sums, key, (const void *)&no_lock_waits, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&lock_sums, key);
+static __always_inline bool lock_sum_is_of(const struct tap_lock_sum *sum, const struct tap_lock_sum_key *key)
+{
+	const __u64 *left = (const __u64 *)&sum->key, *right = (const __u64 *)key;
+
+	for (__u32 i = 0; i < sizeof(*key) / sizeof(*left); i++) {
+		if (left[i] != right[i])
+			return false;
+	}
+	return true;
+}
+
+/* Index, plus 1, of the sum of a key, made where there is none; 0: there is no room for another. */
+TAP_GLOBAL __u32 lock_sum_of(struct tap_lock_sum_key *key)
+{
+	struct tap_lock_sum *sum;
+	const __u32 *known;
+	__u32 index;
+
+	if (!key)
+		return 0;
+	known = bpf_map_lookup_elem(&lock_key_to_sum, key);
+	if (known)
+		return *known + 1;
+	if (!lock_sum_at(*(volatile __u32 *)&lock_sums_used))
+		return 0;
+	index = __sync_fetch_and_add(&lock_sums_used, 1);
+	sum = lock_sum_at(index);
+	if (!sum)
+		return 0;
+	sum->key = *key;
+	if (!bpf_map_update_elem(&lock_key_to_sum, key, &index, BPF_NOEXIST))
+		return index + 1;
+	/* Another CPU was faster: it is given back, unless the next one is in use already. */
+	__sync_val_compare_and_swap(&lock_sums_used, index + 1, index);
+	known = bpf_map_lookup_elem(&lock_key_to_sum, key);
+	return known ? *known + 1 : 0;
 }
 
 /* Adds a wait that has ended; false: there is no room for its sum. */
@@ -138,10 +174,13 @@ static __always_inline bool lock_sum(struct tap_task *task, __u32 run, __u32 sta
 	tap_pg_lock_shared(task->lock.tag, key.tag);
 	key.mode = task->lock.mode;
 	key.pad = 0;
-	sum = lock_sum_of(&key);
+	sum = lock_sum_at(task->lock.sum - 1);
+	if (!sum || !lock_sum_is_of(sum, &key)) {
+		task->lock.sum = lock_sum_of(&key);
+		sum = lock_sum_at(task->lock.sum - 1);
+	}
 	if (!sum)
 		return false;
-	__sync_fetch_and_add(&sum->waits, 1);
 	__sync_fetch_and_add(&sum->ns, ns);
 	if (status == TAP_LOCK_STATUS_ERROR)
 		__sync_fetch_and_add(&sum->failed, 1);
@@ -150,6 +189,8 @@ static __always_inline bool lock_sum(struct tap_task *task, __u32 run, __u32 sta
 	if (bucket < TAP_LOCK_WAIT_BUCKETS)
 		__sync_fetch_and_add(&sum->buckets[bucket], 1);
 	lock_sum_longest(sum, ns);
+	/* Last: whoever sees the number grow sees what belongs to it. */
+	__sync_fetch_and_add(&sum->waits, 1);
 	return true;
 }
 

@@ -100,13 +100,22 @@ struct {
 	__uint(max_entries, 1024 * 1024);
 } events __weak SEC(".maps");
 
-/* Waits for locks that no record tells of. */
+/* Waits for locks that no record tells of, the first lock_sums_used of them in use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TAP_LOCK_SUMS_MAX);
+	__type(key, __u32);
+	__type(value, struct tap_lock_sum);
+} lock_sums __weak SEC(".maps");
+
+/* Where each is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TAP_LOCK_SUMS_MAX);
 	__type(key, struct tap_lock_sum_key);
-	__type(value, struct tap_lock_sum);
-} lock_sums __weak SEC(".maps");
+	__type(value, __u32);
+} lock_key_to_sum __weak SEC(".maps");
 
 /* Space too large for the stack; its users run with interrupts off. */
 struct tap_scratch {
@@ -131,9 +140,6 @@ struct {
 /* Set by userspace before the load. */
 const volatile bool has_bpf_loop __weak = false;
 
-/* What a sum of waits begins with; too large for the stack. */
-const volatile struct tap_lock_sum no_lock_waits __weak = {};
-
 /* The gate: nothing is accounted, and no thread adopted at its fork, while it is closed. */
 bool gate_open __weak = false;
 /*
@@ -149,6 +155,7 @@ __u64 losses[TAP_LOSS_COUNT] __weak = {};
 bool lock_events_on __weak = false;
 /* The reader's number for the sums of waits from here on, see tap_lock_sum.longest. */
 __u32 lock_round __weak = 0;
+__u32 lock_sums_used __weak = 0;
 /* All of the scheduler's clock: when the reader was last woken for a wait, and when the next one may be told of. */
 __u64 lock_woken_ns __weak = 0;
 __u64 lock_tell_due_ns __weak = 0;

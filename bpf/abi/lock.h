@@ -12,12 +12,13 @@
 enum {
 	TAP_PG_LOCK_CLASS = 0x03,	  /* highest byte of the wait events of class Lock, all versions from 13 */
 	TAP_LOCK_WAKE_EVERY_NS = 5000000, /* the reader is not woken for each of many waits */
+	TAP_LOCK_WAKE_MANY_NS = 25000000, /* ... of very many, of which not all are told */
 	/*
 	 * So many waits are told of as they begin, one in so much time, and what quiet times have saved up to. Of the
 	 * others those that end as long ones, and those that the reader asks for while they last; the rest is summed.
 	 */
-	TAP_LOCK_TELL_EVERY_NS = 1000000,
-	TAP_LOCK_TELL_SAVED_NS = 500000000,
+	TAP_LOCK_TELL_EVERY_NS = 2000000,
+	TAP_LOCK_TELL_SAVED_NS = 1000000000,
 	TAP_LOCK_LONG_NS = 20000000,
 	TAP_LOCK_LONG_EVERY_NS = 2000000,
 	TAP_LOCK_LONG_SAVED_NS = 200000000,
@@ -79,8 +80,10 @@ struct tap_lock_open {
 	 * ends or the iterator that tells of it, has it: by exchange, since both may want to.
 	 */
 	__u32 mark;
+	__u32 sum; /* index, plus 1, of the sum that the last wait of all went to: most often the next one does, too */
+	__u32 pad;
 };
-TAP_ABI_SIZE(tap_lock_open, 56);
+TAP_ABI_SIZE(tap_lock_open, 64);
 
 /* Which sum. Compared as bytes, so every byte is set. */
 struct tap_lock_sum_key {
@@ -91,20 +94,24 @@ struct tap_lock_sum_key {
 };
 TAP_ABI_SIZE(tap_lock_sum_key, 48);
 
-/* Waits that have ended and of which there is no record. Only grows, but for `longest`. */
+/*
+ * Waits that have ended and of which there is no record. Only grows, but for `longest`. Entries are never taken back.
+ * What each wait looks at is one cache line.
+ */
 struct tap_lock_sum {
-	__u64 waits;
-	__u64 failed; /* of them, with an error */
+	struct tap_lock_sum_key key;
+	__u64 waits; /* 0: not in use */
 	__u64 ns;
+	__u64 failed; /* of them, with an error */
 	/*
 	 * The longest of a round, by its parity: the round's number << TAP_LOCK_LONGEST_BITS | ns. The reader begins a
 	 * round and reads what the last one left.
 	 */
 	__u64 longest[2];
-	__u64 pad[3];
+	__u64 pad[5];
 	__u32 buckets[TAP_LOCK_WAIT_BUCKETS];
 };
-TAP_ABI_SIZE(tap_lock_sum, 64 + 4 * TAP_LOCK_WAIT_BUCKETS);
+TAP_ABI_SIZE(tap_lock_sum, 128 + 4 * TAP_LOCK_WAIT_BUCKETS);
 
 /* The bucket of a wait. What is shorter than the first or longer than the last is counted in them. */
 static inline __u32 tap_lock_sum_bucket(__u64 ns)

@@ -114,10 +114,12 @@ struct tap_task {
 	__s64 gone_wait_ns;
 	__u64 gone_sleeps;
 
-	struct tap_lock_open lock;
+	__u64 pad4;
+	struct tap_lock_open lock; /* a cache line of its own */
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
-TAP_ABI_SIZE(tap_task, 3496);
+_Static_assert(__builtin_offsetof(struct tap_task, lock) % 64 == 56, "a wait is in one cache line");
+TAP_ABI_SIZE(tap_task, 3512);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {

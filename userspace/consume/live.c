@@ -27,7 +27,6 @@ enum {
 	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
-	LOCK_STEP_MS = 5, /* while somebody waits: a wait that begins shortly after another wakes nobody */
 	LOCK_NAMES_MS = 50,
 	LOCK_NAMES_VIEW_MS = 500,
 	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */
@@ -366,13 +365,14 @@ static int drain(struct tap_live *live, bool all)
 static int step_ms(const struct tap_live *live, int64_t left)
 {
 	int step = left < STEP_MS ? (int)left : STEP_MS;
-	int due;
+	int due, most;
 
 	if (!live->locks)
 		return step;
 	due = tap_lock_events_due_ms(live->locks);
-	if (tap_lock_events_log(live->locks)->n_open && step > LOCK_STEP_MS)
-		step = LOCK_STEP_MS;
+	most = tap_lock_events_step_ms(live->locks);
+	if (most >= 0 && step > most)
+		step = most;
 	return due >= 0 && due < step ? due : step;
 }
 

@@ -21,8 +21,11 @@
 #include "userspace/consume/lock_sums.h"
 
 enum {
-	WAITED_SHARE = 250,		/* a reading of what is waited for may take 1 / this of the time */
-	WHOLE_SHARE = 300,		/* ... of everything */
+	WAITED_SHARE = 250, /* a reading of what is waited for may take 1 / this of the time */
+	WHOLE_SHARE = 300,  /* ... of everything */
+	MANY_FACTOR = 2,    /* ... and half of that where waits are so many that not all are told of */
+	STEP_MS = 5,
+	STEP_MANY_MS = TAP_LOCK_WAKE_MANY_NS / 1000000,
 	WAITED_REST_MAX_NS = 100000000, /* but a deadlock is to be seen before the server has seen it */
 	WHOLE_REST_MAX_NS = 500000000,
 	ASKED_SHARE = 20, /* of a table that is asked for */
@@ -34,9 +37,10 @@ enum {
 	LATE_AGE_NS = TAP_LOCK_LONG_NS,
 	LATE_MOST = 32,
 	LATE_MOST_ALL = 1024,
-	LATE_EVERY_NS = 50000000,
-	LATE_SHARE = 300, /* asking may take 1 / this of the time */
-	LATE_FOR_NS = 300000000,
+	LATE_EVERY_NS = 100000000,
+	LATE_SHARE = 400, /* asking may take 1 / this of the time */
+	LATE_REST_MAX_NS = 200000000,
+	LATE_FOR_NS = 500000000,
 };
 
 /* The lock tables of one instance. */
@@ -231,6 +235,7 @@ static void untold_remain(struct tap_lock_events *events, int64_t now_ns)
  */
 static void untold_ask(struct tap_lock_events *events, int64_t now_ns, bool all)
 {
+	int64_t cpu_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID), rest_ns;
 	uint32_t most = all ? LATE_MOST_ALL : LATE_MOST, told = 0;
 
 	if (!all && (now_ns >= events->late_until_ns || now_ns < events->late_due_ns))
@@ -238,9 +243,10 @@ static void untold_ask(struct tap_lock_events *events, int64_t now_ns, bool all)
 	/* What cannot be asked for now, for want of memory or the like, is asked for the next time. */
 	if (tap_lock_tell_late(events->tell, all ? 0 : LATE_AGE_NS, most, &told) || told == most)
 		untold_remain(events, now_ns);
-	events->late_due_ns = now_ns + (tap_clock_ns(CLOCK_MONOTONIC) - now_ns) * LATE_SHARE;
-	if (events->late_due_ns < now_ns + LATE_EVERY_NS)
-		events->late_due_ns = now_ns + LATE_EVERY_NS;
+	rest_ns = (tap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns) * LATE_SHARE;
+	if (rest_ns < LATE_EVERY_NS)
+		rest_ns = LATE_EVERY_NS;
+	events->late_due_ns = now_ns + (rest_ns < LATE_REST_MAX_NS ? rest_ns : LATE_REST_MAX_NS);
 }
 
 /* Sums are of all engines: each has its own form of what the lock is. */
@@ -268,6 +274,7 @@ static int sum_grown(void *context, const struct tap_lock_sum_key *key, const st
 int tap_lock_events_ask(struct tap_lock_events *events, bool all)
 {
 	int64_t now_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	uint32_t round, used;
 
 	if (!events->tell)
 		return 0;
@@ -275,8 +282,8 @@ int tap_lock_events_ask(struct tap_lock_events *events, bool all)
 	untold_ask(events, now_ns, all);
 	if (!all)
 		return 0;
-	return tap_lock_sums_read(&events->sums, events->sums_fd, tap_lock_tell_next_round(events->tell), sum_grown,
-				  events);
+	round = tap_lock_tell_next_round(events->tell, &used);
+	return tap_lock_sums_read(&events->sums, events->sums_fd, used, round, sum_grown, events);
 }
 
 /* --- one instance, then all ------------------------------------------------------------------- */
@@ -298,6 +305,7 @@ static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64
 static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bool whole, enum tap_lock_source source)
 {
 	int64_t took_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
+	int64_t factor = began_ns < place->untold_until_ns ? MANY_FACTOR : 1;
 
 	/* It is the server that pays for an answer: how much, the time until it was there bounds. */
 	if (source == TAP_LOCKS_ASKED) {
@@ -306,9 +314,11 @@ static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bo
 			began_ns + (took_ns * ASKED_SHARE > ASKED_REST_NS ? took_ns * ASKED_SHARE : ASKED_REST_NS);
 		return;
 	}
-	place->waited_due_ns = due_next(place->waited_due_ns, began_ns, took_ns, WAITED_SHARE, WAITED_REST_MAX_NS);
+	place->waited_due_ns =
+		due_next(place->waited_due_ns, began_ns, took_ns, WAITED_SHARE * factor, WAITED_REST_MAX_NS);
 	if (whole)
-		place->whole_due_ns = due_next(place->whole_due_ns, began_ns, took_ns, WHOLE_SHARE, WHOLE_REST_MAX_NS);
+		place->whole_due_ns =
+			due_next(place->whole_due_ns, began_ns, took_ns, WHOLE_SHARE * factor, WHOLE_REST_MAX_NS);
 }
 
 static struct tap_lock_look look_of(struct tap_lock_events *events, uint32_t index)
@@ -406,6 +416,13 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events)
 	if (due_ns == INT64_MAX)
 		return -1;
 	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
+}
+
+int tap_lock_events_step_ms(const struct tap_lock_events *events)
+{
+	if (tap_clock_ns(CLOCK_MONOTONIC) < events->late_until_ns)
+		return STEP_MANY_MS;
+	return events->log.n_open ? STEP_MS : -1;
 }
 
 void tap_lock_events_learn_names(struct tap_lock_events *events, int64_t budget_ms)

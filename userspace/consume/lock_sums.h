@@ -10,13 +10,6 @@
 #include <stdint.h>
 
 #include "bpf/abi/lock.h"
-#include "userspace/base/hash.h"
-
-/* A sum as it was read last. */
-struct tap_lock_sum_seen {
-	struct tap_lock_sum_key key; /* first, for the index */
-	struct tap_lock_sum sum;
-};
 
 /* What came to a sum between two looks; `longest_ns` is 0 where it is not known. */
 struct tap_lock_sum_growth {
@@ -28,12 +21,10 @@ struct tap_lock_sum_growth {
 };
 
 struct tap_lock_sums {
-	struct tap_lock_sum_seen *seen;
-	size_t count;
-	size_t capacity;
-	struct tap_hash index;
-	char *batch;
-	uint32_t batch_entries;
+	struct tap_lock_sum *seen; /* as they were read last, by their places */
+	uint32_t count;
+	uint32_t capacity;
+	struct tap_lock_sum *batch;
 };
 
 void tap_lock_sums_init(struct tap_lock_sums *sums);
@@ -43,10 +34,11 @@ void tap_lock_sums_done(struct tap_lock_sums *sums);
 typedef int (*tap_lock_sum_grown)(void *context, const struct tap_lock_sum_key *key,
 				  const struct tap_lock_sum_growth *growth);
 
-/* One sum as it is now, in the round that is over. What it was before is remembered. 0 or -ENOMEM. */
-int tap_lock_sums_put(struct tap_lock_sums *sums, uint32_t round, const struct tap_lock_sum_key *key,
-		      const struct tap_lock_sum *sum, tap_lock_sum_grown grown, void *context);
-/* Reads the map of sums, TAP_MAP_LOCK_SUMS, and calls `grown` for those that have grown. 0 or a negative errno. */
-int tap_lock_sums_read(struct tap_lock_sums *sums, int map_fd, uint32_t round, tap_lock_sum_grown grown, void *context);
+/* One sum as it is now, in the round that is over. What it was before is remembered. 0, -ERANGE or -ENOMEM. */
+int tap_lock_sums_put(struct tap_lock_sums *sums, uint32_t round, uint32_t place, const struct tap_lock_sum *sum,
+		      tap_lock_sum_grown grown, void *context);
+/* Reads the first `used` of the array of sums, and calls `grown` for those that have grown. 0 or a negative errno. */
+int tap_lock_sums_read(struct tap_lock_sums *sums, int map_fd, uint32_t used, uint32_t round, tap_lock_sum_grown grown,
+		       void *context);
 
 #endif

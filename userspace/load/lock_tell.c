@@ -50,7 +50,8 @@ int tap_lock_tell_late(struct tap_lock_tell *tell, uint64_t age_ns, uint32_t mos
 	return status;
 }
 
-uint32_t tap_lock_tell_next_round(const struct tap_lock_tell *tell)
+uint32_t tap_lock_tell_next_round(const struct tap_lock_tell *tell, uint32_t *ret_used)
 {
+	*ret_used = __atomic_load_n(&tell->skeleton->bss->lock_sums_used, __ATOMIC_ACQUIRE);
 	return __atomic_fetch_add(&tell->skeleton->bss->lock_round, 1, __ATOMIC_SEQ_CST);
 }

@@ -29,7 +29,10 @@ void tap_lock_tell_set(const struct tap_lock_tell *tell, bool on);
 uint64_t tap_lock_tell_untold_ns(const struct tap_lock_tell *tell, uint32_t instance);
 /* Tells now, into the ring, of those that go on since `age_ns` at least, `most` of them at most. 0 or -errno. */
 int tap_lock_tell_late(struct tap_lock_tell *tell, uint64_t age_ns, uint32_t most, uint32_t *ret_told);
-/* Begins the next round of the sums, TAP_MAP_LOCK_SUMS: the number of the one that is over. */
-uint32_t tap_lock_tell_next_round(const struct tap_lock_tell *tell);
+/*
+ * Begins the next round of the sums: the number of the one that is over. TAP_MAP_LOCK_SUMS has them, the first
+ * *ret_used of it.
+ */
+uint32_t tap_lock_tell_next_round(const struct tap_lock_tell *tell, uint32_t *ret_used);
 
 #endif

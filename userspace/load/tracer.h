@@ -110,7 +110,7 @@ enum tap_tracer_map {
 	TAP_MAP_DIRTY,	   /* tap_dirty_key -> uint64_t */
 	TAP_MAP_FILES,	   /* tap_file_key -> tap_file */
 	TAP_MAP_STREAMS,   /* array of tap_stream_place */
-	TAP_MAP_LOCK_SUMS, /* tap_lock_sum_key -> tap_lock_sum */
+	TAP_MAP_LOCK_SUMS, /* array of tap_lock_sum */
 };
 
 /* Before the totals of requests are read: ends those that completed without a program being run. 0 or -errno. */

@@ -32,19 +32,14 @@ static __u32 tell_late(__u64 age_ns, __u32 most)
 	return most - lock_late_left;
 }
 
-static const struct fake_map *sums(void)
+static const struct tap_lock_sum *sum_at(__u32 at)
 {
-	return fake_map_of(&lock_sums);
+	return bpf_map_lookup_elem(&lock_sums, &at);
 }
 
-static const struct tap_lock_sum_key *sum_key(size_t at)
+static const struct tap_lock_sum_key *sum_key(__u32 at)
 {
-	return (const void *)(sums()->keys + at * sizeof(struct tap_lock_sum_key));
-}
-
-static const struct tap_lock_sum *sum_at(size_t at)
-{
-	return (const void *)(sums()->values + at * sizeof(struct tap_lock_sum));
+	return &sum_at(at)->key;
 }
 
 /* A whole wait, granted, that nothing comes in between of. */
@@ -66,7 +61,7 @@ START_TEST(test_sum_of_those_nobody_was_told_of)
 	wait_once(PG_LOCK, 1, 5000);
 	wait_once(PG_LOCK, 2, 7000);
 	ck_assert_uint_eq(n_seen, 0);
-	ck_assert_uint_eq(sums()->count, 1);
+	ck_assert_uint_eq(lock_sums_used, 1);
 	sum = sum_at(0);
 	ck_assert_uint_eq(sum_key(0)->row.query_id, 77);
 	ck_assert_uint_eq(sum_key(0)->row.kind, TAP_KIND_CLIENT);
@@ -100,18 +95,18 @@ START_TEST(test_what_a_sum_is_of)
 	tag[2] = 99;
 	tag[3] = 7 | 4u << 16 | 1u << 24;
 	wait_once(PG_LOCK, 2, 5000);
-	ck_assert_uint_eq(sums()->count, 1);
+	ck_assert_uint_eq(lock_sums_used, 1);
 	ck_assert_uint_eq(sum_key(0)->tag[1], 16384);
 	ck_assert_uint_eq(sum_key(0)->tag[2], 0);
 	ck_assert_uint_eq(sum_key(0)->tag[3], 4u << 16 | 1u << 24);
 	wait_once(PG_OTHER_LOCK, 3, 5000);
-	ck_assert_uint_eq(sums()->count, 2);
+	ck_assert_uint_eq(lock_sums_used, 2);
 	tag[3] = 5u << 16 | 1u << 24;
 	wait_once(PG_LOCK, 4, 5000);
 	tag[0] = 743;
 	tag[1] = 1;
 	wait_once(PG_LOCK, 5, 5000);
-	ck_assert_uint_eq(sums()->count, 3);
+	ck_assert_uint_eq(lock_sums_used, 3);
 	ck_assert_uint_eq(sum_at(2)->waits, 2);
 	ck_assert_uint_eq(sum_key(2)->tag[0], 0);
 }
@@ -162,7 +157,7 @@ START_TEST(test_told_late)
 	ck_assert_uint_eq(n_seen, 2);
 	ck_assert_uint_eq(events_seen[1].kind, TAP_LOCK_EVENT_END);
 	ck_assert_uint_eq(events_seen[1].end_ns - events_seen[1].begin_ns, 6000);
-	ck_assert_uint_eq(sums()->count, 0);
+	ck_assert_uint_eq(lock_sums_used, 0);
 	ck_assert_uint_eq(tell_late(0, 8), 0);
 }
 END_TEST
@@ -236,12 +231,17 @@ END_TEST
 START_TEST(test_no_room_for_a_sum)
 {
 	tell_nothing();
-	for (size_t i = 0; i < sums()->max; i++) {
-		tag_of(PG_LOCK)[1] = 20000 + (__u32)i;
+	for (__u32 i = 0; i < FAKE_LOCK_SUMS; i++) {
+		tag_of(PG_LOCK)[1] = 20000 + i;
 		wait_once(PG_LOCK, 1 + (__s64)i, 1000);
 	}
 	ck_assert_uint_eq(n_seen, 0);
-	ck_assert_uint_eq(sums()->count, sums()->max);
+	ck_assert_uint_eq(lock_sums_used, FAKE_LOCK_SUMS);
+	/* Those that have one keep it. */
+	tag_of(PG_LOCK)[1] = 20000;
+	wait_once(PG_LOCK, 50, 1000);
+	ck_assert_uint_eq(sum_at(0)->waits, 2);
+	ck_assert_uint_eq(n_seen, 0);
 	wait_once(PG_OTHER_LOCK, 100, 1000);
 	ck_assert_uint_eq(n_seen, 1);
 	ck_assert_uint_eq(events_seen[0].kind, TAP_LOCK_EVENT_END);
@@ -297,7 +297,7 @@ static __u64 summed(void)
 {
 	__u64 waits = 0;
 
-	for (size_t i = 0; i < sums()->count; i++)
+	for (__u32 i = 0; i < lock_sums_used; i++)
 		waits += sum_at(i)->waits;
 	return waits;
 }
@@ -337,7 +337,7 @@ START_TEST(test_each_wait_once)
 			ck_assert_uint_eq(ended + summed(), begun);
 		}
 	}
-	for (size_t i = 0; i < sums()->count; i++) {
+	for (__u32 i = 0; i < lock_sums_used; i++) {
 		for (size_t j = 0; j < TAP_LOCK_WAIT_BUCKETS; j++)
 			in_buckets += sum_at(i)->buckets[j];
 	}

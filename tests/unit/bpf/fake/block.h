@@ -121,17 +121,6 @@ static inline void fake_bio_append(struct fake_request *to, struct fake_request 
 	to->rq.__data_len += from->bio.bi_iter.bi_size;
 }
 
-/* An array: all of its entries are there, zeroed. */
-static inline void fake_array_add(const void *identity, size_t value_size, __u32 entries)
-{
-	void *nothing = calloc(1, value_size);
-
-	fake_map_add(identity, sizeof(__u32), value_size, entries);
-	for (__u32 i = 0; i < entries; i++)
-		bpf_map_update_elem(identity, &i, nothing, BPF_ANY);
-	free(nothing);
-}
-
 /* The disk watched, its maps empty. After fake_programs_init. */
 static inline void fake_block_init(size_t totals_max)
 {

@@ -402,6 +402,17 @@ static inline long bpf_map_update_elem(const void *identity, const void *key, co
 	return 0;
 }
 
+/* An array: all of its entries are there, zeroed. */
+static inline void fake_array_add(const void *identity, size_t value_size, __u32 entries)
+{
+	void *nothing = calloc(1, value_size);
+
+	fake_map_add(identity, sizeof(__u32), value_size, entries);
+	for (__u32 i = 0; i < entries; i++)
+		bpf_map_update_elem(identity, &i, nothing, BPF_ANY);
+	free(nothing);
+}
+
 static inline long bpf_map_delete_elem(const void *identity, const void *key)
 {
 	struct fake_map *map = fake_map_of(identity);

@@ -71,6 +71,10 @@ static inline void fake_rest_add(__u32 instance)
 	}
 }
 
+enum {
+	FAKE_LOCK_SUMS = 4,
+};
+
 /* A fresh kernel with the gate open and no instance yet. */
 static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 {
@@ -86,7 +90,8 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_map_add(&row_to_account, sizeof(struct tap_row_key), sizeof(struct tap_account), rows_max);
 	fake_map_add(&row_to_wait, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total), waits_max);
 	fake_map_add(&text_sent, sizeof(struct tap_text_key), sizeof(__u8), FAKE_ENTRIES);
-	fake_map_add(&lock_sums, sizeof(struct tap_lock_sum_key), sizeof(struct tap_lock_sum), 4);
+	fake_array_add(&lock_sums, sizeof(struct tap_lock_sum), FAKE_LOCK_SUMS);
+	fake_map_add(&lock_key_to_sum, sizeof(struct tap_lock_sum_key), sizeof(__u32), FAKE_LOCK_SUMS);
 	fake_map_add(&scratch, sizeof(__u32), sizeof(struct tap_scratch), 1);
 	fake_map_add(&snapshot_copy, sizeof(__u32), sizeof(struct tap_task), 1);
 	bpf_map_update_elem(&scratch, &zero, &no_scratch, BPF_ANY);
@@ -95,7 +100,7 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	memset(&checkpoints_running, 0, sizeof(checkpoints_running));
 	memset(lock_untold_ns, 0, sizeof(lock_untold_ns));
 	lock_woken_ns = lock_tell_due_ns = lock_long_due_ns = 0;
-	lock_round = 0;
+	lock_round = lock_sums_used = 0;
 	memset(losses, 0, sizeof(losses));
 	memset(&clock_pair, 0, sizeof(clock_pair));
 	fingerprint_count = fingerprint_ns = 0;

@@ -33,26 +33,28 @@ static void tear_down(void)
 	tap_lock_sums_done(&sums);
 }
 
-static struct tap_lock_sum_key key_of(uint32_t relation)
+static struct tap_lock_sum sum_of(uint32_t relation, uint64_t waits)
 {
-	return (struct tap_lock_sum_key){ .row = { .kind = TAP_KIND_CLIENT, .query_id = 7 },
-					  .tag = { 5, relation, 0, 1u << 24 },
-					  .mode = 8 };
+	return (struct tap_lock_sum){ .key = { .row = { .kind = TAP_KIND_CLIENT, .query_id = 7 },
+					       .tag = { 5, relation, 0, 1u << 24 },
+					       .mode = 8 },
+				      .waits = waits };
 }
 
-static void put(uint32_t round, uint32_t relation, const struct tap_lock_sum *sum)
+static void put(uint32_t round, uint32_t place, const struct tap_lock_sum *sum)
 {
-	struct tap_lock_sum_key key = key_of(relation);
-
-	ck_assert_int_eq(tap_lock_sums_put(&sums, round, &key, sum, on_grown, NULL), 0);
+	ck_assert_int_eq(tap_lock_sums_put(&sums, round, place, sum, on_grown, NULL), 0);
 }
 
 START_TEST(test_growth)
 {
-	struct tap_lock_sum sum = { .waits = 10, .failed = 1, .ns = 5000, .longest = { 900 } };
+	struct tap_lock_sum sum = sum_of(16384, 10);
 
+	sum.failed = 1;
+	sum.ns = 5000;
+	sum.longest[0] = 900;
 	sum.buckets[3] = 10;
-	put(0, 16384, &sum);
+	put(0, 7, &sum);
 	ck_assert_uint_eq(n_grown, 1);
 	ck_assert_uint_eq(last_key.tag[1], 16384);
 	ck_assert_uint_eq(last.waits, 10);
@@ -61,10 +63,10 @@ START_TEST(test_growth)
 	ck_assert_uint_eq(last.longest_ns, 900);
 	ck_assert_uint_eq(last.buckets[3], 10);
 	/* Nothing has come. */
-	put(1, 16384, &sum);
+	put(1, 7, &sum);
 	ck_assert_uint_eq(n_grown, 1);
 	/* One that is new is not mistaken for another. */
-	put(1, 16385, &sum);
+	put(1, 8, &sum);
 	ck_assert_uint_eq(n_grown, 2);
 	ck_assert_uint_eq(last.waits, 10);
 	sum.waits = 12;
@@ -72,7 +74,7 @@ START_TEST(test_growth)
 	sum.buckets[3] = 11;
 	sum.buckets[200] = 1;
 	sum.longest[0] = 2ull << TAP_LOCK_LONGEST_BITS | 400;
-	put(2, 16384, &sum);
+	put(2, 7, &sum);
 	ck_assert_uint_eq(last.waits, 2);
 	ck_assert_uint_eq(last.failed, 0);
 	ck_assert_uint_eq(last.ns, 700);
@@ -118,36 +120,40 @@ END_TEST
 
 START_TEST(test_errors)
 {
-	struct tap_lock_sum_key key = key_of(1);
-	struct tap_lock_sum sum = { .waits = 5 };
+	struct tap_lock_sum sum = sum_of(1, 5), nothing = { .waits = 0 };
 	int refusal = -EIO;
 
-	ck_assert_int_eq(tap_lock_sums_put(&sums, 0, &key, &sum, on_grown, &refusal), -EIO);
+	ck_assert_int_eq(tap_lock_sums_put(&sums, 0, 1, &sum, on_grown, &refusal), -EIO);
 	for (uint32_t i = 2; i < 100; i++)
 		put(0, i, &sum);
-	ck_assert_uint_eq(sums.count, 99);
+	ck_assert_uint_eq(sums.count, 100);
+	/* A place that was taken and is not used yet. */
+	n_grown = 0;
+	put(0, 200, &nothing);
+	ck_assert_uint_eq(n_grown, 0);
+	ck_assert_int_eq(tap_lock_sums_put(&sums, 0, TAP_LOCK_SUMS_MAX, &sum, on_grown, NULL), -ERANGE);
 	/* No map at all. */
-	ck_assert_int_lt(tap_lock_sums_read(&sums, -1, 0, on_grown, NULL), 0);
+	ck_assert_int_eq(tap_lock_sums_read(&sums, -1, 0, 0, on_grown, NULL), 0);
+	ck_assert_int_lt(tap_lock_sums_read(&sums, -1, UINT32_MAX, 0, on_grown, NULL), 0);
 }
 END_TEST
 
 START_TEST(test_without_memory)
 {
-	struct tap_lock_sum_key key = key_of(1);
-	struct tap_lock_sum sum = { .waits = 5 };
+	struct tap_lock_sum sum = sum_of(1, 5);
+	int status;
 
-	for (long at = 1; at <= 2; at++) {
-		int status;
-
-		tap_alloc_fail_at(at);
-		status = tap_lock_sums_put(&sums, 0, &key, &sum, on_grown, NULL);
-		ck_assert(tap_alloc_failed());
-		tap_alloc_fail_at(0);
-		ck_assert_int_eq(status, -ENOMEM);
-		ck_assert_uint_eq(sums.count, 0);
-	}
+	tap_alloc_fail_at(1);
+	status = tap_lock_sums_put(&sums, 0, 0, &sum, on_grown, NULL);
+	ck_assert(tap_alloc_failed());
+	tap_alloc_fail_at(0);
+	ck_assert_int_eq(status, -ENOMEM);
+	tap_alloc_fail_at(1);
+	status = tap_lock_sums_read(&sums, -1, 1, 0, on_grown, NULL);
+	tap_alloc_fail_at(0);
+	ck_assert_int_eq(status, -ENOMEM);
 	ck_assert_uint_eq(n_grown, 0);
-	ck_assert_int_eq(tap_lock_sums_put(&sums, 0, &key, &sum, on_grown, NULL), 0);
+	put(0, 0, &sum);
 	ck_assert_uint_eq(n_grown, 1);
 }
 END_TEST
