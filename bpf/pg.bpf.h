@@ -40,7 +40,7 @@ static __always_inline __u64 pg_u64(const struct tap_scratch *copy, __u32 offset
 /* First time: is there an entry, and is it this process's? Then its addresses are final. */
 TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 {
-	__u64 status = 0, wait = 0, activity = 0;
+	__u64 status = 0, wait = 0, activity = 0, logical = 0;
 	__s32 pid = 0, worker = -1;
 	__s32 type = 0;
 
@@ -65,6 +65,9 @@ TAP_GLOBAL int pg_resolve(struct tap_task *task, struct tap_instance *instance)
 		task->identity.kind = instance->layout.kind_of_type[(__u32)type & (TAP_PG_BACKEND_TYPES - 1)];
 	if (task->identity.kind == TAP_KIND_BGWORKER && worker >= 0)
 		task->identity.kind = TAP_KIND_PARALLEL;
+	if (task->identity.kind == TAP_KIND_BGWORKER && instance->addresses.my_logical_worker &&
+	    !user_read_pointer(&logical, instance->addresses.my_logical_worker) && logical)
+		task->identity.kind = TAP_KIND_LOGICAL_WORKER;
 	task->wait_address = wait + instance->layout.wait_event_offset;
 	task->activity_address = activity;
 	task->status_address = status;

@@ -37,7 +37,8 @@
 	X(SLOTSYNC_WORKER, "slotsync_worker") \
 	X(WALSUMMARIZER, "walsummarizer") \
 	X(IO_WORKER, "io_worker") \
-	X(POOL_WORKER, "pool_worker")
+	X(POOL_WORKER, "pool_worker") \
+	X(LOGICAL_WORKER, "logical_worker")
 
 /*
  * NONE         no row: a free place in a table; never shown
@@ -52,6 +53,7 @@
  * OTHER        processes of no watched instance: block requests only
  * IO_WORKER    reads that sessions asked for: its own row has what cannot be told to be one's
  * POOL_WORKER  a thread of MariaDB's pool while it serves no session
+ * LOGICAL_WORKER applies or copies what a publisher of logical replication sends
  */
 enum tap_kind {
 #define X(id, name) TAP_KIND_##id,

@@ -110,8 +110,9 @@ struct tap_pg_addresses {
 	__u64 parallel_worker_number; /* int ParallelWorkerNumber, -1 outside parallel workers */
 	__u64 query_id_enabled;	      /* bool query_id_enabled */
 	__u64 checkpoint_stats;	      /* CheckpointStatsData CheckpointStats; 0: not known */
+	__u64 my_logical_worker;      /* LogicalRepWorker *MyLogicalRepWorker, NULL in all others; 0: not known */
 };
-TAP_ABI_SIZE(tap_pg_addresses, 48);
+TAP_ABI_SIZE(tap_pg_addresses, 56);
 
 /*
  * Where an instance keeps what is asked of its io workers, from version 18: arrays in shared memory, and offsets of

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "correlate/engine/postgres/lock_queue.h"
 #include "correlate/engine/postgres/locks.h"
 #include "correlate/lock.h"
 #include "userspace/attach/pg_locks.h"
@@ -84,8 +85,14 @@ static int table_read(const struct instance *instance, const char *how, struct t
 {
 	if (!strcmp(how, "connection") && !instance->conn)
 		die("no CONNINFO");
-	if (!strcmp(how, "connection"))
-		return tap_pg_query_locks(instance->conn, table, NULL, err);
+	if (!strcmp(how, "connection")) {
+		int status = tap_pg_query_locks(instance->conn, table, NULL, err);
+
+		/* Version 13 does not say when waits began, so nothing else tells their order. */
+		return status || tap_pg_conn_version(instance->conn) >= 140000
+			       ? status
+			       : tap_pg_query_queues(instance->conn, table, err);
+	}
 	return tap_pg_locks_read(&instance->locks, instance->target,
 				 strcmp(how, "waited") ? TAP_PG_LOCKS_ALL : TAP_PG_LOCKS_WAITED, table, err);
 }

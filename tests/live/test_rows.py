@@ -146,8 +146,9 @@ def test_archive_command_is_a_child(dbtap, make_server):
 
 def test_copy_program_is_a_child(dbtap, server):
     connection = server.connect()
-    with trace.window(dbtap, server, "--no-connect") as traced:
-        execute(connection, "create temp table p (v text)", "copy p from program 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'")
+    execute(connection, "create temp table p (v text)")
+    with trace.one_cpu(server), trace.window(dbtap, server, "--no-connect") as traced:
+        execute(connection, "copy p from program 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'")
     connection.close()
     assert trace.total(trace.rows(traced.document, kind="child"), "cpu_ns") > 5e6
     assert trace.one(traced.document, "from program")["calls"] == 1

@@ -14,7 +14,8 @@ KINDS = {"client backend": "client", "parallel worker": "parallel", "autovacuum 
          "autovacuum worker": "autovacuum", "background writer": "bgwriter", "checkpointer": "checkpointer", "startup": "startup",
          "walwriter": "walwriter", "walsender": "walsender", "walreceiver": "walreceiver", "archiver": "archiver",
          "logical replication launcher": "bgworker", "io worker": "io_worker", "walsummarizer": "walsummarizer",
-         "slotsync worker": "slotsync_worker"}
+         "slotsync worker": "slotsync_worker", "logical replication worker": "logical_worker",
+         "logical replication apply worker": "logical_worker"}
 
 
 def view(dbtap, server, *arguments, command="sessions", seconds=0.3, status=0):
@@ -234,7 +235,7 @@ def test_a_quiet_client(dbtap, make_server, load):
                            "from pg_stat_activity where application_name = 'dbtap'")
             for pid, database, state, no_transaction, no_xmin in cursor.fetchall():
                 seen.add(pid)
-                assert database == "postgres" and no_transaction and no_xmin and not state.startswith("idle in")
+                assert database == "postgres" and no_transaction and no_xmin and not (state or "").startswith("idle in")
             assert not locks_while_idle(cursor, list(seen))
             time.sleep(0.02)
         assert len(seen) == 1, f"connections of dbtap: {seen}"
@@ -263,7 +264,7 @@ def test_no_connect_connects_nobody(dbtap, make_server):
 
 
 def test_long_texts(dbtap, make_server, load):
-    """track_activity_query_size cuts a text, between two characters and not in one; pg_stat_statements has all of it."""
+    """track_activity_query_size cuts a text, between two characters and not in one; where there are ids pg_stat_statements has all of it."""
     server = make_server(settings={"track_activity_query_size": 200}, preload=["pg_stat_statements"])
     server.query("create extension pg_stat_statements")
     column = "ä" * 20
@@ -278,7 +279,9 @@ def test_long_texts(dbtap, make_server, load):
     done = "select 1 as p, " + ", ".join(f"{number} as \"{column}{number}\"" for number in range(20))
     with trace.window(dbtap, server) as traced:
         server.query(done)
-    assert trace.one(traced.document, 'as p')["query"].endswith(f'{column}19"')
+    shown = trace.one(traced.document, 'as p')["query"]
+    # Version 13 has no ids, so nothing leads from the session to pg_stat_statements.
+    assert shown.endswith(f'{column}19"') if server.folder.major >= 14 else 100 < len(shown.encode()) <= 250, shown
 
 
 def test_database_filter(dbtap, busy_server):

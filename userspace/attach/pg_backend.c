@@ -49,6 +49,8 @@ static int variables_read(const struct reader *reader, struct tap_pg_backend *ba
 		{ own->my_start_timestamp, &backend->my_start_timestamp, sizeof(backend->my_start_timestamp), false },
 		{ own->my_backend_type, &backend->my_backend_type, sizeof(backend->my_backend_type), false },
 		{ own->exiting, &exiting, sizeof(exiting), false },
+		{ at->my_logical_worker, &backend->my_logical_worker,
+		  at->my_logical_worker ? sizeof(backend->my_logical_worker) : 0, false },
 	};
 	int err = tap_memory_read_many(backend->proc.pid, reads, sizeof(reads) / sizeof(*reads));
 
@@ -197,19 +199,25 @@ static bool has_no_entry(uint8_t kind, int32_t major)
 	return kind == TAP_KIND_LOGGER || kind == TAP_KIND_STATS_COLLECTOR || (kind == TAP_KIND_ARCHIVER && major < 14);
 }
 
+static uint8_t kind_of_type(const struct reader *reader, const struct tap_pg_backend *backend, uint32_t type)
+{
+	uint8_t kind = tap_pg_status_kind(&reader->target->layout, type);
+
+	if (kind == TAP_KIND_BGWORKER && backend->parallel_worker_number >= 0)
+		return TAP_KIND_PARALLEL;
+	return kind == TAP_KIND_BGWORKER && backend->my_logical_worker ? TAP_KIND_LOGICAL_WORKER : kind;
+}
+
 /*
  * What the process is. Without a status entry: some never have one; a process that still carries its parent's pid
  * was forked a moment ago; one that says it is leaving is.
  */
 static uint8_t classify(const struct reader *reader, const struct tap_pg_backend *backend)
 {
-	const struct tap_pg_layout *layout = &reader->target->layout;
-	uint8_t kind = tap_pg_status_kind(layout, backend->my_backend_type);
+	uint8_t kind = kind_of_type(reader, backend, backend->my_backend_type);
 
-	if (backend->has_status) {
-		kind = tap_pg_status_kind(layout, backend->status.backend_type);
-		return kind == TAP_KIND_BGWORKER && backend->parallel_worker_number >= 0 ? TAP_KIND_PARALLEL : kind;
-	}
+	if (backend->has_status)
+		return kind_of_type(reader, backend, backend->status.backend_type);
 	if (backend->my_proc_pid == reader->postmaster_ns_pid)
 		return TAP_KIND_STARTING;
 	if (backend->exiting)
@@ -217,8 +225,6 @@ static uint8_t classify(const struct reader *reader, const struct tap_pg_backend
 	if (has_no_entry(kind, reader->target->version_number / 10000))
 		return kind;
 	/* Torn: it has an entry, and its own variable says what it is. */
-	if (backend->torn && kind == TAP_KIND_BGWORKER && backend->parallel_worker_number >= 0)
-		return TAP_KIND_PARALLEL;
 	return backend->torn ? kind : TAP_KIND_STARTING;
 }
 

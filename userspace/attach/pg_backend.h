@@ -24,6 +24,7 @@ struct tap_pg_backend {
 	uint64_t my_wait_event_info;
 	uint64_t my_proc;
 	int32_t parallel_worker_number;
+	uint64_t my_logical_worker; /* 0: it is none, or that is not known */
 	int32_t my_proc_pid;
 	uint32_t my_database_id;
 	int64_t my_start_timestamp;

@@ -49,6 +49,7 @@
 	X(BUFFER_DESCRIPTORS, "BufferDescriptors", 8, EXTRA_18) \
 	X(N_BUFFERS, "NBuffers", 4, EXTRA_18) \
 	X(COMPUTE_QUERY_ID, "compute_query_id", 4, EXTRA) \
+	X(MY_LOGICAL_WORKER, "MyLogicalRepWorker", 8, EXTRA) \
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
 	X(CLUSTER_NAME, "cluster_name", 8, EXTRA) \

@@ -179,6 +179,7 @@ static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, st
 		.parallel_worker_number = address_of(binary, bias, TAP_PG_SYMBOL_PARALLEL_WORKER_NUMBER),
 		.query_id_enabled = address_of(binary, bias, TAP_PG_SYMBOL_QUERY_ID_ENABLED),
 		.checkpoint_stats = address_of(binary, bias, TAP_PG_SYMBOL_CHECKPOINT_STATS),
+		.my_logical_worker = address_of(binary, bias, TAP_PG_SYMBOL_MY_LOGICAL_WORKER),
 	};
 	target->variables = (struct tap_pg_variables){
 		.my_proc_pid = address_of(binary, bias, TAP_PG_SYMBOL_MY_PROC_PID),

@@ -69,7 +69,7 @@ uint8_t tap_pg_sample_kind(const char *body, enum tap_pg_sample_state *ret_state
 		{ "walwriter", TAP_KIND_WALWRITER },
 		{ "autovacuum launcher", TAP_KIND_AUTOVACUUM_LAUNCHER },
 		{ "autovacuum worker", TAP_KIND_AUTOVACUUM },
-		{ "logical replication launcher", TAP_KIND_BGWORKER },
+		{ "logical replication ", TAP_KIND_BGWORKER },
 		{ "parallel worker for PID", TAP_KIND_BGWORKER },
 		{ "archiver", TAP_KIND_ARCHIVER },
 		{ "startup", TAP_KIND_STARTUP },

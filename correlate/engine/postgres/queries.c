@@ -260,6 +260,9 @@ uint8_t tap_pg_kind_of_backend_type(const char *backend_type)
 		if (strcmp(backend_type, backend_types[i].name) == 0)
 			return backend_types[i].kind;
 	}
+	/* "logical replication worker", from 17 on also "apply", "tablesync" and so on. */
+	if (!strncmp(backend_type, "logical replication ", 20) && strcmp(backend_type + 20, "launcher") != 0)
+		return TAP_KIND_LOGICAL_WORKER;
 	return TAP_KIND_BGWORKER;
 }
 
