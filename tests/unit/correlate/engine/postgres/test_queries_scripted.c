@@ -540,7 +540,7 @@ static const struct {
 	{ "logger", TAP_KIND_LOGGER },
 	{ "standalone backend", TAP_KIND_CLIENT },
 	{ "logical replication launcher", TAP_KIND_BGWORKER },
-	{ "logical replication worker", TAP_KIND_BGWORKER },
+	{ "logical replication worker", TAP_KIND_LOGICAL_WORKER },
 	{ "io worker", TAP_KIND_IO_WORKER },
 	{ "slotsync worker", TAP_KIND_SLOTSYNC_WORKER },
 	{ "walsummarizer", TAP_KIND_WALSUMMARIZER },
