@@ -19,6 +19,7 @@ void tap_texts_done(struct tap_texts *texts)
 	for (size_t i = 0; i < texts->count; i++) {
 		free(texts->items[i].raw);
 		free(texts->items[i].normalised);
+		free(texts->items[i].digest);
 	}
 	free(texts->items);
 	tap_hash_done(&texts->index);
@@ -79,7 +80,7 @@ int tap_texts_put(struct tap_texts *texts, const struct tap_text_key *key, const
 
 	if (!entry)
 		return -ENOMEM;
-	place = form == TAP_TEXT_RAW ? &entry->raw : &entry->normalised;
+	place = form == TAP_TEXT_RAW ? &entry->raw : form == TAP_TEXT_NORMALISED ? &entry->normalised : &entry->digest;
 	if (*place)
 		return 0;
 	size = strnlen(text, size);

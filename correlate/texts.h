@@ -3,7 +3,8 @@
  * texts.h - the text of each query id, as seen first or best.
  *
  * Two texts an id at most: raw from memory, literals included and perhaps cut; and whole, normalised from the engine's
- * own statistics. What leaves for an output is chosen in correlate/model.
+ * own statistics. What leaves for an output is chosen in correlate/model. An id of our own may have the engine's name
+ * for the same statements besides.
  */
 #ifndef TAP_CORRELATE_TEXTS_H
 #define TAP_CORRELATE_TEXTS_H
@@ -15,11 +16,13 @@ struct tap_text {
 	struct tap_text_key key; /* first, for the index */
 	char *raw;		 /* NULL: not seen; an incomplete last character is cut off */
 	char *normalised;	 /* NULL: the engine was not asked or does not know */
+	char *digest;		 /* the engine's own name of what has this own id; NULL: likewise */
 };
 
 enum tap_text_form {
 	TAP_TEXT_RAW,
 	TAP_TEXT_NORMALISED,
+	TAP_TEXT_DIGEST,
 };
 
 struct tap_texts {

@@ -181,6 +181,7 @@ struct tap_view_query {
 	const char *kind;	     /* never NULL */
 	const char *query_id;	     /* the engine's own notation; NULL: none */
 	const char *query_id_source; /* "engine" or "own"; NULL with query_id */
+	const char *digest;	     /* the server's own name of a statement with an own id; NULL: none, or not asked */
 	const char *query;	     /* NULL: none or unknown */
 	struct tap_figures figures;
 	struct tap_view_wait *waits; /* largest first */

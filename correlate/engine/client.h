@@ -63,6 +63,16 @@ struct tap_engine_advice {
 	size_t count;
 };
 
+/* Our own session, as the server tells it. */
+struct tap_engine_self {
+	int64_t connection_id;
+	char user[TAP_NAME_MAX + 1];
+	char database[TAP_NAME_MAX + 1]; /* "": none */
+};
+
+/* Called while a statement of our own runs. */
+typedef void (*tap_engine_look_fn)(const struct tap_engine_self *self, void *arg);
+
 /* Never complete: each engine casts it to its own. */
 struct tap_engine_conn;
 
@@ -90,11 +100,23 @@ struct tap_client {
 	/* Texts of query ids, at most TAP_TEXTS_ASKED_MAX, put under `instance` and the engine's own source. */
 	int (*texts)(struct tap_engine_conn *conn, uint32_t instance, const uint64_t *ids, size_t count,
 		     struct tap_texts *texts, struct tap_error *err);
+	/*
+	 * The server's own names of statements that have own ids, at most TAP_TEXTS_ASKED_MAX, put into `texts`, which
+	 * has what they look like. -EOPNOTSUPP: the server keeps none. May be NULL: its names are the ids.
+	 */
+	int (*digests)(struct tap_engine_conn *conn, uint32_t instance, const uint64_t *ids, size_t count,
+		       struct tap_texts *texts, struct tap_error *err);
 	/* Who holds and who waits for which lock, into the empty `table`; pids of the server's namespace. May be NULL.
 	 */
 	int (*locks)(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_error *err);
 	/* All prepared transactions, added to `list`. May be NULL. */
 	int (*prepared)(struct tap_engine_conn *conn, struct tap_lock_prepared_list *list, struct tap_error *err);
+	/*
+	 * Runs a statement with `marker` (letters, digits, spaces) in its text that takes `for_ms`, and calls `look`
+	 * meanwhile, once, if it gets so far. May be NULL.
+	 */
+	int (*mark)(struct tap_engine_conn *conn, const char *marker, int32_t for_ms, tap_engine_look_fn look,
+		    void *arg, struct tap_error *err);
 	/* What is worth changing. */
 	int (*advise)(struct tap_engine_conn *conn, struct tap_engine_advice *ret, struct tap_error *err);
 

@@ -124,6 +124,14 @@ static void io_fill(struct tap_build *build, struct tap_view_query *query, const
 	absent_add(build, query, "relations", tap_reason_texts[reason]);
 }
 
+static const char *digest_of(struct tap_build *build, const struct tap_row_key *row)
+{
+	struct tap_text_key key = { .instance = row->instance, .source = row->source, .query_id = row->query_id };
+	const struct tap_text *text = tap_texts_find(build->input->texts, &key);
+
+	return text && text->digest ? tap_arena_string(build->arena, text->digest) : NULL;
+}
+
 static void query_fill(struct tap_build *build, const struct tap_unseen *unseen, struct tap_view_query *query,
 		       const struct tap_row *row)
 {
@@ -136,6 +144,7 @@ static void query_fill(struct tap_build *build, const struct tap_unseen *unseen,
 	query->user = tap_build_name(build, key->instance, TAP_NAME_USER, key->user);
 	query->query_id = tap_build_query_id(build, key->source, key->query_id);
 	query->query_id_source = tap_build_source(key->source);
+	query->digest = digest_of(build, key);
 	query->query = tap_build_text(build, key->instance, key->source, key->query_id);
 	if (query->query_id && !query->query)
 		absent_add(build, query, "query", "the statement's text was not seen");

@@ -83,7 +83,7 @@ def test_found_by_digest_text(observed):
     """What the server shows of a statement leads to the id that was made of its text."""
     found = run_all(observed, my_corpus.statements(BATCH, seed=7) + [
         "select distinct id from items where name regexp 'a'", "create table if not exists t (a int, b varchar(5), c char(2))",
-        "show columns from items", "select now() + interval 5 week", "select 1, x'00', @a, (2), (3,4), null"])
+        "show columns from items", "select now() + interval 5 week", "select user, current_date, substr('a', 1)", "create database if not exists shop", "select 1, x'00', @a, (2), (3,4), null"])
     texts = [text for _, _, text in found]
     for (statement, _, text), left, right in zip(found, own(statement for statement, _, _ in found), own(texts, "-d")):
         if not statement.rstrip().endswith("/* between */"):  # a comment behind a last semicolon

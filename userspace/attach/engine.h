@@ -13,6 +13,7 @@
 #include "bpf/abi/engine.h"
 #include "bpf/abi/lock.h"
 #include "bpf/abi/task.h"
+#include "correlate/engine/client.h"
 #include "correlate/lock.h"
 #include "correlate/objects.h"
 #include "correlate/relation_names.h"
@@ -113,6 +114,13 @@ struct tap_attach {
 			    struct tap_checkpoints *ret);
 	/* Every session, appended to `list` (also, in part, when it fails). */
 	int (*sessions)(const struct tap_target *target, struct tap_session_list *list, struct tap_error *err);
+	/*
+	 * Whether memory shows of our own session what the server says of it; right now it runs a statement with
+	 * `marker` in its text. -EBADMSG: it shows something else, `err` says what as a phrase; -EAGAIN: it does not
+	 * run it yet, or any more. May be NULL: nothing that `find` has not checked.
+	 */
+	int (*confirm)(const struct tap_target *target, const struct tap_engine_self *self, const char *marker,
+		       struct tap_error *err);
 	/*
 	 * Of a session by its owner (tap_session_list_find_owner). -ESRCH: gone; -EAGAIN: it was being written each
 	 * time; -ENODATA: no session; other negative errno.

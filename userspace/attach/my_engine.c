@@ -238,6 +238,50 @@ static int statement_read(const struct tap_target *target, int32_t owner, struct
 	return session ? 0 : -ENODATA;
 }
 
+/* ---- our own session ---- */
+
+static bool same_text(const char *memory, const char *said)
+{
+	return !strcmp(memory ? memory : "", said);
+}
+
+static int session_compare(const struct tap_my_session *session, const struct tap_engine_self *self, const char *marker,
+			   struct tap_error *err)
+{
+	if (!same_text(session->user, self->user))
+		return tap_error_set(err, -EBADMSG, "its user lies elsewhere");
+	if (!same_text(session->database, self->database))
+		return tap_error_set(err, -EBADMSG, "its database lies elsewhere");
+	if (session->command == TAP_MY_COM_SLEEP)
+		return -EAGAIN;
+	if (session->command != TAP_MY_COM_QUERY)
+		return tap_error_set(err, -EBADMSG, "its command lies elsewhere");
+	if (!session->query)
+		return -EAGAIN;
+	if (!strstr(session->query, marker))
+		return tap_error_set(err, -EBADMSG, "its query lies elsewhere");
+	if (session->tid && !session->served)
+		return tap_error_set(err, -EBADMSG, "its thread does not lead to it");
+	return 0;
+}
+
+static int session_confirm(const struct tap_target *target, const struct tap_engine_self *self, const char *marker,
+			   struct tap_error *err)
+{
+	struct tap_my_session_list sessions;
+	int code = tap_my_sessions_walk(target, &sessions, err);
+
+	if (code)
+		return code;
+	code = tap_error_set(err, -EBADMSG, "it is not among those in memory");
+	for (size_t i = 0; i < sessions.count; i++) {
+		if (sessions.items[i].id == (uint64_t)self->connection_id)
+			code = session_compare(&sessions.items[i], self, marker, err);
+	}
+	tap_my_sessions_done(&sessions);
+	return code;
+}
+
 /* ---- locks ---- */
 
 static void lock_decode(const struct tap_lock_event *record, struct tap_lock_words *ret)
@@ -283,6 +327,7 @@ const struct tap_attach tap_attach_mysql = {
 	.instance = instance_of,
 	.running = running_read,
 	.sessions = sessions_read,
+	.confirm = session_confirm,
 	.statement = statement_read,
 	.lock_decode = lock_decode,
 	.locks_open = locks_open,

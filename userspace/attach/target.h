@@ -63,7 +63,7 @@ struct tap_target {
 	char *cluster_name;	       /* of the process titles; NULL: none */
 	uint64_t statement_end_offset; /* in the file, of the function that a uprobe counts statements by; 0: none */
 	char *proc_root;	       /* where it was found; NULL: "/proc" */
-	char layout_source[128];       /* "table row 15 x86-64, checked against 12 processes" */
+	char layout_source[192];       /* "table row 15 x86-64, checked against 12 processes" */
 	void *own;		       /* what its engine keeps besides; freed by that */
 	char refused[TAP_ERROR_MAX];   /* not empty: found, but cannot be traced, and why and what to do */
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* doctor.c - `dbtap doctor`: what this host and its databases allow, and what is worth changing. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/cmd/command.h"
 #include "userspace/cmd/run.h"
+#include "userspace/consume/confirm.h"
 #include "userspace/consume/instances.h"
 #include "userspace/load/features.h"
 #include "userspace/output/escape.h"
@@ -72,24 +74,45 @@ static void settings_check(const struct tap_client *client, struct tap_engine_co
 		tap_strbuf_printf(out, "       %s\n", advice.lines[i]);
 }
 
-static void connection_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
+/* Returns whether memory is what the server says it is, or nobody knows. */
+static bool layout_check(const struct tap_target *found, struct tap_engine_conn *conn, struct tap_strbuf *out)
+{
+	struct tap_confirmed confirmed = { .count = 0 };
+	struct tap_target target = *found; /* what it owns stays the other's */
+	struct tap_error err = { "" };
+	int status;
+
+	if (!tap_target_wants_confirming(found))
+		return true;
+	status = tap_target_confirm(&target, conn, &confirmed, &err);
+	tap_strbuf_add_string(out, "       layout: ");
+	add_safe(out, !status ? "confirmed by our own session" : *err.text ? err.text : "our own session was not seen");
+	tap_strbuf_add_char(out, '\n');
+	return status != -EBADMSG;
+}
+
+/* Returns false when it shows that the instance cannot be traced. */
+static bool connection_check(const struct tap_options *options, const struct tap_target *target, struct tap_strbuf *out)
 {
 	const char *conninfo = tap_dsn_find(options->dsns, options->n_dsns, target->id);
 	const struct tap_client *client = tap_client_of(target->engine);
 	struct tap_engine_conn *conn;
 	struct tap_error err = { "" };
+	bool usable;
 
 	if (options->no_connect)
-		return;
+		return true;
 	if (tap_target_login(target, conninfo, &conn, &err)) {
 		tap_strbuf_add_string(out, "       connection: none, memory only (");
 		add_safe(out, err.text);
 		tap_strbuf_add_string(out, ")\n");
-		return;
+		return true;
 	}
 	tap_strbuf_add_string(out, "       connection: yes\n");
 	settings_check(client, conn, out);
+	usable = layout_check(target, conn, out);
 	client->close(conn);
+	return usable;
 }
 
 /* What a context switch of a traced thread costs, and a trap: docs/overhead.md has what was measured. */
@@ -143,8 +166,7 @@ static bool target_check(const struct tap_options *options, const struct tap_tar
 			  target->layout_source);
 	tap_strbuf_printf(out, "       query ids: %s\n", target->query_ids ? "the engine's" : "own fingerprints");
 	cost_check(target, switches, out);
-	connection_check(options, target, out);
-	return true;
+	return connection_check(options, target, out);
 }
 
 static double seconds_now(void)

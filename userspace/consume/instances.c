@@ -15,7 +15,12 @@
 
 #include "bpf/abi/kind.h"
 #include "userspace/attach/engine.h"
+#include "userspace/base/clock.h"
 #include "userspace/attach/proc.h"
+
+enum {
+	DIGESTS_PAUSE_MS = 5000,
+};
 
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options)
 {
@@ -243,6 +248,31 @@ static void note_refused(struct tap_instances *instances, const struct tap_targe
 		instances->refused = strdup(target->refused);
 }
 
+static bool is_followed(const struct tap_instances *instances, const struct tap_target *target)
+{
+	for (size_t i = 0; i < instances->count; i++) {
+		if (instances->items[i].alive && is_same_process(&instances->items[i].target, target))
+			return true;
+	}
+	return false;
+}
+
+/* Before anything is read by it: a layout that is not the server's is refused. That nobody gets in is no reason to. */
+static void confirm(struct tap_instances *instances, struct tap_target *target)
+{
+	const struct tap_live_options *options = instances->options;
+	const char *conninfo = tap_dsn_find(options->dsns, options->n_dsns, target->id);
+	struct tap_engine_conn *conn;
+	struct tap_error err = { "" };
+
+	if (options->no_connect || !tap_target_wants_confirming(target) || *target->refused ||
+	    is_followed(instances, target) || tap_target_login(target, conninfo, &conn, &err))
+		return;
+	if (tap_target_confirm(target, conn, &instances->confirmed, &err) == -EBADMSG)
+		tap_target_refuse(target, "%s", err.text);
+	tap_client_of(target->engine)->close(conn);
+}
+
 static bool was_passed_over(const struct tap_instances *instances, const struct tap_target *target)
 {
 	for (size_t i = 0; i < instances->n_passed_over; i++) {
@@ -301,9 +331,12 @@ static int found_follow(struct tap_instances *instances, struct tap_target_list 
 	for (size_t i = 0; i < list->count && !status; i++) {
 		struct tap_target *target = &list->items[i];
 
-		if (was_passed_over(instances, target) || !is_wanted(instances, target))
+		if (was_passed_over(instances, target) || !is_wanted(instances, target)) {
 			others[n_others++] = (struct tap_target_known){ target->pid, target->start_ticks };
-		else if (*target->refused)
+			continue;
+		}
+		confirm(instances, target);
+		if (*target->refused)
 			note_refused(instances, target);
 		else
 			status = follow(instances, target, tracer, texts, err);
@@ -554,11 +587,57 @@ static void read_texts_of(struct tap_followed *followed, uint32_t index, const s
 	free(ids);
 }
 
+/* Own ids of an instance's rows that the server's own name is not known of; at most `max`. */
+static size_t digests_wanted(const struct tap_row_set *rows, uint32_t index, const struct tap_texts *texts,
+			     uint64_t *ids, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < rows->count && count < max; i++) {
+		const struct tap_row_key *row = &rows->rows[i].key;
+		struct tap_text_key key = { .instance = index, .source = TAP_QUERY_ID_OWN, .query_id = row->query_id };
+		const struct tap_text *text;
+
+		if (row->instance != index || row->source != TAP_QUERY_ID_OWN)
+			continue;
+		text = tap_texts_find(texts, &key);
+		if (text && text->raw && !text->digest)
+			ids[count++] = row->query_id;
+	}
+	return count;
+}
+
+/* Not more often than now and then: the server may not know all of them, ever, and its table may be large. */
+static void read_digests_of(struct tap_followed *followed, uint32_t index, const struct tap_row_set *rows,
+			    struct tap_texts *texts)
+{
+	struct tap_error err = { "" };
+	uint64_t *ids;
+	size_t wanted;
+
+	if (!client_of(followed)->digests || tap_clock_ms() < followed->digests_due_ms)
+		return;
+	ids = calloc(TAP_TEXTS_ASKED_MAX, sizeof(*ids));
+	if (!ids)
+		return;
+	wanted = digests_wanted(rows, index, texts, ids, TAP_TEXTS_ASKED_MAX);
+	if (wanted) {
+		client_of(followed)->digests(followed->conn, index, ids, wanted, texts, &err);
+		followed->digests_due_ms = tap_clock_ms() + DIGESTS_PAUSE_MS;
+	}
+	free(ids);
+}
+
 void tap_instances_read_texts(struct tap_instances *instances, const struct tap_row_set *rows, struct tap_texts *texts)
 {
 	for (size_t i = 0; i < instances->count; i++) {
-		if (instances->items[i].alive && instances->items[i].conn)
-			read_texts_of(&instances->items[i], (uint32_t)i, rows, texts);
+		struct tap_followed *followed = &instances->items[i];
+
+		if (followed->alive && followed->conn)
+			read_texts_of(followed, (uint32_t)i, rows, texts);
+		/* The connection may have been lost meanwhile: the client knows. */
+		if (followed->alive && followed->conn)
+			read_digests_of(followed, (uint32_t)i, rows, texts);
 	}
 }
 

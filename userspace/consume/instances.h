@@ -10,6 +10,7 @@
 #include "correlate/texts.h"
 #include "userspace/attach/arrivals.h"
 #include "userspace/attach/target.h"
+#include "userspace/consume/confirm.h"
 #include "userspace/consume/live.h"
 #include "userspace/consume/lookout.h"
 #include "userspace/consume/objects.h"
@@ -19,7 +20,8 @@ struct tap_followed {
 	bool alive;
 	struct tap_engine_conn *conn; /* NULL: none */
 	char why_not[TAP_ERROR_MAX];
-	bool asked; /* a connection was tried since the last start */
+	bool asked;		/* a connection was tried since the last start */
+	int64_t digests_due_ms; /* when the server may be asked for its own names of statements again */
 	struct tap_names names;
 	struct tap_session_list sessions; /* as of the last read */
 	struct tap_instance_files files;
@@ -41,6 +43,7 @@ struct tap_instances {
 	struct tap_lookout lookout; /* begun by whoever knows that a search will follow */
 	struct tap_arrivals arrivals;
 	struct tap_disk_list disks; /* of all of them */
+	struct tap_confirmed confirmed;
 };
 
 /* What --dsn says for an instance; NULL: nothing. */

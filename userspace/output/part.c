@@ -44,6 +44,7 @@ static const struct tap_field query_tail[] = {
 	LIST(tap_view_query, "waits", ROWS, waits, &wait_shape),
 	LATENCY(tap_view_query, "io_latency_ns", io_latency_ns),
 	LIST(tap_view_query, "relations", ROWS, relations, &relation_shape),
+	FIELD(tap_view_query, NULL, "digest", STRING, digest),
 };
 
 static const struct tap_field session_fields[] = {

@@ -5,7 +5,10 @@
  */
 #include "correlate/engine/client.h"
 
+#include <string.h>
+
 #include "correlate/engine/mysql/conn.h"
+#include "correlate/engine/mysql/digests.h"
 #include "correlate/engine/mysql/login.h"
 #include "correlate/engine/mysql/queries.h"
 
@@ -57,6 +60,32 @@ static int ask_texts(struct tap_engine_conn *conn, uint32_t instance, const uint
 	return 0;
 }
 
+static int ask_digests(struct tap_engine_conn *conn, uint32_t instance, const uint64_t *ids, size_t count,
+		       struct tap_texts *texts, struct tap_error *err)
+{
+	struct tap_my_digests digests;
+	int status = tap_my_query_digests(own(conn), &digests, err);
+
+	if (status)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		struct tap_text_key key = { .instance = instance, .source = TAP_QUERY_ID_OWN, .query_id = ids[i] };
+		const struct tap_text *text = tap_texts_find(texts, &key);
+		const char *digest = text && text->raw ? tap_my_digests_find(&digests, text->raw) : NULL;
+
+		if (digest)
+			tap_texts_put(texts, &key, digest, strlen(digest), TAP_TEXT_DIGEST);
+	}
+	tap_my_digests_done(&digests);
+	return 0;
+}
+
+static int mark(struct tap_engine_conn *conn, const char *marker, int32_t for_ms, tap_engine_look_fn look, void *arg,
+		struct tap_error *err)
+{
+	return tap_my_query_marked(own(conn), marker, for_ms, look, arg, err);
+}
+
 static int advise(struct tap_engine_conn *conn, struct tap_engine_advice *ret, struct tap_error *err)
 {
 	struct tap_engine_advice advice = { .count = 0 };
@@ -83,5 +112,7 @@ const struct tap_client tap_client_mysql = {
 	.names = ask_names,
 	.sessions = ask_sessions,
 	.texts = ask_texts,
+	.digests = ask_digests,
+	.mark = mark,
 	.advise = advise,
 };

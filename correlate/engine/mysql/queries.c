@@ -43,6 +43,79 @@ int tap_my_query_settings(struct tap_my_conn *conn, struct tap_my_settings *ret,
 	return r;
 }
 
+/* ---- our own session ---- */
+
+static const struct tap_my_request self_query = {
+	.name = "own session",
+	.sql = "SELECT CONNECTION_ID(), SUBSTRING_INDEX(USER(), '@', 1), DATABASE()",
+	.columns = 3,
+	.rows_max = 1,
+	.field_max = TAP_NAME_MAX,
+	.timeout_ms = TAP_MY_QUERY_TIMEOUT_MS,
+};
+
+static void name_copy(const struct tap_my_value *value, char ret[TAP_NAME_MAX + 1])
+{
+	snprintf(ret, TAP_NAME_MAX + 1, "%.*s", (int)value->size, value->data ? value->data : "");
+}
+
+static int take_self(const struct tap_my_value *values, void *arg)
+{
+	struct tap_engine_self *self = arg;
+
+	if (!tap_my_field_number(&values[0], 1, INT64_MAX, &self->connection_id))
+		return -EPROTO;
+	name_copy(&values[1], self->user);
+	name_copy(&values[2], self->database);
+	return 0;
+}
+
+struct looking {
+	const struct tap_engine_self *self;
+	tap_engine_look_fn look;
+	void *arg;
+};
+
+static void look_now(void *arg)
+{
+	const struct looking *looking = arg;
+
+	looking->look(looking->self, looking->arg);
+}
+
+static int ignore_row(const struct tap_my_value *values, void *arg)
+{
+	(void)values;
+	(void)arg;
+	return 0;
+}
+
+int tap_my_query_marked(struct tap_my_conn *conn, const char *marker, int32_t for_ms, tap_engine_look_fn look,
+			void *arg, struct tap_error *err)
+{
+	struct tap_engine_self self = { 0 };
+	struct looking looking = { &self, look, arg };
+	struct tap_my_request request = {
+		.name = "marked statement",
+		.columns = 2,
+		.rows_max = 1,
+		.field_max = 256,
+		.timeout_ms = for_ms + TAP_MY_QUERY_TIMEOUT_MS,
+		.meanwhile = look_now,
+		.meanwhile_arg = &looking,
+	};
+	char sql[512];
+	int r = tap_my_conn_run(conn, &self_query, take_self, &self, err);
+
+	if (r)
+		return r;
+	if (snprintf(sql, sizeof(sql), "SELECT SLEEP(%d.%03d), '%s'", for_ms / 1000, for_ms % 1000, marker) >=
+	    (int)sizeof(sql))
+		return tap_error_set(err, -ENAMETOOLONG, "%s: marker", tap_my_conn_instance(conn));
+	request.sql = sql;
+	return tap_my_conn_run(conn, &request, ignore_row, NULL, err);
+}
+
 /* ---- names ---- */
 
 static const struct tap_my_request databases_query = {

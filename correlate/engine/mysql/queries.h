@@ -27,6 +27,10 @@ struct tap_my_settings {
 
 int tap_my_query_settings(struct tap_my_conn *conn, struct tap_my_settings *ret, struct tap_error *err);
 
+/* As `mark` of struct tap_client. */
+int tap_my_query_marked(struct tap_my_conn *conn, const char *marker, int32_t for_ms, tap_engine_look_fn look,
+			void *arg, struct tap_error *err);
+
 /* All databases and, where they may be read, users, added to `names` (also, in part, when it fails halfway). */
 int tap_my_query_names(struct tap_my_conn *conn, struct tap_names *names, struct tap_error *err);
 
