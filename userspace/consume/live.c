@@ -29,7 +29,9 @@ enum {
 	COST_SAMPLE_MS = 40,
 	LOCK_NAMES_MS = 50,
 	LOCK_NAMES_VIEW_MS = 500,
-	FILES_SHARE = 200, /* of the time, its inverse, that looking for new files may take: there may be very many */
+	FILES_SHARE = 200,   /* of the time, its inverse, that looking for new files may take: there may be very many */
+	SERVERS_SHARE = 200, /* ... of CPU time, looking for new servers among thousands of processes */
+	SERVERS_LATEST_MS = 5000,
 };
 
 /* While time passes anyway; and before a view, where what was just committed is worth another question. */
@@ -54,6 +56,7 @@ struct tap_live {
 	int64_t searched_ms;
 	int64_t look_every_ms;
 	int64_t names_due_ms;
+	int64_t servers_due_ms;
 	enum tap_reason calls_off; /* why the probe of statement depth is off; NONE: it is not */
 };
 
@@ -309,18 +312,37 @@ static void begin_disks(struct tap_live *live)
 		tap_diskstats_read("/proc", disks->items, disks->count, &live->begin.io);
 }
 
-/* New and ended instances, and what all this costs. */
+/*
+ * New and ended instances. A look that found nothing puts the next one off, so that among thousands of processes
+ * looking takes little of a CPU; a server that is just starting is looked for again at once.
+ */
+static int keep_servers(struct tap_live *live, struct tap_error *err)
+{
+	int64_t begin_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID), pause_ms;
+	int status;
+
+	if (tap_clock_ms() < live->servers_due_ms)
+		return 0;
+	if (!tap_instances_check(&live->instances)) {
+		pause_ms = SERVERS_SHARE * (tap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns) / 1000000;
+		live->servers_due_ms = tap_clock_ms() + (pause_ms < SERVERS_LATEST_MS ? pause_ms : SERVERS_LATEST_MS);
+		return 0;
+	}
+	status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
+	note(live, live->instances.renamed.text);
+	live->instances.renamed.text[0] = '\0';
+	return status;
+}
+
+/* Instances, names, and what all this costs. */
 static int keep_up(struct tap_live *live, struct tap_error *err)
 {
-	int status = 0;
+	int status;
 
 	if (tap_clock_ms() - live->searched_ms < live->look_every_ms)
 		return 0;
 	live->searched_ms = tap_clock_ms();
-	if (tap_instances_check(&live->instances))
-		status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
-	note(live, live->instances.renamed.text);
-	live->instances.renamed.text[0] = '\0';
+	status = keep_servers(live, err);
 	/* A part of the calls is no figure: without this server's there are none. */
 	if (*live->instances.unprobed.text && !live->calls_off) {
 		calls_stop(live, TAP_REASON_UNPROBED);
