@@ -100,6 +100,15 @@ struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t insta
 	return NULL;
 }
 
+bool tap_lock_log_has_lasting(const struct tap_lock_log *log, uint64_t serial, int64_t until_ns)
+{
+	for (size_t i = 0; i < log->n_open; i++) {
+		if (log->open[i].serial > serial && log->open[i].begin_ns <= until_ns)
+			return true;
+	}
+	return false;
+}
+
 static bool tags_equal(const struct tap_lock_tag *a, const struct tap_lock_tag *b)
 {
 	return a->field1 == b->field1 && a->field2 == b->field2 && a->field3 == b->field3 && a->field4 == b->field4 &&

@@ -172,6 +172,8 @@ struct tap_lock_wait *tap_lock_log_find(struct tap_lock_log *log, uint32_t insta
 int tap_lock_log_cycle(struct tap_lock_log *log, struct tap_lock_cycle *cycle);
 /* Frees what a cycle holds that no log has taken. */
 void tap_lock_cycle_done(struct tap_lock_cycle *cycle);
+/* Whether an open wait that began at `until_ns` at the latest is a later one than that of `serial`. */
+bool tap_lock_log_has_lasting(const struct tap_lock_log *log, uint64_t serial, int64_t until_ns);
 /* Forgets the changes: the caller has seen them. */
 void tap_lock_log_changes_taken(struct tap_lock_log *log);
 

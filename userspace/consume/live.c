@@ -27,6 +27,7 @@ enum {
 	STEP_MS = 100, /* how long a signal may go unnoticed */
 	LOOK_EVERY_MS = 1000,
 	COST_SAMPLE_MS = 40,
+	LASTING_NS = TAP_LOCK_LONG_NS,
 	LOCK_NAMES_MS = 50,
 	LOCK_NAMES_VIEW_MS = 500,
 	FILES_SHARE = 200,   /* of the time, its inverse, that looking for new files may take: there may be very many */
@@ -57,6 +58,7 @@ struct tap_live {
 	int64_t look_every_ms;
 	int64_t names_due_ms;
 	int64_t servers_due_ms;
+	uint64_t shown_serial;	   /* of the last wait for a lock of the window before */
 	enum tap_reason calls_off; /* why the probe of statement depth is off; NONE: it is not */
 };
 
@@ -422,6 +424,18 @@ int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atom
 	return status;
 }
 
+/*
+ * Where waits are so many that not all are told of, that some have begun and ended is none: a cycle is, and one that
+ * was not there when the window began and lasts.
+ */
+static bool has_news(const struct tap_live *live, const struct tap_lock_log *log)
+{
+	if (!log->n_changes || !tap_lock_events_are_many(live->locks))
+		return log->n_changes > 0;
+	return log->n_cycles ||
+	       tap_lock_log_has_lasting(log, live->shown_serial, tap_clock_ns(CLOCK_REALTIME) - LASTING_NS);
+}
+
 int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
 			struct tap_error *err)
 {
@@ -432,7 +446,7 @@ int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile si
 	if (!live->locks)
 		return tap_error_set(err, -EINVAL, "locks are not followed");
 	log = tap_lock_events_log(live->locks);
-	while (!status && !*stop && !log->n_changes && (left = until - tap_clock_ms()) > 0)
+	while (!status && !*stop && !has_news(live, log) && (left = until - tap_clock_ms()) > 0)
 		status = step(live, left, err);
 	*ret_changed = log->n_changes > 0;
 	return status;
@@ -558,8 +572,10 @@ void tap_live_next(struct tap_live *live)
 	live->begin = live->end;
 	live->end = swap;
 	live->is_first = false;
-	if (live->locks)
+	if (live->locks) {
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
+		live->shown_serial = tap_lock_events_log(live->locks)->serial;
+	}
 	tap_cost_begin(&live->cost, live->tracer);
 }
 

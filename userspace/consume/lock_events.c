@@ -418,9 +418,14 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events)
 	return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
 
+bool tap_lock_events_are_many(const struct tap_lock_events *events)
+{
+	return tap_clock_ns(CLOCK_MONOTONIC) < events->late_until_ns;
+}
+
 int tap_lock_events_step_ms(const struct tap_lock_events *events)
 {
-	if (tap_clock_ns(CLOCK_MONOTONIC) < events->late_until_ns)
+	if (tap_lock_events_are_many(events))
 		return STEP_MANY_MS;
 	return events->log.n_open ? STEP_MS : -1;
 }

@@ -50,6 +50,9 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events);
 /* How long to sleep at most, for waits that wake nobody as they begin since others have just done so; -1: at will. */
 int tap_lock_events_step_ms(const struct tap_lock_events *events);
 
+/* Whether waits are so many that not all are told of. */
+bool tap_lock_events_are_many(const struct tap_lock_events *events);
+
 /*
  * The table as it was when all were read last; NULL: it could not be, and `*ret_why_not` says why. With a table that
  * was not read from memory it says why not.

@@ -257,6 +257,20 @@ START_TEST(test_bounds)
 }
 END_TEST
 
+START_TEST(test_lasting)
+{
+	begin(10, 16384, 5000);
+	begin(11, 16384, 7000);
+	ck_assert(tap_lock_log_has_lasting(&log_, 0, 5000));
+	ck_assert(!tap_lock_log_has_lasting(&log_, 0, 4999));
+	ck_assert(!tap_lock_log_has_lasting(&log_, 1, 6999));
+	ck_assert(tap_lock_log_has_lasting(&log_, 1, 7000));
+	ck_assert(!tap_lock_log_has_lasting(&log_, 2, INT64_MAX));
+	end(11, 16384, 7000, 100, TAP_LOCK_GRANTED);
+	ck_assert(!tap_lock_log_has_lasting(&log_, 1, 7000));
+}
+END_TEST
+
 /* Waits that were added up: in every sum, with nobody's name for who stood in the way, and none of them by itself. */
 START_TEST(test_sums)
 {
@@ -367,6 +381,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_cycles_are_told_once);
 	tcase_add_test(tcase, test_verdict);
 	tcase_add_test(tcase, test_bounds);
+	tcase_add_test(tcase, test_lasting);
 	tcase_add_test(tcase, test_sums);
 	tcase_add_test(tcase, test_hostile_times);
 	tcase_add_test(tcase, test_tag);
