@@ -10,6 +10,7 @@
 #define TAP_BPF_LOCK_TELL_BPF_H
 
 #include "bpf/abi/lock.h"
+#include "bpf/abi/my_lock.h"
 #include "bpf/account.bpf.h"
 
 /* One of those that may be told: CPUs that ask at the same moment may get one more than there are. */
@@ -45,7 +46,8 @@ static __always_inline void lock_event_fill(struct tap_lock_event *event, const 
 	event->mode = open->mode;
 	event->status = TAP_LOCK_STATUS_WAITING;
 	event->adopted = !open->begin_ns;
-	event->pid = (__s32)(pids >> 32);
+	/* MariaDB's locks belong to connections. */
+	event->pid = task->role == TAP_ROLE_MY_THREAD ? task->group_pid : (__s32)(pids >> 32);
 	event->tid = (__s32)pids;
 	event->ns_pid = task->ns_pid;
 	event->lock = open->lock;
@@ -171,7 +173,10 @@ static __always_inline bool lock_sum(struct tap_task *task, __u32 run, __u32 sta
 	__u32 bucket;
 
 	lock_row(&key.row, task, run);
-	tap_pg_lock_shared(task->lock.tag, key.tag);
+	if (task->role == TAP_ROLE_MY_THREAD)
+		tap_my_lock_shared(task->lock.tag, key.tag);
+	else
+		tap_pg_lock_shared(task->lock.tag, key.tag);
 	key.mode = task->lock.mode;
 	key.pad = 0;
 	sum = lock_sum_at(task->lock.sum - 1);

@@ -137,6 +137,30 @@ static __always_inline __u32 my_wait_of_stage(const struct tap_task *task, const
 	return TAP_MY_WAIT_FUTEX;
 }
 
+/* InnoDB's lock that the session's transaction waits for, whatever its stage; 0: none. */
+static __always_inline __u64 my_engine_lock(const struct tap_task *task, const struct tap_my_lock_layout *locks)
+{
+	__u64 trx = locks->trx ? my_pointer(task->status_address, locks->trx) : 0;
+
+	return my_pointer(trx, locks->wait_lock);
+}
+
+/* InnoDB says in no stage that it waits for a lock. */
+static __always_inline __u32 my_wait_for_condition(struct tap_task *task, const struct tap_my_instance *my)
+{
+	__u32 event = my_wait_of_stage(task, my), mode = 0;
+	__u64 lock;
+
+	if (event == TAP_MY_WAIT_FUTEX) {
+		lock = my_engine_lock(task, &my->locks);
+		if (lock && !my_read(&mode, sizeof(mode), lock, my->locks.lock_mode))
+			event = mode & my->locks.lock_type_table ? TAP_MY_WAIT_ENGINE_TABLE_LOCK : TAP_MY_WAIT_ROW_LOCK;
+	}
+	if (lock_events_on && task->lock_state == TAP_LOCK_STATE_NONE && my->locks.trx && tap_my_wait_is_lock(event))
+		task->lock_state = TAP_LOCK_STATE_ASLEEP;
+	return event;
+}
+
 /* What the thread goes to sleep for. */
 TAP_GLOBAL __u32 my_wait_event(struct tap_task *task)
 {
@@ -169,7 +193,8 @@ TAP_GLOBAL __u32 my_wait_event(struct tap_task *task)
 	case CALL_FUTEX:
 		index = task->instance;
 		instance = bpf_map_lookup_elem(&instances, &index);
-		return instance && task->status_address ? my_wait_of_stage(task, &instance->my) : TAP_MY_WAIT_FUTEX;
+		return instance && task->status_address ? my_wait_for_condition(task, &instance->my)
+							: TAP_MY_WAIT_FUTEX;
 	default:
 		return TAP_MY_WAIT_OTHER;
 	}

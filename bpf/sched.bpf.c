@@ -14,6 +14,7 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/engine.bpf.h"
 #include "bpf/lock.bpf.h"
+#include "bpf/my_lock.bpf.h"
 #include "bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -139,7 +140,9 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	account->current_way = rows_next(rows);
 	account->current_kind = rows_next_kind(rows);
 	off_open(account, why, exiting, in_epoll);
-	if (lock_concerns(account))
+	if (lock_concerns(account) && account->role == TAP_ROLE_MY_THREAD)
+		my_lock_follow(account, (__u64)task->tgid << 32 | (__u32)task->pid, woke_ns, rows_run(rows));
+	else if (lock_concerns(account))
 		lock_follow(account, (__u64)task->tgid << 32 | (__u32)task->pid, woke_ns, rows_run(rows));
 	if (checkpoint_concerns(account))
 		checkpoint_follow(account, exiting);

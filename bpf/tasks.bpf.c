@@ -52,7 +52,7 @@ static __always_inline void adopt_state(struct tap_task *account, const struct t
 		return;
 	account->off = TAP_OFF_SLEEP;
 	account->sleep_event = adoption->wait_event;
-	if (adoption->wait_event >> 24 == TAP_PG_LOCK_CLASS)
+	if (adoption->wait_event >> 24 == TAP_PG_LOCK_CLASS || tap_my_wait_is_lock(adoption->wait_event))
 		account->lock_state = TAP_LOCK_STATE_ADOPTED;
 	account->sleep_way = account->current_way;
 	account->sleep_wait = wait_of(account, account->current_way, adoption->wait_event);

@@ -144,7 +144,8 @@ bool tap_lock_is_reordered(uint8_t type);
  * LOCKTAG of PostgreSQL, 16 bytes in the server; another engine's locks are told apart by the same fields. What they
  * mean depends on the type. RECORD: tablespace, page, number of the table, place in the page. ENGINE_TABLE: number in
  * the engine (two fields), number of the table. METADATA: numbers of the database and the name, the server's hash of
- * both, kind of object. NAMED: 0, number of the name, hash. Numbers of names: correlate/engine/mysql/number.
+ * both, kind of object. NAMED: 0, number of the name, the server's hash. Numbers of names:
+ * correlate/engine/mysql/number.
  */
 struct tap_lock_tag {
 	uint32_t field1;

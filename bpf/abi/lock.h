@@ -65,6 +65,7 @@ enum tap_lock_state {
 	TAP_LOCK_STATE_OPEN = 1,
 	TAP_LOCK_STATE_ADOPTED =
 		2, /* the thread was asleep for a lock when it was adopted; for which is not known yet */
+	TAP_LOCK_STATE_ASLEEP = 3, /* it goes to sleep for one at this boundary: for which is looked at next */
 };
 
 /* A thread's wait that goes on, at the end of tap_task: only threads that wait for locks touch it. */

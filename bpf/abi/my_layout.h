@@ -8,6 +8,7 @@
 #ifndef TAP_BPF_ABI_MY_LAYOUT_H
 #define TAP_BPF_ABI_MY_LAYOUT_H
 
+#include "bpf/abi/my_lock.h"
 #include "bpf/abi/types.h"
 
 /* Commands of the protocol that mean something here; all versions. */
@@ -52,7 +53,9 @@ enum {
 	X(COMMIT_ORDER, "Commit", "PriorCommit") \
 	X(GLOBAL_LOCK, "Lock", "GlobalReadLock") \
 	X(IDLE_THREAD, "Activity", "Idle") \
-	X(COMMIT_SYNC, "Commit", "HandlerCommit")
+	X(COMMIT_SYNC, "Commit", "HandlerCommit") \
+	X(ROW_LOCK, "Lock", "RowLock") \
+	X(ENGINE_TABLE_LOCK, "Lock", "EngineTableLock")
 
 /* The number of a wait in records: class and place are one enumeration, with a mark of its own above. */
 enum tap_my_wait {
@@ -62,6 +65,14 @@ enum tap_my_wait {
 #undef X
 	TAP_MY_WAIT_END,
 };
+
+/* Whether it is one for a lock that records tell of (bpf/my_lock.bpf.h). */
+static inline __u8 tap_my_wait_is_lock(__u32 event)
+{
+	return event == TAP_MY_WAIT_METADATA_LOCK || event == TAP_MY_WAIT_USER_LOCK ||
+	       event == TAP_MY_WAIT_GLOBAL_LOCK || event == TAP_MY_WAIT_ROW_LOCK ||
+	       event == TAP_MY_WAIT_ENGINE_TABLE_LOCK;
+}
 
 enum {
 	TAP_MY_STAGES = 8, /* stages that name a wait */
@@ -107,8 +118,9 @@ struct tap_my_instance {
 	__u32 newest; /* number of the newest connection when the instance was adopted; with `pooled` */
 	__u32 pooled; /* sessions move between the threads of a pool */
 	struct tap_my_stages stages;
+	struct tap_my_lock_layout locks; /* all 0: they are not known */
 };
-TAP_ABI_SIZE(tap_my_instance, 136);
+TAP_ABI_SIZE(tap_my_instance, 272);
 
 /* What a session of a pool had got from its client when a thread last let go of it: its statements up to here are
  * counted. */

@@ -180,7 +180,7 @@ struct tap_instance {
 	__u8 engine;  /* enum tap_engine */
 	__u8 pad[6];
 };
-TAP_ABI_SIZE(tap_instance, 248);
+TAP_ABI_SIZE(tap_instance, 280);
 
 /* The two clocks at one moment. */
 struct tap_clock_pair {

@@ -72,6 +72,7 @@ struct tap_statement {
 /* What a lock record of the kernel side says in the engine's own form. */
 struct tap_lock_words {
 	struct tap_lock_tag tag;
+	uint8_t mode;
 	int64_t wait_start_us; /* since the Unix epoch; 0: the engine does not say */
 };
 

@@ -15,6 +15,7 @@
 #include "correlate/engine/mysql/number.h"
 #include "userspace/attach/engine.h"
 #include "userspace/attach/my_find.h"
+#include "userspace/attach/my_lock_record.h"
 #include "userspace/attach/my_locks.h"
 #include "userspace/attach/my_server.h"
 #include "userspace/attach/my_session.h"
@@ -79,9 +80,11 @@ static uint8_t adopted_state(const struct tap_my_session *session)
 
 /* ---- running threads ---- */
 
-static void adoption_fill(struct tap_running *running, const struct tap_my_session *session)
+static void adoption_fill(struct tap_running *running, const struct tap_target *target,
+			  const struct tap_my_session *session)
 {
 	struct tap_adoption *adoption = &running->adoption;
+	uint32_t lock = tap_my_locks_wait(target, session->thd);
 
 	adoption->identity.kind = kind_of(session);
 	adoption->status_address = session->thd;
@@ -92,7 +95,9 @@ static void adoption_fill(struct tap_running *running, const struct tap_my_sessi
 	adoption->identity.database = tap_my_name_number(session->database);
 	adoption->identity.user = tap_my_name_number(session->user);
 	adoption->identity.state = adopted_state(session);
-	adoption->wait_event = session->command == TAP_MY_COM_SLEEP ? TAP_MY_WAIT_CLIENT : TAP_MY_WAIT_OTHER;
+	adoption->wait_event = session->command == TAP_MY_COM_SLEEP ? TAP_MY_WAIT_CLIENT
+			       : lock				    ? lock
+								    : TAP_MY_WAIT_OTHER;
 	if (session->command == TAP_MY_COM_SLEEP || !session->query)
 		return;
 	adoption->activity_address = session->query_address;
@@ -110,8 +115,8 @@ static const struct tap_my_session *session_of(const struct tap_my_session_list 
 	return NULL;
 }
 
-static int running_fill(const struct tap_my_threads *threads, const struct tap_my_session_list *sessions,
-			uint32_t index, struct tap_running_list *ret)
+static int running_fill(const struct tap_target *target, const struct tap_my_threads *threads,
+			const struct tap_my_session_list *sessions, uint32_t index, struct tap_running_list *ret)
 {
 	ret->items = calloc(threads->count + 1, sizeof(*ret->items));
 	if (!ret->items)
@@ -126,7 +131,7 @@ static int running_fill(const struct tap_my_threads *threads, const struct tap_m
 		running->adoption.identity.kind = TAP_KIND_BACKGROUND;
 		running->adoption.wait_event = TAP_MY_WAIT_OTHER;
 		if (session)
-			adoption_fill(running, session);
+			adoption_fill(running, target, session);
 	}
 	return 0;
 }
@@ -143,7 +148,7 @@ static int running_read(const struct tap_target *target, uint32_t index, struct 
 		return code;
 	code = tap_my_threads_read(target->proc_root, target->pid, &threads);
 	if (!code) {
-		code = running_fill(&threads, &sessions, index, &list);
+		code = running_fill(target, &threads, &sessions, index, &list);
 		tap_my_threads_done(&threads);
 	}
 	tap_my_sessions_done(&sessions);
@@ -284,12 +289,6 @@ static int session_confirm(const struct tap_target *target, const struct tap_eng
 
 /* ---- locks ---- */
 
-static void lock_decode(const struct tap_lock_event *record, struct tap_lock_words *ret)
-{
-	(void)record;
-	*ret = (struct tap_lock_words){ 0 };
-}
-
 static int locks_open(const struct tap_target *target, struct tap_engine_locks **ret, struct tap_error *err)
 {
 	struct tap_my_locks *locks = calloc(1, sizeof(*locks));
@@ -329,7 +328,7 @@ const struct tap_attach tap_attach_mysql = {
 	.sessions = sessions_read,
 	.confirm = session_confirm,
 	.statement = statement_read,
-	.lock_decode = lock_decode,
+	.lock_decode = tap_my_lock_decode,
 	.locks_open = locks_open,
 	.locks_read = locks_read,
 	.locks_close = locks_close,

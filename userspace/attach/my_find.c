@@ -15,6 +15,7 @@
 
 #include "userspace/attach/my_binary.h"
 #include "userspace/attach/my_layout.h"
+#include "userspace/attach/my_lock_layout.h"
 #include "userspace/attach/my_server.h"
 #include "userspace/attach/my_session.h"
 
@@ -162,6 +163,7 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 		      const struct tap_my_layout_row *row, struct tap_my_own *own, size_t *ret_checked,
 		      struct tap_error *why)
 {
+	const struct tap_my_lock_layout *locks = tap_my_lock_layout_find(target->version_number, binary->machine);
 	struct tap_my_status_offsets offsets;
 	const char *reason;
 	int err = tap_my_server_status_offsets(target, binary, bias, &offsets);
@@ -172,6 +174,8 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 	if (err)
 		return tap_error_set(why, err, "%s", reason);
 	own->fields = row->fields;
+	if (locks)
+		own->instance.locks = *locks;
 	own->product = binary->product;
 	own->sessions = bias + binary->sessions;
 	own->instance.pooled = tap_my_server_is_pooled(target, binary, bias);

@@ -22,6 +22,9 @@ struct row {
 			.trx_id = 0x48, \
 			.wait_lock = 0x80, \
 			.wait_start = 0xc0, \
+			.trx_state = 0x5c, \
+			.trx_active = 2, \
+			.trx_victim = 0xc8, \
 			.trx_thd = 0x8d0, \
 			.trx_locks = 0x7d0, \
 			.trx_n_locks = 0x7c8, \
@@ -39,6 +42,7 @@ struct row {
 			.table_id = 0, \
 			.table_name = 0x10, \
 			.context_owner = 0x88, \
+			.context_status = 0x68, \
 			.context_ticket = 0x108, \
 			.ticket_link = 8, \
 			.ticket_mode = 0x30, \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "correlate/engine/mysql/number.h"
+#include "userspace/attach/my_lock_record.h"
 #include "userspace/attach/my_lock_scan.h"
 
 enum {
@@ -17,9 +18,6 @@ enum {
 	KEY_TEXT_MAX = 400, /* kind, and two names of 192 bytes with their ends */
 	LINK_SIZE = 16,	    /* next, previous */
 	TICKET_SIZE_MAX = 128,
-	KIND_BACKUP = 0,
-	KIND_DATABASE = 1,
-	KIND_USER_LOCK = 8,
 	KIND_COUNT = 9,
 };
 
@@ -96,21 +94,19 @@ static int tag_make(struct tap_my_scan *scan, uint64_t lock, struct tap_lock_tag
 	if (err)
 		return err;
 	tag.field4 = (unsigned char)key[0];
-	switch (tag.field4) {
-	case KIND_BACKUP:
-		tag.type = TAP_LOCK_BACKUP;
-		break;
-	case KIND_USER_LOCK:
-		tag.type = TAP_LOCK_NAMED;
-		tag.field2 = tap_my_table_number(name);
-		tag.field3 = hash;
-		err = tap_my_scan_name(scan, 0, tag.field2, "user lock", name);
-		break;
-	default:
-		tag.type = TAP_LOCK_METADATA;
+	tag.type = tap_my_lock_metadata_type(tag.field4);
+	if (tag.type == TAP_LOCK_BACKUP) {
+		*ret = tag;
+		return 0;
+	}
+	tag.field3 = hash;
+	if (tag.type == TAP_LOCK_NAMED) {
+		/* It has its name where others have their database. */
+		tag.field2 = tap_my_name_number(key + 1);
+		err = tap_my_scan_name(scan, 0, tag.field2, "user lock", key + 1);
+	} else {
 		tag.field1 = tap_my_name_number(key + 1);
 		tag.field2 = tap_my_table_number(name);
-		tag.field3 = hash;
 		err = tap_my_scan_name(scan, tag.field1, tag.field2, key + 1, name);
 	}
 	if (!err)

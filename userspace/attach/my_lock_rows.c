@@ -12,13 +12,13 @@
 #include <string.h>
 
 #include "correlate/engine/mysql/number.h"
+#include "userspace/attach/my_lock_record.h"
 #include "userspace/attach/my_lock_scan.h"
 
 enum {
 	LOCK_SIZE_MAX = 256,
 	BITS_MAX = 1 << 16,
-	SUPREMUM = 1, /* place of what stands for the gap behind the last record of a page */
-	NO_PLACE = 0xffff,
+	NO_PLACE = TAP_MY_LOCK_NO_PLACE,
 	INDEX_NAME_MAX = 200,
 };
 
@@ -130,35 +130,6 @@ static int lock_has(struct tap_my_scan *scan, const struct lock *lock, uint16_t 
 		return 0;
 	err = tap_my_scan_get(scan, lock->address + scan->place->layout.lock_size + heap / 8, &byte, 1);
 	return err ? err : byte >> heap % 8 & 1;
-}
-
-/* Behind the last record there is only a gap. 0: no mode that a record has. */
-static uint8_t record_mode(uint32_t mode, uint16_t heap)
-{
-	bool exclusive = (mode & TAP_MY_LOCK_MODE) == TAP_MY_LOCK_X;
-
-	if (!exclusive && (mode & TAP_MY_LOCK_MODE) != TAP_MY_LOCK_S)
-		return 0;
-	if (mode & TAP_MY_LOCK_INSERT)
-		return TAP_LOCK_RECORD_INSERT;
-	if (mode & TAP_MY_LOCK_GAP || heap == SUPREMUM)
-		return exclusive ? TAP_LOCK_RECORD_X_GAP : TAP_LOCK_RECORD_S_GAP;
-	if (mode & TAP_MY_LOCK_NOT_GAP)
-		return exclusive ? TAP_LOCK_RECORD_X_ONLY : TAP_LOCK_RECORD_S_ONLY;
-	return exclusive ? TAP_LOCK_RECORD_X : TAP_LOCK_RECORD_S;
-}
-
-static uint8_t table_mode(uint32_t mode)
-{
-	static const uint8_t modes[TAP_MY_LOCK_MODE + 1] = {
-		[TAP_MY_LOCK_IS] = TAP_LOCK_TABLE_IS,
-		[TAP_MY_LOCK_IX] = TAP_LOCK_TABLE_IX,
-		[TAP_MY_LOCK_S] = TAP_LOCK_TABLE_S,
-		[TAP_MY_LOCK_X] = TAP_LOCK_TABLE_X,
-		[TAP_MY_LOCK_AUTO_INC] = TAP_LOCK_TABLE_AUTO_INC,
-	};
-
-	return modes[mode & TAP_MY_LOCK_MODE];
 }
 
 /* ---- names and tags ---- */
@@ -412,8 +383,8 @@ static int waiters_add(struct rows *rows)
 
 		place = i && !compare_targets(&rows->waits[i - 1].target, &wait->target) ? place + 1 : 1;
 		entry.queue = place;
-		entry.wanted = wait->lock.is_table ? table_mode(wait->lock.mode)
-						   : record_mode(wait->lock.mode, wait->target.heap);
+		entry.wanted = wait->lock.is_table ? tap_my_lock_table_mode(wait->lock.mode)
+						   : tap_my_lock_record_mode(wait->lock.mode, wait->target.heap);
 		err = entry.wanted ? tap_my_scan_add(rows->scan, &entry) : -EAGAIN;
 	}
 	return err;
@@ -467,7 +438,8 @@ static int record_held(struct rows *rows, const struct tap_my_trx *trx, const st
 		if (has < 0)
 			err = has;
 		else if (has)
-			err = holder_add(rows->scan, trx, &target->tag, record_mode(lock->mode, target->heap));
+			err = holder_add(rows->scan, trx, &target->tag,
+					 tap_my_lock_record_mode(lock->mode, target->heap));
 	}
 	return err;
 }
@@ -479,12 +451,12 @@ static int table_held(struct rows *rows, const struct tap_my_trx *trx, const str
 	int err;
 
 	if (count)
-		return holder_add(rows->scan, trx, &rows->targets[first].tag, table_mode(lock->mode));
+		return holder_add(rows->scan, trx, &rows->targets[first].tag, tap_my_lock_table_mode(lock->mode));
 	/* In which order tables are taken is told by what is held by who waits. */
 	if (!rows->scan->all || !trx->wait_lock)
 		return 0;
 	err = table_tag(rows->scan, lock, &tag);
-	return err ? err : holder_add(rows->scan, trx, &tag, table_mode(lock->mode));
+	return err ? err : holder_add(rows->scan, trx, &tag, tap_my_lock_table_mode(lock->mode));
 }
 
 /* All locks of one transaction. One that has more than can be looked at is counted as torn. */

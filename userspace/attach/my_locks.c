@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bpf/abi/my_layout.h"
 #include "userspace/attach/memory.h"
 #include "userspace/attach/my_lock_layout.h"
 #include "userspace/attach/my_server.h"
@@ -79,4 +80,22 @@ int tap_my_locks_open(const struct tap_target *target, struct tap_my_locks *ret,
 		return code;
 	*ret = locks;
 	return 0;
+}
+
+uint32_t tap_my_locks_wait(const struct tap_target *target, uint64_t thd)
+{
+	const struct tap_my_lock_layout *layout = &((const struct tap_my_own *)target->own)->instance.locks;
+	uint64_t trx = 0, lock = 0, ticket = 0;
+	uint32_t mode = 0;
+	struct tap_memory_read reads[] = {
+		{ thd + layout->trx, &trx, sizeof(trx), false },
+		{ thd + layout->metadata + layout->context_ticket, &ticket, sizeof(ticket), false },
+	};
+
+	if (!layout->trx || tap_memory_read_many(target->pid, reads, 2))
+		return 0;
+	if (reads[0].ok && trx && !tap_memory_read(target->pid, trx + layout->wait_lock, &lock, sizeof(lock)) && lock &&
+	    !tap_memory_read(target->pid, lock + layout->lock_mode, &mode, sizeof(mode)))
+		return mode & layout->lock_type_table ? TAP_MY_WAIT_ENGINE_TABLE_LOCK : TAP_MY_WAIT_ROW_LOCK;
+	return reads[1].ok && ticket ? TAP_MY_WAIT_METADATA_LOCK : 0;
 }

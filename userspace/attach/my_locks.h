@@ -24,4 +24,7 @@ int tap_my_locks_open(const struct tap_target *target, struct tap_my_locks *ret,
 int tap_my_locks_read(const struct tap_my_locks *locks, const struct tap_target *target, bool all,
 		      struct tap_lock_table *table, struct tap_relation_names *names, struct tap_error *err);
 
+/* The lock that a session waits for, as enum tap_my_wait; 0: none, or it is not known. */
+uint32_t tap_my_locks_wait(const struct tap_target *target, uint64_t thd);
+
 #endif

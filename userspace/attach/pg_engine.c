@@ -138,6 +138,7 @@ static void lock_decode(const struct tap_lock_event *record, struct tap_lock_wor
 	memcpy(&ret->tag.field4, last, sizeof(ret->tag.field4));
 	ret->tag.type = last[2] < TAP_LOCK_PG_TYPE_COUNT ? last[2] : UINT8_MAX;
 	ret->tag.method = last[3];
+	ret->mode = record->mode;
 	ret->wait_start_us = tap_pg_time_us(record->wait_start);
 }
 

@@ -159,13 +159,13 @@ static struct tap_lock_wait wait_of(const struct tap_lock_events *events, const 
 				      .pid = record->pid,
 				      .tid = record->tid,
 				      .row = record->row,
-				      .mode = record->mode,
 				      .adopted = record->adopted,
 				      .waited_ns = -1 };
 
 	tap_attach_of(engine_of(events, record->row.instance))->lock_decode(record, &words);
 	wait.row.parity = 0;
 	wait.tag = words.tag;
+	wait.mode = words.mode;
 	wait.wait_start_us = words.wait_start_us;
 	tap_lock_object_of(wait.instance, &wait.tag, &wait.object);
 	if (record->begin_ns)
@@ -253,7 +253,7 @@ static void untold_ask(struct tap_lock_events *events, int64_t now_ns, bool all)
 static int sum_grown(void *context, const struct tap_lock_sum_key *key, const struct tap_lock_sum_growth *growth)
 {
 	struct tap_lock_events *events = context;
-	struct tap_lock_event record = { .row = key->row };
+	struct tap_lock_event record = { .row = key->row, .mode = (uint8_t)key->mode };
 	struct tap_lock_stat_sum sum = { .waits = growth->waits,
 					 .failed = growth->failed,
 					 .ns = growth->ns < INT64_MAX ? (int64_t)growth->ns : INT64_MAX,
@@ -267,7 +267,7 @@ static int sum_grown(void *context, const struct tap_lock_sum_key *key, const st
 	memcpy(record.tag, key->tag, sizeof(record.tag));
 	tap_attach_of(engine_of(events, key->row.instance))->lock_decode(&record, &words);
 	tap_lock_object_of(key->row.instance, &words.tag, &object);
-	tap_lock_log_add_sum(&events->log, &key->row, &object, (uint8_t)key->mode, &sum);
+	tap_lock_log_add_sum(&events->log, &key->row, &object, words.mode, &sum);
 	return 0;
 }
 
@@ -358,6 +358,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 	status = tap_lock_look_apply(&look);
 	place_rest(place, now_ns, cpu_ns, whole, look.table.source);
 	if (now) {
+		tap_lock_look_starts(&look);
 		tap_lock_table_done(&place->last);
 		place->last = look.table;
 		place->has_last = true;

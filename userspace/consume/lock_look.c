@@ -95,6 +95,20 @@ static void blockers_fill(struct tap_lock_look *look, struct tap_lock_wait *wait
 	wait->blockers_known = wait->n_blockers > 0;
 }
 
+void tap_lock_look_starts(struct tap_lock_look *look)
+{
+	for (size_t i = 0; i < look->table.count; i++) {
+		struct tap_lock_entry *entry = &look->table.entries[i];
+		const struct tap_lock_wait *wait;
+
+		if (!entry->wanted || entry->wait_start_us)
+			continue;
+		wait = tap_lock_log_find(look->log, look->instance, entry->pid);
+		if (wait && tap_lock_look_is_of(entry, wait))
+			entry->wait_start_us = wait->begin_ns / 1000;
+	}
+}
+
 /* Waits that the table has and no record told of: they began before we came, or their record was lost. */
 static int adopt_waits(struct tap_lock_look *look)
 {

@@ -35,6 +35,8 @@ struct tap_lock_look {
 
 /* Puts what the table says into the log. 0 or -ENOMEM. */
 int tap_lock_look_apply(struct tap_lock_look *look);
+/* Into the table when waits began that the engine does not date and that were seen to begin. */
+void tap_lock_look_starts(struct tap_lock_look *look);
 
 /* When the engine says a wait began, in ns since the epoch; 0: it says nothing that can be. */
 int64_t tap_lock_look_start_ns(int64_t wait_start_us);
