@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * test_lock_events.c - from records of the ring to the log: times of two clocks, waits adopted asleep, records that
- * make no sense, and an instance whose lock tables cannot be read.
+ * make no sense, an instance whose lock tables cannot be read, and waits that nobody was told of.
  */
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +51,39 @@ static struct tap_lock_event record_of(__u8 kind, __u64 begin_ns, __u64 end_ns)
 		.end_ns = end_ns,
 		.tag = { 742, 0, 0, TAP_LOCK_TRANSACTION << 16 | 1u << 24 },
 	};
+}
+
+/* --- the kernel side: these stand in for the tracer's own --- */
+
+static struct {
+	uint64_t untold_ns;
+	uint64_t age_ns;
+	uint32_t most, late; /* how many were asked for, and how many there are */
+	unsigned asked;
+	uint32_t round;
+} kernel_side;
+
+uint64_t tap_lock_tell_untold_ns(const struct tap_lock_tell *tell, uint32_t instance)
+{
+	(void)tell;
+	return instance ? 0 : kernel_side.untold_ns;
+}
+
+int tap_lock_tell_late(struct tap_lock_tell *tell, uint64_t age_ns, uint32_t most, uint32_t *ret_told)
+{
+	(void)tell;
+	kernel_side.age_ns = age_ns;
+	kernel_side.most = most;
+	kernel_side.asked++;
+	*ret_told = kernel_side.late < most ? kernel_side.late : most;
+	return 0;
+}
+
+uint32_t tap_lock_tell_next_round(const struct tap_lock_tell *tell, uint32_t *ret_used)
+{
+	(void)tell;
+	*ret_used = 0;
+	return kernel_side.round++;
 }
 
 static void put(struct tap_lock_event record)
@@ -160,6 +193,38 @@ START_TEST(test_unreadable)
 }
 END_TEST
 
+/* Where nobody is told of some waits: their tables are read, and those that last are asked for, as long as need be. */
+START_TEST(test_untold)
+{
+	struct tap_lock_tell tell = { NULL, NULL };
+
+	memset(&kernel_side, 0, sizeof(kernel_side));
+	ck_assert_int_eq(tap_lock_events_ask(events, true), 0);
+	ck_assert_uint_eq(kernel_side.asked, 0);
+	tap_lock_events_set_tell(events, &tell, -1);
+	ck_assert_int_eq(tap_lock_events_ask(events, false), 0);
+	ck_assert_uint_eq(kernel_side.asked, 0);
+	ck_assert(!tap_lock_events_are_many(events));
+	ck_assert_int_eq(tap_lock_events_due_ms(events), -1);
+	ck_assert_int_eq(tap_lock_events_step_ms(events), -1);
+	kernel_side.untold_ns = 5000;
+	ck_assert_int_eq(tap_lock_events_ask(events, false), 0);
+	ck_assert_uint_eq(kernel_side.asked, 1);
+	ck_assert_uint_eq(kernel_side.age_ns, TAP_LOCK_LONG_NS);
+	ck_assert(tap_lock_events_are_many(events));
+	ck_assert_int_eq(tap_lock_events_due_ms(events), 0);
+	ck_assert_int_gt(tap_lock_events_step_ms(events), 0);
+	/* Not at each step; but at each view, for all of them, and then the sums are read. */
+	ck_assert_int_eq(tap_lock_events_ask(events, false), 0);
+	ck_assert_uint_eq(kernel_side.asked, 1);
+	ck_assert_uint_eq(kernel_side.round, 0);
+	ck_assert_int_eq(tap_lock_events_ask(events, true), 0);
+	ck_assert_uint_eq(kernel_side.asked, 2);
+	ck_assert_uint_eq(kernel_side.age_ns, 0);
+	ck_assert_uint_eq(kernel_side.round, 1);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("lock_events");
@@ -170,6 +235,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_adopted);
 	tcase_add_test(tcase, test_hostile_records);
 	tcase_add_test(tcase, test_unreadable);
+	tcase_add_test(tcase, test_untold);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
