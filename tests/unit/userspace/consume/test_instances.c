@@ -301,8 +301,8 @@ static struct tap_target *target_add(int32_t port)
 	*target = (struct tap_target){ .pid = 100 * port, .start_ticks = 1, .port = port, .activity_size = 256 };
 	target->data_dir = (char *)"/nowhere/data";
 	target->layout.status_state = STATE;
-	for (uint8_t state = 0; state < TAP_PG_BACKEND_STATES; state++)
-		target->layout.state_of[state] = state;
+	for (int state = 0; state < TAP_PG_BACKEND_STATES; state++)
+		target->layout.state_of[state] = (uint8_t)state;
 	target->layout.status_activity = ACTIVITY;
 	target->layout.status_query_id = QUERY_ID;
 	target->query_ids = true;
