@@ -27,6 +27,7 @@ enum tap_my_command {
 /* Bits of a session's server_status. */
 enum {
 	TAP_MY_STATUS_IN_TRANS = 1,
+	TAP_MY_STATUS_AUTOCOMMIT = 2,
 };
 
 /*

@@ -35,7 +35,7 @@ MATRIX_SECONDS = 1800  # of one version
 # The truth tests of what depends on the server's version: what is read from its memory, and what is made of it.
 MATRIX_TESTS = ("test_smoke", "test_conservation", "test_rows", "test_sessions", "test_waits", "test_locks_graph", "test_aio",
                 "test_background")
-MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool")
+MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout")
 # Whose servers, which variable names the one that tests are to use, and the tests.
 MATRIX = ((pg_versions, "TAP_PG_SERVER", MATRIX_TESTS), (my_versions, "TAP_MY_SERVER", MY_MATRIX_TESTS))
 # One row a check: test's name, make goal

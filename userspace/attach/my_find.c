@@ -133,20 +133,13 @@ static void rows_describe(char *ret, size_t size)
 }
 
 /* Why the binary alone does not allow it; "" when it does. */
-static void refuse_by_binary(struct tap_target *target, const struct tap_my_binary *binary,
-			     const struct tap_my_layout_row *row)
+static void refuse_by_binary(struct tap_target *target, const struct tap_my_binary *binary)
 {
 	const char *lacking = tap_my_binary_lacks(binary, TAP_MY_NEED_LAYOUT);
-	char who[192], known[256];
+	char who[192];
 
 	describe(target, binary, who);
-	rows_describe(known, sizeof(known));
-	if (!row)
-		tap_target_refuse(target,
-				  "%s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this "
-				  "version",
-				  who, known);
-	else if (lacking)
+	if (lacking)
 		tap_target_refuse(target,
 				  "%s does not export the variable %s: its memory cannot be read; use a build that "
 				  "exports it",
@@ -156,6 +149,28 @@ static void refuse_by_binary(struct tap_target *target, const struct tap_my_bina
 				  "%s has a function %s that dbtap cannot read an offset from; report it with the "
 				  "build id",
 				  who, binary->undecoded);
+}
+
+/* The row of its version, or one that is inferred from those of others. False: refused. */
+static bool row_choose(struct tap_target *target, const struct tap_my_binary *binary, struct tap_my_layout_row *ret)
+{
+	const struct tap_my_layout_row *row =
+		tap_my_layout_find(binary->product, target->version_number, binary->machine);
+	char who[192], known[256];
+
+	/* Lets a test see what becomes of a version that is not known. */
+	if (row && !getenv("DBTAP_TEST_NO_MY_ROWS")) {
+		*ret = *row;
+		return true;
+	}
+	if (!tap_my_layout_infer(binary->product, binary->machine, &binary->decoded, ret))
+		return true;
+	describe(target, binary, who);
+	rows_describe(known, sizeof(known));
+	tap_target_refuse(target,
+			  "%s has no memory layout in this dbtap, which knows %s; use a dbtap that knows this version",
+			  who, known);
+	return false;
 }
 
 /* Puts the layout together and tries it on the sessions there are. 0, or an error with a phrase in `why`. */
@@ -186,27 +201,31 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 /* Sets target->own and layout_source, or refused. -ENOMEM. */
 static int layout_establish(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias)
 {
-	const struct tap_my_layout_row *row =
-		tap_my_layout_find(binary->product, target->version_number, binary->machine);
+	struct tap_my_layout_row row;
 	struct tap_error why = { "" };
 	size_t checked = 0;
 	char who[192];
+	int err;
 
-	refuse_by_binary(target, binary, row);
-	if (*target->refused)
+	refuse_by_binary(target, binary);
+	if (*target->refused || !row_choose(target, binary, &row))
 		return 0;
 	target->own = calloc(1, sizeof(struct tap_my_own));
 	if (!target->own)
 		return -ENOMEM;
 	describe(target, binary, who);
-	if (layout_try(target, binary, bias, row, target->own, &checked, &why)) {
-		tap_target_refuse(target,
-				  "%s does not fit memory layout %s: %s; try again, or report it with the build id",
-				  who, row->name, why.text);
+	err = layout_try(target, binary, bias, &row, target->own, &checked, &why);
+	if (!err && row.inferred)
+		err = tap_my_sessions_agree(target, &why);
+	if (err) {
+		tap_target_refuse(target, "%s does not fit memory layout %s: %s; %s", who, row.name, why.text,
+				  err == -ENODATA ? "connect to it and start dbtap again"
+						  : "try again, or report it with the build id");
 		return 0;
 	}
 	snprintf(target->layout_source, sizeof(target->layout_source),
-		 "decoded from its functions, row %s for the rest, checked against %zu sessions", row->name, checked);
+		 "decoded from its functions, %s%s for the rest, checked against %zu sessions",
+		 row.inferred ? "" : "row ", row.name, checked);
 	return 0;
 }
 

@@ -85,6 +85,40 @@ const struct tap_my_layout_row *tap_my_layout_find(enum tap_my_product product, 
 	return NULL;
 }
 
+int tap_my_layout_infer(enum tap_my_product product, uint16_t machine, const struct tap_my_decoded *decoded,
+			struct tap_my_layout_row *ret)
+{
+	const struct tap_my_layout_row *like = NULL;
+	struct tap_my_layout_row row;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (rows[i].product == product && rows[i].machine == machine)
+			like = &rows[i];
+	}
+	if (!like)
+		return -ENOENT;
+	row = *like;
+	row.inferred = true;
+	row.name = product == TAP_MY_MYSQL ? "like MySQL's others" : "like MariaDB's others";
+	row.decoded = *decoded;
+	if (!decoded->database)
+		row.decoded.database = decoded->query + like->decoded.database - like->decoded.query;
+	row.stage = decoded->security + like->stage - like->decoded.security;
+	row.server_status = decoded->thread_id + like->server_status - like->decoded.thread_id;
+	row.fields.thread = decoded->thread_id + like->fields.thread - like->decoded.thread_id;
+	row.fields.thread_id = decoded->thread_id;
+	if (like->fields.os_thread)
+		row.fields.os_thread = decoded->thread_id + like->fields.os_thread - like->decoded.thread_id;
+	row.fields.start_time = decoded->command + like->fields.start_time - like->decoded.command;
+	row.fields.host = decoded->host;
+	row.fields.address = decoded->address;
+	row.statement = 0;
+	row.record_statement = 0;
+	row.record_text = 0;
+	*ret = row;
+	return 0;
+}
+
 /* The thread-local slot is not compared: the linker places it anew in each build. */
 static const char *decoded_differs(const struct tap_my_decoded *row, const struct tap_my_decoded *decoded)
 {
@@ -139,7 +173,7 @@ int tap_my_layout_make(const struct tap_my_layout_row *row, const struct tap_my_
 		.memory = decoded->memory,
 		.first_block = row->first_block,
 		.block_header = row->block_header,
-		.record = decoded->record,
+		.record = row->record_text ? decoded->record : 0,
 		.record_statement = row->record_statement,
 		.record_text = row->record_text,
 	};

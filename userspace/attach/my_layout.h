@@ -9,6 +9,7 @@
 #ifndef TAP_USERSPACE_ATTACH_MY_LAYOUT_H
 #define TAP_USERSPACE_ATTACH_MY_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,11 +52,19 @@ struct tap_my_layout_row {
 	uint32_t record_statement;
 	uint32_t record_text;
 	struct tap_my_fields fields;
+	bool inferred; /* of no known version: believed only where sessions agree */
 };
 
 /* NULL: this build has none, and nothing may be guessed. */
 const struct tap_my_layout_row *tap_my_layout_find(enum tap_my_product product, int32_t version_number,
 						   uint16_t machine);
+/*
+ * A row for a version that none was made of: what no function tells lay as far from what functions do tell in every
+ * version of a product that is known. *ret->inferred is set. What keeps no such distance is left out: texts of prepared
+ * statements, MySQL's texts of statements that are over. -ENOENT: no version of the product is known on that machine.
+ */
+int tap_my_layout_infer(enum tap_my_product product, uint16_t machine, const struct tap_my_decoded *decoded,
+			struct tap_my_layout_row *ret);
 /* All rows, for messages and tests. */
 const struct tap_my_layout_row *tap_my_layout_rows(size_t *ret_count);
 

@@ -21,7 +21,8 @@ enum {
 	ROUNDS = 5,
 	ROUND_PAUSE_NS = 10 * 1000 * 1000,
 	NAME_SIZE = 256,
-	PACKET_LEAST = 5,	/* bytes of a statement's packet that has no text */
+	PACKET_LEAST = 5, /* bytes of a statement's packet that has no text */
+	CLOCK_SLACK_US = 60 * 1000000,
 	LINK_NEXT = 8,		/* of a link: behind its virtual table and the pointer to what leads to it */
 	PTHREAD_NUMBER = 0x2d0, /* in glibc's record of a thread, x86-64, all versions; a session's check tries it */
 	PARTITIONS = 8,
@@ -210,6 +211,7 @@ static int session_add(const struct tap_target *target, const struct tap_my_thre
 		.query_address = words->query[1] ? words->query[0] : 0,
 		.query_size = words->query[0] ? words->query[1] : 0,
 	};
+	session->stage_known = !words->stage || !tap_memory_read(target->pid, words->stage, &(char){ 0 }, 1);
 	if (words->start_time[0] < UINT32_MAX && words->start_time[1] < 1000000)
 		session->start_us = (int64_t)(words->start_time[0] * 1000000 + words->start_time[1]);
 	return texts_read(target, words, session);
@@ -404,5 +406,54 @@ int tap_my_sessions_check(const struct tap_target *target, size_t *ret_checked, 
 			nanosleep(&pause, NULL);
 		code = round_check(target, ret_checked, err);
 	}
+	return code;
+}
+
+static const char *client_wrong(const struct tap_target *target, const struct tap_my_session *session, int64_t now_us)
+{
+	if (!session->tid || !session->served)
+		return "its thread does not lead to it";
+	if (!session->stage_known)
+		return "its stage is nowhere";
+	if (session->start_us < target->start_us - CLOCK_SLACK_US || session->start_us > now_us + CLOCK_SLACK_US)
+		return "what it does began before the server, or is yet to begin";
+	if (!(session->server_status & (TAP_MY_STATUS_IN_TRANS | TAP_MY_STATUS_AUTOCOMMIT)))
+		return "it neither commits by itself nor is in a transaction";
+	if (session->database && !is_printable(session->database))
+		return "its database is no text";
+	return NULL;
+}
+
+static bool is_client(const struct tap_my_session *session)
+{
+	return session->user && session->command != TAP_MY_COM_DAEMON && session->command != TAP_MY_COM_CONNECT &&
+	       session->received;
+}
+
+int tap_my_sessions_agree(const struct tap_target *target, struct tap_error *err)
+{
+	struct tap_my_session_list list;
+	struct timespec now;
+	size_t agreeing = 0;
+	int code = tap_my_sessions_walk(target, &list, err);
+
+	if (code)
+		return code;
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (size_t i = 0; i < list.count && !code; i++) {
+		const struct tap_my_session *session = &list.items[i];
+		const char *wrong;
+
+		if (!is_client(session) || (own_of(target)->instance.pooled && !session->served))
+			continue;
+		wrong = client_wrong(target, session, (int64_t)now.tv_sec * 1000000);
+		if (wrong)
+			code = tap_error_set(err, -EBADMSG, "session %llu: %s", (unsigned long long)session->id, wrong);
+		else
+			agreeing++;
+	}
+	tap_my_sessions_done(&list);
+	if (!code && !agreeing)
+		code = tap_error_set(err, -ENODATA, "nobody is connected whose session would show that it does");
 	return code;
 }

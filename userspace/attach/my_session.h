@@ -19,6 +19,7 @@ struct tap_my_session {
 	uint64_t thd;
 	int32_t tid;	  /* of the thread that serves it, as this host sees it; 0: none does right now */
 	bool served;	  /* that thread says so itself */
+	bool stage_known; /* it is in none, or in one whose text can be read */
 	uint64_t id;	  /* the connection's */
 	uint32_t command; /* enum tap_my_command */
 	uint32_t server_status;
@@ -51,5 +52,11 @@ void tap_my_sessions_done(struct tap_my_session_list *list);
  * when nobody is connected. -EBADMSG: something does not fit, `err` says what as a phrase for the caller's message.
  */
 int tap_my_sessions_check(const struct tap_target *target, size_t *ret_checked, struct tap_error *err);
+
+/*
+ * More than that: a session that serves a client right now has everything that a session of a client has. For layouts
+ * of unknown versions. -ENODATA: there is no such session; -EBADMSG as above.
+ */
+int tap_my_sessions_agree(const struct tap_target *target, struct tap_error *err);
 
 #endif

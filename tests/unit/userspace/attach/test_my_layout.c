@@ -101,6 +101,37 @@ START_TEST(refuses_counters_before_their_block)
 }
 END_TEST
 
+/* The rule holds for every version that is known: each row follows from what functions told of it. */
+START_TEST(infers_what_is_known)
+{
+	const struct tap_my_layout_row *rows;
+	struct tap_my_layout_row inferred;
+	size_t count;
+
+	rows = tap_my_layout_rows(&count);
+	for (size_t i = 0; i < count; i++) {
+		struct tap_my_decoded decoded = rows[i].decoded;
+
+		if (rows[i].product == TAP_MY_MYSQL)
+			decoded.database = 0;
+		ck_assert_int_eq(tap_my_layout_infer(rows[i].product, EM_X86_64, &decoded, &inferred), 0);
+		ck_assert(inferred.inferred && !rows[i].inferred);
+		ck_assert_uint_eq(inferred.decoded.database, rows[i].decoded.database);
+		ck_assert_uint_eq(inferred.stage, rows[i].stage);
+		ck_assert_uint_eq(inferred.server_status, rows[i].server_status);
+		ck_assert_uint_eq(inferred.fields.thread, rows[i].fields.thread);
+		ck_assert_uint_eq(inferred.fields.thread_id, rows[i].fields.thread_id);
+		ck_assert_uint_eq(inferred.fields.os_thread, rows[i].fields.os_thread);
+		ck_assert_uint_eq(inferred.fields.start_time, rows[i].fields.start_time);
+		ck_assert_uint_eq(inferred.first_block, rows[i].first_block);
+		/* Not guessed. */
+		ck_assert_uint_eq(inferred.statement, 0);
+		ck_assert_uint_eq(inferred.record_text, 0);
+	}
+	ck_assert_int_eq(tap_my_layout_infer(TAP_MY_MARIADB, EM_AARCH64, &rows[0].decoded, &inferred), -ENOENT);
+}
+END_TEST
+
 /* Names are found by what the products call their variables: none of them has no name. */
 START_TEST(products_are_told_apart)
 {
@@ -128,6 +159,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, every_row_fits_itself);
 	tcase_add_test(tests, refuses_what_lies_elsewhere);
 	tcase_add_test(tests, refuses_counters_before_their_block);
+	tcase_add_test(tests, infers_what_is_known);
 	tcase_add_test(tests, products_are_told_apart);
 	suite_add_tcase(suite, tests);
 	return suite;
