@@ -173,9 +173,9 @@ class Server(server_process.Process):
     def stop(self):
         self.end(((signal.SIGTERM, 30), (signal.SIGKILL, 10)))
 
-    def connect(self, database=None, autocommit=True, **more):
+    def connect(self, database=None, autocommit=True, user="root", **more):
         """A pymysql connection; the caller closes it."""
-        return pymysql.connect(unix_socket=self.socket, user="root", database=database, autocommit=autocommit, **more)
+        return pymysql.connect(unix_socket=self.socket, user=user, database=database, autocommit=autocommit, **more)
 
     def query(self, sql, parameters=None, database=None):
         """Rows of one statement on a connection of its own."""
