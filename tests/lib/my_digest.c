@@ -19,9 +19,8 @@ int main(int argc, char **argv)
 	bool digests = argc > 1 && !strcmp(argv[1], "-d");
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t size;
 
-	while ((size = getdelim(&line, &room, '\0', stdin)) > 0) {
+	while (getdelim(&line, &room, '\0', stdin) > 0) {
 		size_t length = strlen(line);
 		uint64_t id = tap_my_statement_id(line, length);
 		uint64_t compared = digests ? tap_my_digest_text_id(line, length) : tap_my_canonical_id(line, length);

@@ -325,8 +325,10 @@ static int found_follow(struct tap_instances *instances, struct tap_target_list 
 {
 	struct tap_target_known *others = calloc(list->count + 1, sizeof(*others));
 	size_t n_others = 0;
-	int status = others ? 0 : tap_error_set(err, -ENOMEM, "out of memory");
+	int status = 0;
 
+	if (!others)
+		return tap_error_set(err, -ENOMEM, "out of memory");
 	instances->n_refused = 0;
 	for (size_t i = 0; i < list->count && !status; i++) {
 		struct tap_target *target = &list->items[i];

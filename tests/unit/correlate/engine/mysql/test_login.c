@@ -92,10 +92,13 @@ END_TEST
 START_TEST(test_socket_of_any_length)
 {
 	char path[1200] = "/tmp";
+	size_t size = strlen(path);
 
-	for (int i = 0; i < 500; i++)
-		strcat(path, "/.");
-	strcat(path, "/s.sock");
+	for (; size < 1000; size += 2) {
+		path[size] = '/';
+		path[size + 1] = '.';
+	}
+	snprintf(path + size, sizeof(path) - size, "/s.sock");
 	where.socket = path;
 	ck_assert_int_eq(read_given(NULL), 0);
 	ck_assert_uint_lt(strlen(login.socket), 108);
