@@ -131,10 +131,12 @@ def test_metadata_locks(dbtap, my_server, sessions):
 
 def test_user_locks_and_the_backup_lock(dbtap, my_server, sessions):
     made = sessions()
-    holder = made.open("select get_lock('mine', 1)")
-    waiter = made.wait_state("select get_lock('mine', 30)", "User lock")
-    flusher = made.open("flush tables with read lock")
-    writer = made.wait_state("update items set v = 1 where id = 1", "Waiting for backup lock")
+    # Who has written something holds the backup lock until it commits.
+    holder = made.open("select get_lock('mine', 1)", written=False)
+    waiter = made.wait_state("select get_lock('mine', 30)", "User lock", made.open(written=False))
+    writer = made.open(written=False)
+    flusher = made.open("flush tables with read lock", written=False)
+    made.wait_state("update items set v = 1 where id = 1", "Waiting for backup lock", writer)
     document = look(dbtap, my_server, "--no-connect")
     assert my_locking.blocked_by(document) == {waiter.id: [holder.id], writer.id: [flusher.id]}
     assert wait_of(document, waiter.id)["lock"]["name"] == "user lock mine"
