@@ -79,7 +79,7 @@ int tap_figure_by_name(const char *name);
 	X(NOT_TRACED, "this version does not trace it") \
 	X(DEPTH_STATEMENT, "needs --depth statement") \
 	X(SHED, "the probe was taken off to stay inside the budget") \
-	X(UNPROBED, "a server that came meanwhile could not be probed") \
+	X(UNPROBED, "the server could not be probed") \
 	X(NOT_A_STATEMENT, "the row is no statement of a client") \
 	X(IO_OFF, "block requests could not be traced on this kernel: dbtap doctor says why") \
 	X(NO_DISK, "its files lie on no block device of this host: memory, network or an overlay of one") \

@@ -56,6 +56,8 @@ static void calls_fill(struct tap_build *build, const struct tap_unseen *unseen,
 		       const struct tap_row *row)
 {
 	const struct tap_window_options *options = &build->input->options;
+	bool unprobed =
+		row->key.instance < build->input->n_instances && build->input->instances[row->key.instance].unprobed;
 	struct tap_figures *figures = &query->figures;
 
 	if (!kind_has_calls(row->key.kind)) {
@@ -65,6 +67,10 @@ static void calls_fill(struct tap_build *build, const struct tap_unseen *unseen,
 		return;
 	}
 	figures->value[TAP_FIGURE_RUNNING] = (int64_t)row->running;
+	if (unprobed) {
+		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_UNPROBED);
+		return;
+	}
 	if (options->exact_calls) {
 		figures->value[TAP_FIGURE_CALLS] = (int64_t)row->exact_calls;
 		figures->value[TAP_FIGURE_UNSEEN] = 0;

@@ -31,6 +31,7 @@ struct tap_window_instance {
 	const char *data_dir;
 	const char *build_id;
 	const char *layout;
+	bool unprobed; /* statement depth was asked for, and its statements are not counted */
 	bool connected;
 	const char *not_connected_why;
 	const struct tap_names *names;

@@ -90,6 +90,7 @@ static int place_for(struct tap_instances *instances, struct tap_target *target,
 	if (!items)
 		return -ENOMEM;
 	instances->items = items;
+	items[instances->count] = (struct tap_followed){ .alive = false };
 	*ret = instances->count++;
 	return 0;
 }
@@ -167,8 +168,9 @@ static void note_unprobed(struct tap_instances *instances, const struct tap_targ
 				     : "");
 }
 
-static void probe_calls(struct tap_instances *instances, const struct tap_target *target, struct tap_tracer *tracer)
+static void probe_calls(struct tap_instances *instances, struct tap_followed *followed, struct tap_tracer *tracer)
 {
+	const struct tap_target *target = &followed->target;
 	struct tap_error why = { "" };
 	char path[64];
 	int status;
@@ -181,8 +183,10 @@ static void probe_calls(struct tap_instances *instances, const struct tap_target
 	else
 		status = tap_error_set(&why, -ENOENT, "its binary exports no %s",
 				       tap_attach_of(target->engine)->statement_end);
-	if (status && tap_target_alive(target))
-		note_unprobed(instances, target, status, &why);
+	if (!status || !tap_target_alive(target))
+		return;
+	followed->unprobed = true;
+	note_unprobed(instances, target, status, &why);
 }
 
 static int watch_files(struct tap_instances *instances, struct tap_followed *followed, uint32_t index,
@@ -224,7 +228,8 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	if (status)
 		return status == -EEXIST ? 0 : tap_error_set(err, status, "out of memory");
 	followed = &instances->items[place];
-	*followed = (struct tap_followed){ .target = *target, .alive = true };
+	/* One that could not be probed before it came back stays so: a part of its calls is no figure. */
+	*followed = (struct tap_followed){ .target = *target, .alive = true, .unprobed = followed->unprobed };
 	memset(target, 0, sizeof(*target));
 	id_settle(instances, place);
 	tap_names_init(&followed->names);
@@ -235,7 +240,7 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	if (!status)
 		status = adopt(&followed->target, (uint32_t)place, tracer, texts, err);
 	if (!status)
-		probe_calls(instances, &followed->target, tracer);
+		probe_calls(instances, followed, tracer);
 	else
 		followed->alive = false;
 	return status == -ESRCH ? 0 : status;
@@ -675,6 +680,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.data_dir = target->data_dir,
 			.build_id = target->build_id,
 			.layout = target->layout_source,
+			.unprobed = followed->unprobed,
 			.connected = followed->conn != NULL,
 			.not_connected_why = followed->why_not,
 			.names = &followed->names,

@@ -21,6 +21,7 @@ struct tap_followed {
 	struct tap_engine_conn *conn; /* NULL: none */
 	char why_not[TAP_ERROR_MAX];
 	bool asked;		/* a connection was tried since the last start */
+	bool unprobed;		/* statement depth was asked for, and its statements cannot be counted */
 	int64_t digests_due_ms; /* when the server may be asked for its own names of statements again */
 	struct tap_names names;
 	struct tap_session_list sessions; /* as of the last read */
@@ -34,8 +35,9 @@ struct tap_instances {
 	size_t count;
 	size_t n_refused; /* found, but not traceable, in the last search */
 	char *refused;	  /* why, of the first one; malloc'd */
-	struct tap_error
-		unprobed; /* why statements cannot be counted at statement depth; "": they can, or need not be */
+	/* Why statements of one cannot be counted at statement depth, of the first one since the caller last cleared
+	 * it. */
+	struct tap_error unprobed;
 	/* Found by the last search and not asked for: they stay so, whatever name they go by later; malloc'd. */
 	struct tap_target_known *passed_over;
 	size_t n_passed_over;

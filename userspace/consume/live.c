@@ -129,6 +129,22 @@ static void note_dsns(const struct tap_live *live)
 	}
 }
 
+/* Whether statements of one at least are counted. */
+static bool some_probed(const struct tap_live *live)
+{
+	for (size_t i = 0; i < live->instances.count; i++) {
+		if (live->instances.items[i].alive && !live->instances.items[i].unprobed)
+			return true;
+	}
+	return false;
+}
+
+static void note_unprobed(struct tap_live *live)
+{
+	note(live, live->instances.unprobed.text);
+	live->instances.unprobed.text[0] = '\0';
+}
+
 static int find(struct tap_live *live, struct tap_error *err)
 {
 	int status = tap_instances_search(&live->instances, live->tracer, &live->texts, err);
@@ -138,8 +154,9 @@ static int find(struct tap_live *live, struct tap_error *err)
 		return status;
 	if (!live->instances.count)
 		return none_found(live, err);
-	if (*live->instances.unprobed.text)
+	if (*live->instances.unprobed.text && !some_probed(live))
 		return tap_error_set(err, -ENOTSUP, "%s", live->instances.unprobed.text);
+	note_unprobed(live);
 	note(live, live->instances.refused);
 	note_dsns(live);
 	/* Texts and names of what was going on before. */
@@ -345,11 +362,7 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 		return 0;
 	live->searched_ms = tap_clock_ms();
 	status = keep_servers(live, err);
-	/* A part of the calls is no figure: without this server's there are none. */
-	if (*live->instances.unprobed.text && !live->calls_off) {
-		calls_stop(live, TAP_REASON_UNPROBED);
-		note(live, live->instances.unprobed.text);
-	}
+	note_unprobed(live);
 	if (!status)
 		status = keep_names(live, err);
 	begin_disks(live);

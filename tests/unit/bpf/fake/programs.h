@@ -31,6 +31,7 @@ static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __att
 #include "bpf/engine.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/lock.bpf.h"
+#include "bpf/my_lock.bpf.h"
 #include "bpf/pg.bpf.h"
 #include "bpf/statement.bpf.h"
 #include "bpf/task.bpf.h"

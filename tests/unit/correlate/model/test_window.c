@@ -351,9 +351,11 @@ START_TEST(test_calls_exact_or_shed)
 	ck_assert_int_eq(query_at(0)->figures.value[TAP_FIGURE_CALLS], 42);
 	ck_assert_int_eq(query_at(1)->figures.value[TAP_FIGURE_CALLS], 8);
 	ck_assert_int_eq(two.view->totals.value[TAP_FIGURE_CALLS], 50);
-	two.input.options.exact_calls = false;
-	two.input.options.calls_off = TAP_REASON_UNPROBED;
+	/* A server that is not probed has none, whatever others have. */
+	two.instances[0].unprobed = true;
 	ck_assert_int_eq(calls_absent(), TAP_REASON_UNPROBED);
+	two.instances[0].unprobed = false;
+	two.input.options.exact_calls = false;
 	two.input.options.calls_off = TAP_REASON_SHED;
 	ck_assert_int_eq(calls_absent(), TAP_REASON_SHED);
 	ck_assert_int_eq(query_at(0)->figures.value[TAP_FIGURE_RUNNING], 0);

@@ -696,6 +696,7 @@ START_TEST(test_no_probe)
 	ck_assert(instances.items[0].alive);
 	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "postgres-1: cannot probe /proc/100/exe: "));
 	ck_assert_ptr_nonnull(strstr(instances.unprobed.text, "start dbtap again, or use --depth ambient"));
+	ck_assert(instances.items[0].unprobed);
 	/* The first one's reason stays. */
 	tracer.probe_status = -E2BIG;
 	target_add(2)->statement_end_offset = 1;
