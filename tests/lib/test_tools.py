@@ -262,3 +262,53 @@ class TestPackages:
     def test_only_what_is_missing(self, tmp_path):
         asked = self.run(tmp_path, "a")
         assert asked[-1] == "c" and "b" not in asked
+
+
+class TestSecondTry:
+    """A test that fails once, a second time, or not: with and without time that was stolen."""
+    TESTS = """
+import pytest
+tries = {"once": 0, "fixture": 0}
+
+@pytest.fixture
+def made():
+    tries["fixture"] += 1
+    return tries["fixture"]
+
+def test_once(made):
+    tries["once"] += 1
+    assert tries["once"] == 2, "a stall"
+    assert made == 2
+
+def test_always():
+    assert False, "wrong"
+
+def test_good():
+    pass
+"""
+
+    def run(self, folder, stolen_ns):
+        """(rows of its log by name, what the run printed) when so much is stolen between two readings."""
+        write(folder / "test_it.py", self.TESTS)
+        write(folder / "conftest.py", f"""
+import itertools
+import second_try
+readings = itertools.count(step={stolen_ns})
+second_try.stolen_ns = lambda: next(readings)
+pytest_plugins = ("second_try",)
+""")
+        log = folder / "log.xml"
+        done = subprocess.run([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={log}", str(folder)],
+                              env={**os.environ, "PYTHONPATH": HERE}, capture_output=True, text=True, timeout=60, check=False)
+        return {row[0].rpartition("::")[2]: row for row in results.read_junit_log(str(log))}, done.stdout
+
+    def test_stolen(self, tmp_path):
+        rows, printed = self.run(tmp_path, 10**12)
+        assert "a stall" in rows["test_once"][3] and not rows["test_good"][3]
+        assert {name: row[1] for name, row in rows.items()} == {"test_once": "passed", "test_always": "failed", "test_good": "passed"}
+        assert "first try of test_it.py::test_once" in printed and "a stall" in printed
+
+    def test_not_stolen(self, tmp_path):
+        rows, printed = self.run(tmp_path, 0)
+        assert {name: row[1] for name, row in rows.items()} == {"test_once": "failed", "test_always": "failed", "test_good": "passed"}
+        assert "first try" not in printed

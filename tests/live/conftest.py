@@ -30,6 +30,8 @@ import loop_device  # noqa: E402
 import mariadb  # noqa: E402
 import pg_server  # noqa: E402
 
+pytest_plugins = ("second_try",)
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "rootless: the test needs no root")

@@ -8,6 +8,7 @@ import time
 
 import psycopg2
 import pytest
+import second_try
 import trace
 
 SHARE, SLACK_NS = 0.02, 5e6
@@ -193,13 +194,13 @@ def test_cpu_loop_all_through(dbtap, waits_server, load, statement, text):
     session = load.session(waits_server, statement)
     trace.wait_for_state(waits_server, session.pid, "state = 'active'")
     time.sleep(0.1)
-    stolen = trace.stolen_ns()
+    stolen = second_try.stolen_ns()
     run = trace.start(dbtap, waits_server)
     begin = busy_ns(session.pid)
     time.sleep(1.5)
     end = busy_ns(session.pid)
     document = trace.finish(run)
-    stolen = trace.stolen_ns() - stolen
+    stolen = second_try.stolen_ns() - stolen
     row = trace.one(document, text)
     assert (row["calls"], row["running"]) == (0, 1)
     trace.assert_near(row["elapsed_ns"], window_ns(document), SHARE, SLACK_NS, what="elapsed")

@@ -13,6 +13,8 @@ import os
 import signal
 import time
 
+import second_try
+
 OPEN_SECONDS = 30  # how long to wait for an opening on a machine that is busy; how long it may take is test_cli.py's subject
 # A window with OFTEN has found within FOUND_SECONDS a server that was started meanwhile, also where a CPU stands still for a while.
 OFTEN, FOUND_SECONDS = ("--interval", 0.2), 1.5
@@ -180,18 +182,12 @@ def wait_until_caught(run, number=signal.SIGINT):
     wait_until(caught, f"{run.command} has no handler for signal {number}")
 
 
-def stolen_ns():
-    """What the hypervisor has taken from all processors: no thread's CPU time, and no queue's."""
-    with open("/proc/stat", encoding="ascii") as file:
-        return int(file.readline().split()[8]) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-
-
 def late_ns(*pids):
     """
     By how much these threads, or this test, may have been late so far: what the hypervisor took, and what they waited for a CPU.
     The difference of two readings is slack for what is measured between two moments that nothing ties together.
     """
-    late = stolen_ns()
+    late = second_try.stolen_ns()
     for pid in pids:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
             late += int(file.read().split()[1])
