@@ -21,7 +21,7 @@ except ImportError:  # the tests are skipped then
 
 USERS = ("mysql", "nobody")  # servers run as the first that is there
 # Small, and with real flushes: tests of waits want them.
-SETTINGS = {"innodb_buffer_pool_size": "64M", "skip-networking": "ON", "performance_schema": "OFF"}
+SETTINGS = {"innodb_buffer_pool_size": "64M", "lock_wait_timeout": "60", "skip-networking": "ON", "performance_schema": "OFF"}
 PRODUCT_SETTINGS = {
     "mariadb": {"innodb_log_file_size": "16M"},
     "mysql": {"innodb_redo_log_capacity": "32M", "mysqlx": "OFF", "performance_schema": "ON", "secure_file_priv": "NULL"},

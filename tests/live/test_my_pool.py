@@ -23,9 +23,13 @@ def pool(my_folder):
 
 
 def assert_calls(document, text, calls):
-    """What another thread took up before the one before was looked at is told as unseen."""
+    """
+    What another thread took up before the one before was looked at is told as unseen. A session's first statement that never sleeps
+    is in a row without a text (docs/mysql.md).
+    """
     row = trace.one(document, text, query=text)
-    assert row["calls"] <= calls <= row["calls"] + row.get("calls_unseen", 0), trace.describe(document)
+    nameless = sum(one["calls"] for one in trace.rows(document, kind="client") if not one.get("query"))
+    assert row["calls"] <= calls <= row["calls"] + row.get("calls_unseen", 0) + nameless, trace.describe(document)
     return row
 
 

@@ -35,8 +35,8 @@ def known(server):
 @pytest.fixture
 def shop(my_server):
     my_server.query("create database if not exists shop")
-    my_server.query("create table if not exists shop.items (id int primary key, name varchar(200), price int) engine=innodb")
-    my_server.query("delete from shop.items")
+    my_server.query("drop table if exists shop.items")  # another file's
+    my_server.query("create table shop.items (id int primary key, name varchar(200), price int) engine=innodb")
     return my_server
 
 
