@@ -10,6 +10,7 @@ import subprocess
 import threading
 
 import pytest
+import second_try
 import trace
 
 SUMMARY = "performance_schema.events_statements_summary_by_digest"
@@ -79,17 +80,18 @@ def test_calls_and_times_are_the_servers(dbtap, counting):
         assert row["elapsed_ns"] - row["runq_ns"] < ns + calls * 0.3e6, f"{row['query']}: {ns}: {trace.describe(document)}"
 
 
-def assert_conserved(document, spent):
-    """CPU is the kernel's, and next to nothing of the clients' time is unknown."""
+def assert_conserved(document, spent, stolen):
+    """CPU is the kernel's, and next to nothing of the clients' time is unknown but what the hypervisor stole."""
     trace.assert_near(trace.total(document["queries"], "cpu_ns"), spent, 0.005, 2e6, trace.describe(document))
     found = [row for row in document["queries"] if row["kind"] == "client"]
     elapsed, unknown = trace.total(found, "elapsed_ns"), trace.total(found, "unknown_ns")
-    assert abs(unknown) < 0.02 * elapsed, f"{unknown} of {elapsed}: {trace.describe(document)}"
+    assert abs(unknown) < 0.02 * elapsed + stolen, f"{unknown} of {elapsed}, {stolen} stolen: {trace.describe(document)}"
     assert elapsed == sum(trace.total(found, part) for part in ("cpu_ns", "runq_ns", "wait_ns", "unknown_ns"))
 
 
 def test_a_mixed_load_is_conserved(dbtap, counting):
     connections = [counting.connect("shop") for _ in range(3)]
+    stolen = second_try.stolen_ns()
     with trace.window(dbtap, counting, "--no-connect") as traced:
         before = cpu_ns(counting)
         threads = [threading.Thread(target=mixed, args=(connection.cursor(), i, 60)) for i, connection in enumerate(connections)]
@@ -101,7 +103,7 @@ def test_a_mixed_load_is_conserved(dbtap, counting):
         spent = cpu_ns(counting) - before
     for connection in connections:
         connection.close()
-    assert_conserved(traced.document, spent)
+    assert_conserved(traced.document, spent, second_try.stolen_ns() - stolen)
 
 
 def sysbench(server, command, *options):
@@ -114,6 +116,7 @@ def sysbench(server, command, *options):
 def test_sysbench_is_conserved(dbtap, counting):
     counting.query("create database bench")
     sysbench(counting, "prepare")
+    stolen = second_try.stolen_ns()
     with trace.window(dbtap, counting, "--no-connect") as traced:
         before = cpu_ns(counting)
         threads = set(counting.tids())
@@ -122,7 +125,7 @@ def test_sysbench_is_conserved(dbtap, counting):
         spent = cpu_ns(counting) - before
     document = traced.document
     assert set(counting.tids()) >= threads and "transactions:" in output
-    assert_conserved(document, spent)
+    assert_conserved(document, spent, second_try.stolen_ns() - stolen)
     assert {row.get("query") for row in trace.rows(document, kind="client")} >= {"COMMIT", "SELECT c FROM sbtest1 WHERE id=?"}, \
         trace.describe(document)
 
