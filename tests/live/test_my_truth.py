@@ -116,13 +116,17 @@ def sysbench(server, command, *options):
 def test_sysbench_is_conserved(dbtap, counting):
     counting.query("create database bench")
     sysbench(counting, "prepare")
-    stolen = second_try.stolen_ns()
-    with trace.window(dbtap, counting, "--no-connect") as traced:
-        before = cpu_ns(counting)
-        threads = set(counting.tids())
-        output = sysbench(counting, "run", "--time=3")
-        trace.settled_pids(counting)
-        spent = cpu_ns(counting) - before
+    for _ in range(5):
+        stolen = second_try.stolen_ns()
+        with trace.window(dbtap, counting, "--no-connect") as traced:
+            before = cpu_ns(counting)
+            threads = set(counting.tids())
+            output = sysbench(counting, "run", "--time=3")
+            trace.settled_pids(counting)
+            spent = cpu_ns(counting) - before
+        # What a thread has used is lost to /proc when it ends: InnoDB ends some of its own after a while.
+        if set(counting.tids()) >= threads:
+            break
     document = traced.document
     assert set(counting.tids()) >= threads and "transactions:" in output
     assert_conserved(document, spent, second_try.stolen_ns() - stolen)
