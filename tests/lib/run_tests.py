@@ -21,6 +21,7 @@ import time
 import my_versions
 import pg_versions
 import results
+import server_cache
 from build_flags import ask_make, clean_environment
 
 GROUPS = ("build", "unit", "static", "fuzz", "live")
@@ -219,7 +220,7 @@ def matrix_servers():
         try:
             say(f"matrix: {name}: {row[0].fetch(name)}")
             rows.append((name, row, None))
-        except (pg_versions.Missing, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        except (server_cache.Missing, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
             rows.append((name, row, f"cannot be had: {error}"))
     return rows
 
