@@ -276,12 +276,6 @@ void tap_live_connect(struct tap_live *live)
 		learn_large_relations(live);
 }
 
-static void calls_stop(struct tap_live *live, enum tap_reason why)
-{
-	tap_tracer_detach_calls(live->tracer);
-	live->calls_off = why;
-}
-
 /* Takes the uprobe off when its traps cost more than the budget. */
 static void budget_check(struct tap_live *live)
 {
@@ -292,7 +286,8 @@ static void budget_check(struct tap_live *live)
 	percent = tap_cost_trap_rate(&live->cost, live->tracer, &live->budget_hits, &live->budget_wall_ns);
 	if (percent <= live->options.budget_percent)
 		return;
-	calls_stop(live, TAP_REASON_SHED);
+	tap_tracer_detach_calls(live->tracer);
+	live->calls_off = TAP_REASON_SHED;
 	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
 }
 
