@@ -172,6 +172,17 @@ class Server(server_process.Process):
         self.stop(how)
         self.start()
 
+    def become_standby_of(self, primary, settings=None):
+        """Before the first start: the data of `primary`, which runs, and its WAL from then on."""
+        shutil.rmtree(self.data)
+        os.mkdir(self.data, 0o700)
+        server_process.give(self.data, [USER])
+        self.folder.run("pg_basebackup", "-D", self.data, "-h", primary.host, "-p", primary.port, "-U", USER, "-c", "fast", "--no-sync")
+        with open(os.path.join(self.data, "standby.signal"), "w", encoding="ascii"):
+            pass
+        server_process.give(os.path.join(self.data, "standby.signal"), [USER])
+        self.configure({"primary_conninfo": primary.conninfo(), **(settings or {})})
+
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
 

@@ -147,6 +147,31 @@ def test_windows_are_those_of_the_log(dbtap, volume, server_on):
     assert row["write_bytes"] > 3 * MIB, row
 
 
+def test_restartpoints_are_those_of_the_log(dbtap, volume, make_server, server_on):
+    """What the checkpointer of a standby makes of its primary's checkpoints."""
+    primary = make_server(settings={**SETTINGS, "wal_level": "replica", "max_wal_senders": 4})
+    standby = server_on(volume, start=False)
+    standby.become_standby_of(primary, SETTINGS)
+    standby.start()
+    since, pid = len(standby.log_text()), checkpointer(standby)
+    late = trace.late_ns(pid)
+    with trace_io.window(dbtap, standby, volume, "--no-connect") as traced:
+        for _ in range(2):
+            dirty_pages(primary, 20000)
+            primary.query("checkpoint")
+            # What the standby has not replayed there is no restartpoint for.
+            end = primary.query("select pg_current_wal_lsn()")[0][0]
+            trace.wait_until(lambda: standby.query("select pg_last_wal_replay_lsn() >= %s::pg_lsn", (end,))[0][0],
+                             "the standby to replay")
+            standby.query("checkpoint")
+    late = (trace.late_ns(pid) - late) / 1e9
+    own, row = logged(standby, since), one(traced.io)
+    assert row["count"] == len(own) == 2, (row, own)
+    for run, logged_one in zip(row["runs"], own):
+        assert_as_logged(run, logged_one, late)
+        assert run["buffers_written"] > 500, row
+
+
 def test_none_ran(dbtap, volume, server_on):
     """Waking up for a request to sync, or for a checkpoint that is not needed, is none."""
     server = server_on(volume, settings=SETTINGS)
