@@ -26,12 +26,11 @@ struct tap_target_search {
 	const char *proc_root;
 	const struct tap_proc *procs; /* by pid */
 	size_t n_procs;
-	const struct tap_target_known *known; /* not asked for their layout again */
-	size_t n_known;
+	const struct tap_target_scope *scope;
 };
 
-/* Whether this one needs no close look. */
-bool tap_target_is_known(const struct tap_target_search *search, const struct tap_target *target);
+/* Whether this one, named by tap_targets_name, is to be looked at closely: its layout, by all means there are. */
+bool tap_target_needs_look(const struct tap_target_search *search, struct tap_target *target);
 
 /*
  * For `find`: a zeroed target at the end of the list, NULL when out of memory; why it cannot be traced, as one line;

@@ -101,8 +101,10 @@ static int file_find(struct search *search, int32_t pid, size_t *ret)
 /* One of the backends of a server that is known, of which there may be thousands. */
 static bool is_known_backend(const struct search *search, const struct tap_proc *proc)
 {
-	for (size_t i = 0; i < search->of->n_known; i++) {
-		if (search->of->known[i].pid == proc->ppid)
+	const struct tap_target_scope *scope = search->of->scope;
+
+	for (size_t i = 0; i < scope->n_known; i++) {
+		if (scope->known[i].pid == proc->ppid)
 			return name_fits(proc->comm);
 	}
 	return false;
@@ -295,21 +297,37 @@ static int layout_try(struct tap_target *target, const struct tap_pg_layout_row 
 	return code;
 }
 
-/* For a build that no row fits: what an earlier search has found, else a search. */
-static int layout_search(struct tap_target *target, const struct tap_pg_layout_row *near, struct tap_error *why)
+static int row_try(struct tap_target *target, const struct tap_pg_layout_row *row, struct tap_error *why)
 {
-	struct tap_pg_layout_row row;
-	int code = tap_pg_layout_cache_read(target->build_id, near, &row);
+	char how[64];
+
+	if (!row)
+		return tap_error_set(why, -ENOENT, "this dbtap has no row for this version");
+	snprintf(how, sizeof(how), "table row %s", row->name);
+	return layout_try(target, row, how, why);
+}
+
+/*
+ * Of a build that does not fit its version's row (NULL: there is none): what an earlier search has found, else a
+ * search. What did not fit may have been the moment: the row is asked again before what was found counts, and stays.
+ */
+static int layout_search(struct tap_target *target, const struct tap_pg_layout_row *row,
+			 const struct tap_pg_layout_row *near, struct tap_error *why)
+{
+	struct tap_pg_layout_row found;
+	struct tap_error again;
+	int code = tap_pg_layout_cache_read(target->build_id, near, &found);
 
 	if (!code)
-		code = layout_try(target, &row, "found by an earlier search", why);
+		code = layout_try(target, &found, "found by an earlier search", why);
 	if (!code)
 		return 0;
-	code = tap_pg_layout_search(target, near, &row, why);
+	code = tap_pg_layout_search(target, near, &found, why);
+	if (code || !row_try(target, row, &again))
+		return code;
+	code = layout_try(target, &found, "found by searching its memory", why);
 	if (!code)
-		code = layout_try(target, &row, "found by searching its memory", why);
-	if (!code)
-		tap_pg_layout_cache_write(target->build_id, &row);
+		tap_pg_layout_cache_write(target->build_id, &found);
 	return code;
 }
 
@@ -330,8 +348,8 @@ static void layout_establish(struct tap_target *target, const struct tap_pg_bina
 	const struct tap_pg_layout_row *row = tap_pg_layout_find(target->version_number, binary->machine);
 	const struct tap_pg_layout_row *near = tap_pg_layout_near(target->version_number, binary->machine);
 	const char *lacking = tap_pg_binary_lacks(binary, TAP_PG_NEED_LAYOUT);
-	char who[192], how[64] = "";
-	struct tap_error why = { "this dbtap has no row for this version" }, searched;
+	char who[192];
+	struct tap_error why, searched;
 
 	target_describe(target, who);
 	if (!near) {
@@ -352,8 +370,7 @@ static void layout_establish(struct tap_target *target, const struct tap_pg_bina
 			target->data_dir);
 		return;
 	}
-	snprintf(how, sizeof(how), "table row %s", near->name);
-	if ((row && !layout_try(target, row, how, &why)) || !layout_search(target, near, &searched))
+	if (!row_try(target, row, &why) || !layout_search(target, row, near, &searched))
 		return;
 	tap_target_refuse(target,
 			  "%s does not fit memory layout %s: %s; none was found by searching: %s; else report it with "
@@ -372,7 +389,8 @@ static void layouts_establish(struct search *search)
 
 			tap_error_set(&line, 0, "%s: %s", target->id, target->refused);
 			memcpy(target->refused, line.text, sizeof(target->refused));
-		} else if (candidate && candidate->file < search->n_files && !tap_target_is_known(search->of, target)) {
+		} else if (candidate && candidate->file < search->n_files &&
+			   tap_target_needs_look(search->of, target)) {
 			layout_establish(target, &search->files[candidate->file].binary);
 		}
 	}

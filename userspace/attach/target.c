@@ -163,24 +163,29 @@ static int engines_find(const struct tap_target_search *search, struct tap_targe
 	return code;
 }
 
-bool tap_target_is_known(const struct tap_target_search *search, const struct tap_target *target)
+bool tap_target_needs_look(const struct tap_target_search *search, struct tap_target *target)
 {
-	for (size_t i = 0; i < search->n_known; i++) {
-		if (search->known[i].pid == target->pid && search->known[i].start_ticks == target->start_ticks)
-			return true;
+	const struct tap_target_scope *scope = search->scope;
+
+	for (size_t i = 0; i < scope->n_known; i++) {
+		if (scope->known[i].pid == target->pid && scope->known[i].start_ticks == target->start_ticks)
+			return false;
 	}
-	return false;
+	folder_identify(target);
+	return !scope->wants || scope->wants(scope->context, target);
 }
 
 int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err)
 {
-	return tap_targets_find_others(proc_root, NULL, 0, ret, err);
+	const struct tap_target_scope everyone = { .n_known = 0 };
+
+	return tap_targets_find_within(proc_root, &everyone, ret, err);
 }
 
-int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
-			    struct tap_target_list *ret, struct tap_error *err)
+int tap_targets_find_within(const char *proc_root, const struct tap_target_scope *scope, struct tap_target_list *ret,
+			    struct tap_error *err)
 {
-	struct tap_target_search search = { .proc_root = proc_root, .known = known, .n_known = n_known };
+	struct tap_target_search search = { .proc_root = proc_root, .scope = scope };
 	struct tap_target_list list = { 0 };
 	struct tap_proc *procs;
 	int code = tap_proc_list(proc_root, &procs, &search.n_procs);

@@ -85,12 +85,19 @@ struct tap_target_known {
  * tests.
  */
 int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err);
-/*
- * The same without a close look at those that are known: they have their names and places, and perhaps no layout. With
- * many sessions that look is what a search takes long for.
- */
-int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
-			    struct tap_target_list *ret, struct tap_error *err);
+
+/* Who needs no close look, which is what a search takes long for with many sessions. Zeroed: everyone gets it. */
+struct tap_target_scope {
+	const struct tap_target_known *known;
+	size_t n_known;
+	/* Whether this server is of any use to the caller: it has its name and place by then. NULL: all are. */
+	bool (*wants)(const void *context, const struct tap_target *target);
+	const void *context;
+};
+
+/* The same; those that get no close look have their names and places, and perhaps no layout. */
+int tap_targets_find_within(const char *proc_root, const struct tap_target_scope *scope, struct tap_target_list *ret,
+			    struct tap_error *err);
 void tap_targets_done(struct tap_target_list *list);
 
 /* Frees what the target owns. NULL is fine. */

@@ -196,22 +196,30 @@ static double *rates_sample(const struct tap_target_list *list)
 	return NULL;
 }
 
+static bool is_asked_for(const void *context, const struct tap_target *target)
+{
+	const struct tap_options *options = context;
+
+	return !options->instance || !strcmp(options->instance, target->id);
+}
+
 static int targets_check(const struct tap_options *options, struct tap_strbuf *out)
 {
+	const struct tap_target_scope scope = { .wants = is_asked_for, .context = options };
 	struct tap_target_list list = { 0 };
 	struct tap_error err = { "" };
 	int status = TAP_EXIT_OK;
 	double *rates;
 	size_t shown = 0;
 
-	if (tap_targets_find("/proc", &list, &err)) {
+	if (tap_targets_find_within("/proc", &scope, &list, &err)) {
 		tap_strbuf_printf(out, "instances: %s\n", err.text);
 		return TAP_EXIT_FAILED;
 	}
 	rates = rates_sample(&list);
 	tap_strbuf_add_string(out, "instances\n");
 	for (size_t i = 0; i < list.count; i++) {
-		if (options->instance && strcmp(options->instance, list.items[i].id))
+		if (!is_asked_for(options, &list.items[i]))
 			continue;
 		shown++;
 		if (!target_check(options, &list.items[i], rates ? rates[i] : -1, out))

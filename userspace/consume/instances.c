@@ -62,6 +62,12 @@ static bool is_same_process(const struct tap_target *a, const struct tap_target 
 	return a->pid == b->pid && a->start_ticks == b->start_ticks;
 }
 
+/* What a wait event's number or a query id means is the same in both. */
+static bool is_same_release(const struct tap_target *a, const struct tap_target *b)
+{
+	return a->version_number / 10000 == b->version_number / 10000;
+}
+
 /* One that comes back on its port has the name it had, whoever else listens on that port by now. */
 static void id_keep(struct tap_target *target, const struct tap_target *before)
 {
@@ -79,8 +85,11 @@ static int place_for(struct tap_instances *instances, struct tap_target *target,
 			return -EEXIST;
 	}
 	for (size_t i = 0; i < instances->count; i++) {
-		if (!instances->items[i].alive && tap_target_is_same_place(&instances->items[i].target, target)) {
-			id_keep(target, &instances->items[i].target);
+		const struct tap_target *before = &instances->items[i].target;
+
+		if (!instances->items[i].alive && tap_target_is_same_place(before, target) &&
+		    is_same_release(before, target)) {
+			id_keep(target, before);
 			followed_done(&instances->items[i]);
 			*ret = i;
 			return 0;
@@ -198,21 +207,31 @@ static int watch_files(struct tap_instances *instances, struct tap_followed *fol
 	return 0;
 }
 
+static void note_renamed(struct tap_instances *instances, const struct tap_target *before,
+			 const struct tap_target *target)
+{
+	if (*instances->renamed.text)
+		return;
+	if (tap_target_is_same_place(before, target))
+		tap_error_set(&instances->renamed, 0, "%s is version %s now, no longer %s: what it does is shown as %s",
+			      before->id, target->version, before->version, target->id);
+	else
+		tap_error_set(&instances->renamed, 0, "%s is another data folder now (%s): what it does is shown as %s",
+			      before->id, target->data_dir ? target->data_dir : "not known", target->id);
+}
+
 /* No two places have one name: rows of an earlier server keep theirs. */
 static void id_settle(struct tap_instances *instances, size_t place)
 {
 	struct tap_target *target = &instances->items[place].target;
-	char before[sizeof(target->id)];
+	char name[sizeof(target->id)];
 
 	for (size_t i = 0; i < instances->count; i++) {
 		if (i == place || strcmp(instances->items[i].target.id, target->id) != 0)
 			continue;
-		memcpy(before, target->id, sizeof(before));
-		snprintf(target->id, sizeof(target->id), "%.40s-%d", before, target->pid);
-		if (!*instances->renamed.text)
-			tap_error_set(&instances->renamed, 0,
-				      "%s is another data folder now (%s): what it does is shown as %s", before,
-				      target->data_dir ? target->data_dir : "not known", target->id);
+		memcpy(name, target->id, sizeof(name));
+		snprintf(target->id, sizeof(target->id), "%.40s-%d", name, target->pid);
+		note_renamed(instances, &instances->items[i].target, target);
 		return;
 	}
 }
@@ -293,8 +312,10 @@ static bool was_passed_over(const struct tap_instances *instances, const struct 
  * The one that was asked for by its name; once it is followed, wherever its data folder comes back. While it is down
  * another server of its port may go by its name.
  */
-static bool is_wanted(const struct tap_instances *instances, const struct tap_target *target)
+static bool is_wanted(const void *context, const struct tap_target *target)
 {
+	const struct tap_instances *instances = context;
+
 	if (!instances->options->instance)
 		return true;
 	for (size_t i = 0; i < instances->count; i++) {
@@ -354,17 +375,25 @@ static int found_follow(struct tap_instances *instances, struct tap_target_list 
 	return status;
 }
 
+void tap_instances_begin_search(struct tap_instances *instances)
+{
+	const struct tap_target_scope scope = { .wants = is_wanted, .context = instances };
+
+	tap_lookout_begin(&instances->lookout, "/proc", &scope);
+}
+
 int tap_instances_search(struct tap_instances *instances, struct tap_tracer *tracer, struct tap_texts *texts,
 			 struct tap_error *err)
 {
 	struct tap_target_list list = { 0 };
 	struct tap_target_known *known;
-	size_t n_known;
-	int status = known_list(instances, &known, &n_known);
+	struct tap_target_scope scope = { .wants = is_wanted, .context = instances };
+	int status = known_list(instances, &known, &scope.n_known);
 
 	if (status)
 		return tap_error_set(err, status, "out of memory");
-	status = tap_lookout_take(&instances->lookout, "/proc", known, n_known, &list, err);
+	scope.known = known;
+	status = tap_lookout_take(&instances->lookout, "/proc", &scope, &list, err);
 	free(known);
 	if (status)
 		return status;

@@ -59,6 +59,9 @@ int tap_target_login(const struct tap_target *target, const char *conninfo, stru
 void tap_instances_init(struct tap_instances *instances, const struct tap_live_options *options);
 void tap_instances_done(struct tap_instances *instances);
 
+/* A search ahead, in a thread of its own, whose outcome the first tap_instances_search takes. */
+void tap_instances_begin_search(struct tap_instances *instances);
+
 /*
  * Looks for instances and hands new ones to the tracer. One that came back, which its data folder tells, gets its old
  * place, and its name where it has its port. Another server that came where one had been gets a name of its own:

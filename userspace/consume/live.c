@@ -211,7 +211,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	tap_texts_init(&live->texts);
 	tap_snapshot_init(&live->begin);
 	tap_snapshot_init(&live->end);
-	tap_lookout_begin(&live->instances.lookout, "/proc");
+	tap_instances_begin_search(&live->instances);
 	status = start(live, err);
 	if (!status)
 		status = find(live, err);

@@ -8,6 +8,7 @@
 struct tap_search_ahead {
 	pthread_t thread;
 	const char *proc_root;
+	struct tap_target_scope scope;
 	struct tap_target_list list;
 	struct tap_error err;
 	int status;
@@ -17,31 +18,32 @@ static void *search_run(void *argument)
 {
 	struct tap_search_ahead *search = argument;
 
-	search->status = tap_targets_find(search->proc_root, &search->list, &search->err);
+	search->status = tap_targets_find_within(search->proc_root, &search->scope, &search->list, &search->err);
 	return NULL;
 }
 
-void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root)
+void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_scope *scope)
 {
 	struct tap_search_ahead *search = calloc(1, sizeof(*search));
 
 	if (!search)
 		return;
 	search->proc_root = proc_root;
+	search->scope = *scope;
 	if (pthread_create(&search->thread, NULL, search_run, search))
 		free(search);
 	else
 		lookout->search = search;
 }
 
-int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_known *known,
-		     size_t n_known, struct tap_target_list *ret, struct tap_error *err)
+int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_scope *scope,
+		     struct tap_target_list *ret, struct tap_error *err)
 {
 	struct tap_search_ahead *search = lookout->search;
 	int status;
 
 	if (!search)
-		return tap_targets_find_others(proc_root, known, n_known, ret, err);
+		return tap_targets_find_within(proc_root, scope, ret, err);
 	lookout->search = NULL;
 	pthread_join(search->thread, NULL);
 	status = search->status;
@@ -57,6 +59,6 @@ void tap_lookout_done(struct tap_lookout *lookout)
 {
 	struct tap_target_list list = { 0 };
 
-	if (lookout->search && !tap_lookout_take(lookout, "", NULL, 0, &list, NULL))
+	if (lookout->search && !tap_lookout_take(lookout, "", NULL, &list, NULL))
 		tap_targets_done(&list);
 }

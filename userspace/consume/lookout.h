@@ -15,11 +15,14 @@ struct tap_lookout {
 	struct tap_search_ahead *search;
 };
 
-/* Where no thread can be had the search waits until it is asked for. */
-void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root);
-/* What was found by the search that was begun, once; else tap_targets_find_others. */
-int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_known *known,
-		     size_t n_known, struct tap_target_list *ret, struct tap_error *err);
+/*
+ * Where no thread can be had the search waits until it is asked for. What the scope leads to stays as it is until it is
+ * taken or done.
+ */
+void tap_lookout_begin(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_scope *scope);
+/* What was found by the search that was begun, once; else tap_targets_find_within. */
+int tap_lookout_take(struct tap_lookout *lookout, const char *proc_root, const struct tap_target_scope *scope,
+		     struct tap_target_list *ret, struct tap_error *err);
 void tap_lookout_done(struct tap_lookout *lookout);
 
 #endif

@@ -49,15 +49,19 @@ static struct {
 	bool dead[HOSTS_MAX]; /* by port - 1 */
 	struct tap_target_known known[HOSTS_MAX];
 	size_t n_known;
+	size_t n_wanted; /* of the last search */
 } host;
 
-int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
-			    struct tap_target_list *ret, struct tap_error *err)
+int tap_targets_find_within(const char *proc_root, const struct tap_target_scope *scope, struct tap_target_list *ret,
+			    struct tap_error *err)
 {
 	must(!strcmp(proc_root, "/proc"));
-	must(n_known <= HOSTS_MAX);
-	memcpy(host.known, known, n_known * sizeof(*known));
-	host.n_known = n_known;
+	must(scope->n_known <= HOSTS_MAX);
+	memcpy(host.known, scope->known, scope->n_known * sizeof(*scope->known));
+	host.n_known = scope->n_known;
+	host.n_wanted = 0;
+	for (size_t i = 0; i < host.count; i++)
+		host.n_wanted += scope->wants(scope->context, &host.targets[i]);
 	if (host.status)
 		return tap_error_set(err, host.status, "no /proc");
 	ret->count = 0;
@@ -467,6 +471,34 @@ START_TEST(test_another_folder_on_the_same_port)
 }
 END_TEST
 
+/* Its rows would be read with the new version's names of events. */
+START_TEST(test_a_major_upgrade_in_the_same_folder)
+{
+	struct tap_target *target = target_add(1);
+
+	target->data_inode = 7;
+	target->version_number = 150018;
+	snprintf(target->version, sizeof(target->version), "15.18");
+	ck_assert_int_eq(search(), 0);
+	for (int minor = 0; minor < 2; minor++) {
+		instances.items[minor].alive = false;
+		target->pid = 150 + minor;
+		target->version_number = 170010 + minor;
+		snprintf(target->version, sizeof(target->version), "17.%d", 10 + minor);
+		snprintf(target->id, sizeof(target->id), "postgres-1");
+		ck_assert_int_eq(search(), 0);
+		ck_assert_uint_eq(instances.count, 2);
+		ck_assert_str_eq(instances.items[0].target.id, "postgres-1");
+		ck_assert_int_eq(instances.items[0].target.version_number, 150018);
+		ck_assert_str_eq(instances.items[1].target.id, "postgres-1-150");
+		ck_assert_int_eq(instances.items[1].target.pid, 150 + minor);
+		ck_assert_str_eq(instances.renamed.text,
+				 "postgres-1 is version 17.10 now, no longer 15.18: what it does is shown as "
+				 "postgres-1-150");
+	}
+}
+END_TEST
+
 /* While the one that was asked for is down, another of its port may go by its name: it was not asked for. */
 START_TEST(test_the_wanted_one_comes_back)
 {
@@ -505,6 +537,8 @@ START_TEST(test_only_the_wanted_one)
 	ck_assert_uint_eq(instances.count, 1);
 	ck_assert_str_eq(instances.items[0].target.id, "postgres-2");
 	ck_assert_uint_eq(instances.n_refused, 0);
+	/* The others' memory is left alone. */
+	ck_assert_uint_eq(host.n_wanted, 1);
 }
 END_TEST
 
@@ -928,6 +962,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, test_only_the_wanted_one);
 	tcase_add_test(tests, test_a_container_restarts);
 	tcase_add_test(tests, test_another_folder_on_the_same_port);
+	tcase_add_test(tests, test_a_major_upgrade_in_the_same_folder);
 	tcase_add_test(tests, test_the_wanted_one_comes_back);
 	tcase_add_test(tests, test_refused);
 	tcase_add_test(tests, test_failures);

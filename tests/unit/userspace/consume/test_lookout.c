@@ -13,6 +13,7 @@
 
 static int searches, status, given_back;
 static size_t known_seen;
+static const void *context_seen;
 
 static int find(struct tap_target_list *ret, struct tap_error *err)
 {
@@ -24,17 +25,12 @@ static int find(struct tap_target_list *ret, struct tap_error *err)
 	return ret->items ? 0 : -ENOMEM;
 }
 
-int tap_targets_find(const char *proc_root, struct tap_target_list *ret, struct tap_error *err)
+int tap_targets_find_within(const char *proc_root, const struct tap_target_scope *scope, struct tap_target_list *ret,
+			    struct tap_error *err)
 {
+	known_seen = scope->n_known;
+	context_seen = scope->context;
 	return strcmp(proc_root, "/proc") != 0 ? -EINVAL : find(ret, err);
-}
-
-int tap_targets_find_others(const char *proc_root, const struct tap_target_known *known, size_t n_known,
-			    struct tap_target_list *ret, struct tap_error *err)
-{
-	(void)known;
-	known_seen = n_known;
-	return tap_targets_find(proc_root, ret, err);
 }
 
 void tap_targets_done(struct tap_target_list *list)
@@ -49,20 +45,30 @@ static struct tap_lookout lookout;
 static struct tap_target_list list;
 static struct tap_error err;
 
+/* The caller's own is gone by the time it is used. */
+static void begin(void)
+{
+	const struct tap_target_scope scope = { .context = &lookout };
+
+	tap_lookout_begin(&lookout, "/proc", &scope);
+}
+
 static int take(void)
 {
 	static const struct tap_target_known known = { .pid = 7 };
+	const struct tap_target_scope scope = { .known = &known, .n_known = 1 };
 
-	return tap_lookout_take(&lookout, "/proc", &known, 1, &list, &err);
+	return tap_lookout_take(&lookout, "/proc", &scope, &list, &err);
 }
 
 START_TEST(test_taken_once)
 {
-	tap_lookout_begin(&lookout, "/proc");
+	begin();
 	ck_assert_int_eq(take(), 0);
 	ck_assert_uint_eq(list.count, 1);
 	ck_assert_int_eq(searches, 1);
 	ck_assert_uint_eq(known_seen, 0);
+	ck_assert_ptr_eq(context_seen, &lookout);
 	tap_targets_done(&list);
 	/* The next one is a search of its own, which needs no look at what is known. */
 	ck_assert_int_eq(take(), 0);
@@ -76,7 +82,7 @@ END_TEST
 
 START_TEST(test_never_taken)
 {
-	tap_lookout_begin(&lookout, "/proc");
+	begin();
 	tap_lookout_done(&lookout);
 	ck_assert_int_eq(given_back, 1);
 	tap_lookout_done(&lookout);
@@ -87,10 +93,10 @@ END_TEST
 START_TEST(test_failed)
 {
 	status = -EACCES;
-	tap_lookout_begin(&lookout, "/proc");
+	begin();
 	ck_assert_int_eq(take(), -EACCES);
 	ck_assert_str_eq(err.text, "no /proc");
-	tap_lookout_begin(&lookout, "/proc");
+	begin();
 	tap_lookout_done(&lookout);
 	ck_assert_int_eq(given_back, 0);
 }
@@ -100,7 +106,7 @@ END_TEST
 START_TEST(test_no_memory_for_a_thread)
 {
 	tap_alloc_fail_at(1);
-	tap_lookout_begin(&lookout, "/proc");
+	begin();
 	tap_alloc_fail_at(0);
 	ck_assert_int_eq(searches, 0);
 	ck_assert_int_eq(take(), 0);
