@@ -24,6 +24,7 @@ class Results:
     def __init__(self):
         self.started = time.time()
         self.tests = []
+        self.groups = []
 
     def add(self, group, name, outcome, seconds, reason=None, output=None):
         """outcome: passed, failed or skipped; `reason` says why it was skipped or failed, or what the first of two tries said"""
@@ -36,6 +37,12 @@ class Results:
 
     def count(self, outcome):
         return sum(test["outcome"] == outcome for test in self.tests)
+
+    def close_group(self, group):
+        """All of this group's tests are there: the summary has a line of its own for it."""
+        rows = [test for test in self.tests if test["group"] == group]
+        counts = ", ".join(f"{sum(test['outcome'] == outcome for test in rows)} {outcome}" for outcome in ("passed", "failed", "skipped"))
+        self.groups.append(f"{group}: {counts}, {sum(test['seconds'] for test in rows):.0f} s")
 
     def ok(self):
         return self.count("failed") == 0 and self.count("passed") > 0
@@ -63,8 +70,8 @@ class Results:
                 print()
             for test in told:
                 print(f"{word} {test['group']}: {test['name']}: {test.get('reason', 'no reason given')}")
-        print()
-        print(self.closing_line(), flush=True)
+        for line in ["", *self.groups, self.closing_line()]:
+            print(line, flush=True)
 
 
 def parse_xml(path):

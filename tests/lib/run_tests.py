@@ -5,7 +5,7 @@
 Groups, in this order: build, unit, static, fuzz, live; none named: these, and the results go to test_results.json at the top
 of the tree (else to build/test_results-<groups>.json). The last line is `N passed, N failed, N skipped`; the exit status is 1
 when a test failed or none passed. The group matrix, only when named, runs the live tests of MATRIX_TESTS with every server of
-pg_versions.py and my_versions.py. Called by `make test`, test-unit, test-live, test-matrix and fuzz-short. Only python's own library is
+pg_versions.py and my_versions.py, and once those of SCALE_TESTS at full size; it ends with a line for each. Called by `make test`, test-unit, test-live, test-matrix and fuzz-short. Only python's own library is
 used here, so that a missing package is one skipped test and not a broken run.
 """
 import argparse
@@ -37,6 +37,9 @@ MATRIX_SECONDS = 1800  # of one version
 MATRIX_TESTS = ("test_smoke", "test_conservation", "test_rows", "test_sessions", "test_waits", "test_locks_graph", "test_aio",
                 "test_background")
 MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout")
+# What takes more time, connections or servers than a run of everything should, with the installed server.
+SCALE_TESTS = ("test_scale", "test_distinct", "test_unknown_build")
+SCALE = "scale"
 # Whose servers, which variable names the one that tests are to use, and the tests.
 MATRIX = ((pg_versions, "TAP_PG_SERVER", MATRIX_TESTS), (my_versions, "TAP_MY_SERVER", MY_MATRIX_TESTS))
 # One row a check: test's name, make goal
@@ -209,46 +212,43 @@ def run_live(found, environment=None):
     run_pytest(found, "live", ["tests/live"], environment)
 
 
-def matrix_servers():
-    """[(name, row of MATRIX, why it cannot be had or None)]; TAP_MATRIX names those that are wanted, others are not asked for."""
+def matrix_wanted():
+    """[(name, row of MATRIX or None)]: what TAP_MATRIX names, or everything."""
     wanted = os.environ.get("TAP_MATRIX", "").split()
-    known = [(name, row) for row in MATRIX for name in row[0].SERVERS]
-    rows = [(name, None, "no such server is known") for name in wanted if name not in dict(known)]
-    for name, row in known:
-        if wanted and name not in wanted:
-            continue
-        try:
-            say(f"matrix: {name}: {row[0].fetch(name)}")
-            rows.append((name, row, None))
-        except (server_cache.Missing, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-            rows.append((name, row, f"cannot be had: {error}"))
-    return rows
+    known = {name: row for row in MATRIX for name in row[0].SERVERS}
+    known[SCALE] = None
+    return [(name, known.get(name)) for name in wanted or known]
 
 
-def run_scale(found):
-    """As many instances and sessions as the requirements name; the live tests have a few."""
-    run_pytest(found, "matrix-scale", ["tests/live/test_scale.py"], {"TAP_SCALE": "full"}, MATRIX_SECONDS)
+def matrix_missing(name, row):
+    """Why this server cannot be had, or None; fetched when it is not there."""
+    if not row:
+        return None if name == SCALE else "no such server is known"
+    try:
+        say(f"matrix: {name}: {row[0].fetch(name)}")
+    except (server_cache.Missing, OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+        return f"cannot be had: {error}"
+    return None
 
 
-def run_matrix(found):
-    """What it ran is told at the end: a version that could not be had is a skipped test, not one that is forgotten."""
-    ran = []
-    for name, row, missing in matrix_servers():
+def run_matrix(found, path):
+    """
+    What it ran is told at the end: a version that could not be had is a skipped test, not one that is forgotten. Results are written
+    after each, so that a run that is broken off leaves what it had.
+    """
+    for name, row in matrix_wanted():
         group = f"matrix-{name}"
+        missing = matrix_missing(name, row)
+        tests, environment = (row[2], {row[1]: name}) if row else (SCALE_TESTS, {"TAP_SCALE": "full"})
         if missing:
             found.add(group, "server", "skipped", 0, missing)
         else:
-            paths = [f"tests/live/{test}.py" for test in row[2]]
-            run_pytest(found, group, paths, {row[1]: name}, MATRIX_SECONDS)
-        rows = [test for test in found.tests if test["group"] == group]
-        ran.append(f"{name}: " + ", ".join(f"{sum(test['outcome'] == outcome for test in rows)} {outcome}"
-                                           for outcome in ("passed", "failed", "skipped")))
-    if not os.environ.get("TAP_MATRIX"):
-        run_scale(found)
-    found.matrix = ran
+            run_pytest(found, group, [f"tests/live/{test}.py" for test in tests], environment, MATRIX_SECONDS)
+        found.close_group(group)
+        found.write(path)
 
 
-def run_groups(found, groups, fuzz_seconds):
+def run_groups(found, groups, fuzz_seconds, path):
     if "build" in groups:
         run_build(found)
     if "unit" in groups:
@@ -261,7 +261,7 @@ def run_groups(found, groups, fuzz_seconds):
     if "live" in groups:
         run_live(found)
     if "matrix" in groups:
-        run_matrix(found)
+        run_matrix(found, path)
 
 
 def main():
@@ -278,11 +278,9 @@ def main():
     groups = ["build", *arguments.groups] if arguments.groups else GROUPS
     path = f"build/test_results-{'-'.join(arguments.groups)}.json" if arguments.groups else "test_results.json"
     try:
-        run_groups(found, groups, arguments.fuzz_seconds)
+        run_groups(found, groups, arguments.fuzz_seconds, path)
     finally:
         found.write(path)
-    for line in getattr(found, "matrix", ()):
-        say(f"matrix: {line}")
     found.print_summary()
     return 0 if found.ok() else 1
 
