@@ -111,8 +111,9 @@ static bool is_internal(const char *class_name, const char *event_name)
 		const char *class_name;
 		const char *event_name;
 	} known[] = {
-		{ "LWLock", "*" },	{ "BufferPin", "*" },	    { "IPC", "Hash*" }, { "IPC", "ProcSignalBarrier" },
-		{ "IPC", "BtreePage" }, { "Timeout", "SpinDelay" },
+		{ "LWLock", "*" },	    { "BufferPin", "*" },	    { "Buffer", "*" },
+		{ "IPC", "Hash*" },	    { "IPC", "ProcSignalBarrier" }, { "IPC", "BtreePage" },
+		{ "Timeout", "SpinDelay" },
 	};
 
 	for (size_t i = 0; class_name && event_name && i < sizeof(known) / sizeof(known[0]); i++) {

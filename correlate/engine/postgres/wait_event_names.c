@@ -15,7 +15,8 @@
 /* Individual locks by their number, then the built-in tranches. */
 static const struct tap_pg_wait_name lwlock[] = {
 	{ NULL, ALL },
-	{ "ShmemIndex", ALL },
+	{ "ShmemIndex", UNTIL(18) },
+	{ NULL, FROM(19) },
 	{ "OidGen", ALL },
 	{ "XidGen", ALL },
 	{ "ProcArray", ALL },
@@ -77,15 +78,20 @@ static const struct tap_pg_wait_name lwlock[] = {
 	{ "InjectionPoint", FROM(17) },
 	{ "SerialControl", FROM(17) },
 	{ "AioWorkerSubmissionQueue", FROM(18) },
+	{ "WaitLSN", FROM(19) },
+	{ "LogicalDecodingControl", FROM(19) },
+	{ NULL, FROM(19) },
+	{ "AioWorkerControl", FROM(19) },
 	{ "XactBuffer", ALL },
 	{ "CommitTsBuffer", ALL },
 	{ "SubtransBuffer", ALL },
 	{ "MultiXactOffsetBuffer", ALL },
 	{ "MultiXactMemberBuffer", ALL },
 	{ "NotifyBuffer", ALL },
+	{ "NotifyChannelHash", FROM(19) },
 	{ "SerialBuffer", ALL },
 	{ "WALInsert", ALL },
-	{ "BufferContent", ALL },
+	{ "BufferContent", UNTIL(18) },
 	{ "BufferIO", UNTIL(13) },
 	{ "ReplicationOriginState", ALL },
 	{ "ReplicationSlotIO", ALL },
@@ -111,14 +117,16 @@ static const struct tap_pg_wait_name lwlock[] = {
 	{ "DSMRegistryDSA", FROM(17) },
 	{ "DSMRegistryHash", FROM(17) },
 	{ "CommitTsSLRU", FROM(17) },
+	{ "MultiXactOffsetSLRU", FROM(19) },
 	{ "MultiXactMemberSLRU", FROM(17) },
-	{ "MultiXactOffsetSLRU", FROM(17) },
+	{ "MultiXactOffsetSLRU", 17, 18 },
 	{ "NotifySLRU", FROM(17) },
 	{ "SerialSLRU", FROM(17) },
 	{ "SubtransSLRU", FROM(17) },
 	{ "XactSLRU", FROM(17) },
 	{ "ParallelVacuumDSA", FROM(17) },
 	{ "AioUringCompletion", FROM(18) },
+	{ "ShmemIndex", FROM(19) },
 };
 
 static const struct tap_pg_wait_name lock[] = {
@@ -128,7 +136,8 @@ static const struct tap_pg_wait_name lock[] = {
 };
 
 static const struct tap_pg_wait_name buffer_pin[] = {
-	{ "BufferPin", ALL },
+	{ "BufferPin", UNTIL(18) },   { "BufferCleanup", FROM(19) },	    { "BufferExclusive", FROM(19) },
+	{ "BufferShared", FROM(19) }, { "BufferShareExclusive", FROM(19) },
 };
 
 static const struct tap_pg_wait_name activity[] = {
@@ -234,12 +243,17 @@ static const struct tap_pg_wait_name ipc[] = {
 	{ "RecoveryConflictTablespace", ALL },
 	{ "RecoveryEndCommand", FROM(15) },
 	{ "RecoveryPause", ALL },
+	{ "RepackWorkerExport", FROM(19) },
 	{ "ReplicationOriginDrop", ALL },
 	{ "ReplicationSlotDrop", ALL },
 	{ "RestoreCommand", FROM(15) },
 	{ "SafeSnapshot", ALL },
 	{ "SyncRep", ALL },
+	{ "WaitForWalFlush", FROM(19) },
+	{ "WaitForWalReplay", FROM(19) },
+	{ "WaitForWalWrite", FROM(19) },
 	{ "WalReceiverExit", FROM(14) },
+	{ "WalReceiverUpstreamCatchup", FROM(19) },
 	{ "WalReceiverWaitStart", FROM(14) },
 	{ "WalSummaryReady", FROM(17) },
 	{ "XactGroupUpdate", ALL },
@@ -249,6 +263,7 @@ static const struct tap_pg_wait_name ipc[] = {
 static const struct tap_pg_wait_name timeout[] = {
 	{ "BaseBackupThrottle", ALL },
 	{ "CheckpointWriteDelay", FROM(15) },
+	{ "CommitDelay", FROM(19) },
 	{ "PgSleep", ALL },
 	{ "RecoveryApplyDelay", ALL },
 	{ "RecoveryRetrieveRetryInterval", ALL },
@@ -285,6 +300,8 @@ static const struct tap_pg_wait_name io[] = {
 	{ "CopyFileCopy", FROM(18) },
 	{ "CopyFileRead", ALL },
 	{ "CopyFileWrite", ALL },
+	{ "CopyFromRead", FROM(19) },
+	{ "CopyToWrite", FROM(19) },
 	{ "DataFileExtend", ALL },
 	{ "DataFileFlush", ALL },
 	{ "DataFileImmediateSync", ALL },

@@ -11,7 +11,7 @@
 enum {
 	TAP_PG_WAIT_CLASSES = 0x0b,
 	TAP_PG_WAIT_MAJOR_MIN = 13, /* the versions whose names are known */
-	TAP_PG_WAIT_MAJOR_MAX = 18,
+	TAP_PG_WAIT_MAJOR_MAX = 19,
 };
 
 struct tap_pg_wait_name {

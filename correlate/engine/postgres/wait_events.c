@@ -13,7 +13,7 @@
 enum {
 	CLASS_LWLOCK = 0x01,
 	CLASS_LOCK = 0x03,
-	CLASS_BUFFER_PIN = 0x04,
+	CLASS_BUFFER = 0x04,
 	CLASS_ACTIVITY = 0x05,
 	CLASS_CLIENT = 0x06,
 	CLASS_EXTENSION = 0x07,
@@ -22,21 +22,25 @@ enum {
 	CLASS_IO = 0x0a,
 	CLASS_COUNT = TAP_PG_WAIT_CLASSES,
 
+	MAJOR_BUFFER_PIN = 18, /* up to here class and only event are called after pins */
+
 	EVENT_MASK = 0xffff, /* the byte between class and event is reserved */
 };
 
 static const char *const class_names[CLASS_COUNT] = {
-	[CLASS_LWLOCK] = "LWLock",     [CLASS_LOCK] = "Lock",	    [CLASS_BUFFER_PIN] = "BufferPin",
+	[CLASS_LWLOCK] = "LWLock",     [CLASS_LOCK] = "Lock",	    [CLASS_BUFFER] = "Buffer",
 	[CLASS_ACTIVITY] = "Activity", [CLASS_CLIENT] = "Client",   [CLASS_EXTENSION] = "Extension",
 	[CLASS_IPC] = "IPC",	       [CLASS_TIMEOUT] = "Timeout", [CLASS_IO] = "IO",
 };
 
-const char *tap_pg_wait_class(uint32_t event)
+const char *tap_pg_wait_class(int32_t version_number, uint32_t event)
 {
 	uint32_t number = event >> 24;
 
 	if (!event)
 		return "None";
+	if (number == CLASS_BUFFER && version_number / 10000 <= MAJOR_BUFFER_PIN)
+		return "BufferPin";
 	return number < CLASS_COUNT ? class_names[number] : NULL;
 }
 
@@ -67,7 +71,7 @@ const char *tap_pg_wait_event(int32_t version_number, uint32_t event)
 void tap_pg_wait_event_name(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],
 			    char ret_name[TAP_WAIT_NAME_MAX])
 {
-	const char *class_name = tap_pg_wait_class(event);
+	const char *class_name = tap_pg_wait_class(version_number, event);
 	const char *event_name = tap_pg_wait_event(version_number, event);
 
 	snprintf(ret_class, TAP_WAIT_CLASS_MAX, "%s", class_name ? class_name : "unknown");

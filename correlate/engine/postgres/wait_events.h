@@ -13,8 +13,8 @@
 
 #include "correlate/engine/terms.h"
 
-/* "LWLock", "Lock", ...; "None" for event 0; NULL for a class this build has no name for. */
-const char *tap_pg_wait_class(uint32_t event);
+/* "LWLock", "Lock", ...; "None" for event 0; NULL for a class this build has no name for. Version as below. */
+const char *tap_pg_wait_class(int32_t version_number, uint32_t event);
 
 /*
  * "transactionid", "ClientRead", ...; "CPU-or-kernel" for event 0. NULL when this build does not know what the number
