@@ -5,6 +5,7 @@ import io
 import signal
 import time
 
+import mariadb
 import pytest
 import trace
 
@@ -37,6 +38,17 @@ def test_floor(dbtap):
     assert "overhead" in outcome.stdout and "null run" in outcome.stdout
 
 
+@pytest.mark.skipif(mariadb.Build().missing() is not None, reason=str(mariadb.Build().missing()))
+def test_mariadb(dbtap):
+    """The same bench on the other engine, which has this load alone."""
+    document = dbtap("bench", "overhead", *SHORT, "--engine", "mariadb", "--protocol", "prepared", "--format", "json",
+                     timeout=180).ok().json()
+    assert (document["engine"], document["protocol"]) == ("mariadb", "prepared")
+    assert [load["load"] for load in document["loads"]] == ["select"]
+    check_load(document["loads"][0])
+    assert document["loads"][0]["tracked_switch_ns"] > 0
+
+
 def test_csv(dbtap):
     outcome = dbtap("bench", "overhead", *SHORT, "--load", "tpcb", "--format", "csv", timeout=120).ok()
     rows = list(csv.DictReader(io.StringIO(outcome.stdout)))
@@ -59,7 +71,10 @@ def test_interrupted(dbtap, seconds):
 
 @pytest.mark.rootless
 @pytest.mark.parametrize("arguments", (("bench",), ("bench", "else"), ("bench", "overhead", "--pairs", "3"), ("bench", "overhead", "more"),
-                                       ("bench", "overhead", "--load", "none")))
+                                       ("bench", "overhead", "--load", "none"), ("bench", "overhead", "--engine", "none"),
+                                       ("bench", "overhead", "--protocol", "none"),
+                                       ("bench", "overhead", "--engine", "mariadb", "--load", "tpcb"),
+                                       ("bench", "overhead", "--engine", "mariadb", "--protocol", "extended")))
 def test_wrong_usage(dbtap, arguments):
     outcome = dbtap(*arguments).ok(status=2)
     assert outcome.stdout == "" and len(outcome.stderr.splitlines()) == 1

@@ -117,7 +117,7 @@ static int worker_connect(struct worker *worker, struct tap_load_session *sessio
 	int code;
 
 	snprintf(application, sizeof(application), "dbtap-load %s", worker->role->name);
-	code = tap_load_connect(worker->options->conninfo, application, &session->connection, &err);
+	code = session->engine->connect(worker->options->conninfo, application, &session->connection, &err);
 	if (code) {
 		note_error(worker, code, err.text);
 		return code;
@@ -125,7 +125,7 @@ static int worker_connect(struct worker *worker, struct tap_load_session *sessio
 	code = tap_load_open(worker->role, session);
 	if (code) {
 		note_error(worker, code, session->error);
-		PQfinish(session->connection);
+		session->engine->disconnect(session->connection);
 		session->connection = NULL;
 	}
 	return code;
@@ -134,7 +134,7 @@ static int worker_connect(struct worker *worker, struct tap_load_session *sessio
 /* A lost connection is an error like others; the server may come back. */
 static bool worker_reconnect(struct worker *worker, struct tap_load_session *session)
 {
-	PQfinish(session->connection);
+	session->engine->disconnect(session->connection);
 	session->connection = NULL;
 	while (!is_stopped(worker->board)) {
 		worker_pause(worker, RECONNECT_MS);
@@ -155,7 +155,7 @@ static bool worker_step(struct worker *worker, struct tap_load_session *session)
 		count_up(&worker->slot->transactions, 1);
 	} else {
 		note_error(worker, code, session->error);
-		if (PQstatus(session->connection) != CONNECTION_OK)
+		if (session->engine->is_lost(session->connection))
 			return worker_reconnect(worker, session);
 	}
 	if (worker->role->pause_ms)
@@ -167,6 +167,7 @@ static int work(void *context)
 {
 	struct worker *worker = context;
 	struct tap_load_session session = {
+		.engine = worker->options->engine,
 		.protocol = worker->options->protocol,
 		.scale = worker->options->scale,
 		.random = worker->options->seed + worker->index,
@@ -185,7 +186,7 @@ static int work(void *context)
 		if (!worker_step(worker, &session))
 			break;
 	}
-	PQfinish(session.connection);
+	session.engine->disconnect(session.connection);
 	return 0;
 }
 
@@ -194,7 +195,7 @@ static int start_worker(struct tap_generator *generator, uint32_t index)
 	const struct tap_child_options options = { .death_signal = SIGKILL, .keep_fd = -1, .name = "dbtap-load" };
 	struct worker worker = {
 		.options = &generator->options,
-		.role = tap_load_role_of(generator->options.load, index),
+		.role = generator->options.engine->role_of(generator->options.load, index),
 		.board = generator->board,
 		.slot = &generator->board->slots[index],
 		.index = index,
@@ -287,7 +288,12 @@ static int await_workers(struct tap_generator *generator, struct tap_error *err)
 
 static int check_options(const struct tap_generator_options *options, struct tap_error *err)
 {
-	if (!tap_load_role_of(options->load, 0) || (unsigned)options->protocol >= TAP_PROTOCOLS)
+	const struct tap_bench_engine *engine = tap_bench_engine_or_default(options->engine);
+
+	if (engine->absent)
+		return tap_error_set(err, -EOPNOTSUPP, "%s", engine->absent);
+	if (!engine->role_of(options->load, 0) || (unsigned)options->protocol >= TAP_PROTOCOLS ||
+	    !(engine->protocols >> options->protocol & 1))
 		return tap_error_set(err, -EINVAL, "load: no such load or protocol; see --help");
 	if (options->workers > TAP_GENERATOR_MAX_WORKERS)
 		return tap_error_set(err, -EINVAL, "workers: %u is out of range; give 1 to %d", options->workers,
@@ -314,6 +320,7 @@ static struct tap_generator *new_generator(const struct tap_generator_options *o
 	if (!generator)
 		return NULL;
 	generator->options = *options;
+	generator->options.engine = tap_bench_engine_or_default(options->engine);
 	generator->workers = options->workers ? options->workers : tap_load_role_count(options->load);
 	generator->pids = calloc(generator->workers, sizeof(*generator->pids));
 	generator->ended = calloc(generator->workers, sizeof(*generator->ended));

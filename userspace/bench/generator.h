@@ -16,12 +16,14 @@
 #include <sys/types.h>
 
 #include "userspace/base/error.h"
+#include "userspace/bench/engine.h"
 #include "userspace/bench/load.h"
 
 #define TAP_GENERATOR_MAX_WORKERS 1024
 
 struct tap_generator_options {
-	const char *conninfo; /* the tables are there: tap_schema_build */
+	const struct tap_bench_engine *engine; /* NULL: PostgreSQL */
+	const char *conninfo;		       /* the tables are there: engine->build */
 	enum tap_load_kind load;
 	enum tap_load_protocol protocol;
 	uint32_t workers;		    /* 0: tap_load_role_count; at most TAP_GENERATOR_MAX_WORKERS */

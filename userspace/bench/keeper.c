@@ -22,6 +22,11 @@ struct tap_keeper {
 	pid_t pid;
 };
 
+struct server {
+	const char *folder;
+	const char *lock;
+};
+
 static void pause_tenth(void)
 {
 	const struct timespec tenth = { .tv_nsec = 100000000 };
@@ -30,11 +35,11 @@ static void pause_tenth(void)
 }
 
 /* The server's lock file goes when it has ended; one that crashed leaves it, hence the bound. */
-static void await_server_end(const char *folder)
+static void await_server_end(const struct server *server)
 {
 	char *lock = NULL;
 
-	if (asprintf(&lock, "%s/data/postmaster.pid", folder) < 0)
+	if (asprintf(&lock, "%s/%s", server->folder, server->lock) < 0)
 		return;
 	for (int i = 0; i < SERVER_END_POLLS && !access(lock, F_OK); i++)
 		pause_tenth();
@@ -43,20 +48,20 @@ static void await_server_end(const char *folder)
 
 static int keep(void *context)
 {
-	const char *folder = context;
+	const struct server *server = context;
 	char byte;
 	ssize_t got;
 
 	do
 		got = read(TAP_CHILD_KEPT_FD, &byte, 1);
 	while (got > 0 || (got < 0 && errno == EINTR));
-	await_server_end(folder);
-	for (int i = 0; i < REMOVE_TRIES && tap_folder_remove(folder); i++)
+	await_server_end(server);
+	for (int i = 0; i < REMOVE_TRIES && tap_folder_remove(server->folder); i++)
 		pause_tenth();
 	return 0;
 }
 
-static int start_process(struct tap_keeper *keeper, const char *folder)
+static int start_process(struct tap_keeper *keeper, struct server *server)
 {
 	struct tap_child_options options = {
 		.own_session = true,
@@ -67,7 +72,7 @@ static int start_process(struct tap_keeper *keeper, const char *folder)
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
 	options.keep_fd = ends[0];
-	err = tap_child_start(&options, keep, (void *)folder, &keeper->pid);
+	err = tap_child_start(&options, keep, server, &keeper->pid);
 	close(ends[0]);
 	if (err) {
 		close(ends[1]);
@@ -77,14 +82,15 @@ static int start_process(struct tap_keeper *keeper, const char *folder)
 	return 0;
 }
 
-int tap_keeper_start(const char *folder, struct tap_keeper **ret)
+int tap_keeper_start(const char *folder, const char *lock, struct tap_keeper **ret)
 {
+	struct server server = { .folder = folder, .lock = lock };
 	struct tap_keeper *keeper = calloc(1, sizeof(*keeper));
 	int err;
 
 	if (!keeper)
 		return -ENOMEM;
-	err = start_process(keeper, folder);
+	err = start_process(keeper, &server);
 	if (err) {
 		free(keeper);
 		return err;

@@ -11,7 +11,8 @@
 
 struct tap_keeper;
 
-int tap_keeper_start(const char *folder, struct tap_keeper **ret);
+/* `lock`: what is below the folder while the server runs. */
+int tap_keeper_start(const char *folder, const char *lock, struct tap_keeper **ret);
 /* Ends the keeper, who leaves the folder alone, and frees. NULL is fine. */
 void tap_keeper_dismiss(struct tap_keeper *keeper);
 

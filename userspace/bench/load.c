@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* load.c - the roles' statements and how they are sent; see load.h. */
+/* load.c - what loads share, and the statements of PostgreSQL's roles and how they are sent; see load.h. */
 #include "userspace/bench/load.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "userspace/bench/engine.h"
 #include "userspace/bench/schema.h"
 
 #define MAX_PARAMETERS 4
@@ -48,7 +49,7 @@ static uint64_t next_random(struct tap_load_session *session)
 	return x ^ (x >> 31);
 }
 
-static long random_between(struct tap_load_session *session, long low, long high)
+long tap_load_random_between(struct tap_load_session *session, long low, long high)
 {
 	return low + (long)(next_random(session) % (uint64_t)(high - low + 1));
 }
@@ -135,17 +136,17 @@ static int prepare_statements(struct tap_load_session *session)
 
 static int step_select(struct tap_load_session *session)
 {
-	long aid = random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS);
+	long aid = tap_load_random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS);
 
 	return run_statement(session, SELECT_ACCOUNT, &aid);
 }
 
 static int step_tpcb(struct tap_load_session *session)
 {
-	long aid = random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS);
-	long tid = random_between(session, 1, (long)session->scale * TAP_SCHEMA_TELLERS);
-	long bid = random_between(session, 1, (long)session->scale);
-	long delta = random_between(session, -5000, 5000);
+	long aid = tap_load_random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS);
+	long tid = tap_load_random_between(session, 1, (long)session->scale * TAP_SCHEMA_TELLERS);
+	long bid = tap_load_random_between(session, 1, (long)session->scale);
+	long delta = tap_load_random_between(session, -5000, 5000);
 	int err = run(session, "BEGIN");
 
 	if (!err)
@@ -170,7 +171,7 @@ static void pause_inside(struct tap_load_session *session, uint32_t ms)
 /* Several sessions do this: each holds the row for a while, the others wait for its transaction. */
 static int step_lock(struct tap_load_session *session)
 {
-	long id = random_between(session, 1, TAP_SCHEMA_LOCKS / 2);
+	long id = tap_load_random_between(session, 1, TAP_SCHEMA_LOCKS / 2);
 	int err = run(session, "BEGIN");
 
 	if (!err)
@@ -231,7 +232,7 @@ static int step_temp(struct tap_load_session *session)
 static int step_function(struct tap_load_session *session)
 {
 	return run_numbered(session, "SELECT load_balance(%ld, 500)",
-			    random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS));
+			    tap_load_random_between(session, 1, (long)session->scale * TAP_SCHEMA_ACCOUNTS));
 }
 
 static int step_cpu(struct tap_load_session *session)
@@ -348,6 +349,13 @@ const char *tap_load_name(enum tap_load_kind kind)
 	return (unsigned)kind < TAP_LOAD_KINDS ? names[kind] : NULL;
 }
 
+const char *tap_load_protocol_name(enum tap_load_protocol protocol)
+{
+	static const char *const names[TAP_PROTOCOLS] = { "simple", "extended", "prepared" };
+
+	return (unsigned)protocol < TAP_PROTOCOLS ? names[protocol] : NULL;
+}
+
 static void swallow_notice(void *context, const PGresult *result)
 {
 	(void)context;
@@ -397,14 +405,10 @@ int tap_load_connect(const char *conninfo, const char *application, PGconn **ret
 	return 0;
 }
 
-/* The text first: the rollback clears it. PQexec also gets a connection out of a COPY that broke off. */
 static int conclude(struct tap_load_session *session, int err)
 {
-	if (!err)
-		return 0;
-	tap_load_error_text(session->connection, session->error, sizeof(session->error));
-	if (PQstatus(session->connection) == CONNECTION_OK && PQtransactionStatus(session->connection) != PQTRANS_IDLE)
-		PQclear(PQexec(session->connection, "ROLLBACK"));
+	if (err)
+		tap_bench_engine_or_default(session->engine)->recover(session);
 	return err;
 }
 

@@ -2,8 +2,9 @@
 /*
  * load.h - what one session of the load does, one transaction at a time.
  *
- * A role is a kind of session: which statements, how often. A load is a list of roles for its workers. This file knows
- * SQL and libpq; processes, counters and stopping are generator.h's, tables schema.h's.
+ * A role is a kind of session: which statements, how often. A load is a list of roles for its workers. Sessions and
+ * roles are the same for every engine (engine.h); the SQL and libpq of PostgreSQL's are here, MariaDB's in my_load.h.
+ * Processes, counters and stopping are generator.h's, tables schema.h's.
  */
 #ifndef TAP_USERSPACE_BENCH_LOAD_H
 #define TAP_USERSPACE_BENCH_LOAD_H
@@ -30,8 +31,11 @@ enum tap_load_protocol {
 
 #define TAP_LOAD_ERROR_MAX 192
 
+struct tap_bench_engine;
+
 struct tap_load_session {
-	PGconn *connection;
+	const struct tap_bench_engine *engine; /* NULL: PostgreSQL */
+	void *connection;		       /* the engine's: a PGconn */
 	enum tap_load_protocol protocol;
 	uint32_t scale;			/* of the tables */
 	uint64_t random;		/* state of the session's random numbers; any seed */
@@ -50,14 +54,19 @@ struct tap_load_role {
 };
 
 /*
- * The role of a load's worker `index`, from a constant table; NULL for a kind that does not exist. The mixed load
- * starts over after tap_load_role_count.
+ * PostgreSQL's role of a load's worker `index`, from a constant table; NULL for a kind that does not exist. The mixed
+ * load starts over after tap_load_role_count.
  */
 const struct tap_load_role *tap_load_role_of(enum tap_load_kind kind, uint32_t index);
 /* Workers after which all roles have been given out: 1, or for the mixed load what it takes to see everything. */
 uint32_t tap_load_role_count(enum tap_load_kind kind);
 /* As the command line names it: select, tpcb, mixed; NULL for none. */
 const char *tap_load_name(enum tap_load_kind kind);
+
+/* As the command line names it: simple, extended, prepared; NULL for none. */
+const char *tap_load_protocol_name(enum tap_load_protocol protocol);
+
+long tap_load_random_between(struct tap_load_session *session, long low, long high);
 
 /* The connection's last error on one line. */
 void tap_load_error_text(const PGconn *connection, char *text, size_t size);
@@ -66,8 +75,8 @@ void tap_load_error_text(const PGconn *connection, char *text, size_t size);
 int tap_load_connect(const char *conninfo, const char *application, PGconn **ret, struct tap_error *err);
 
 /*
- * Opens or steps a role on the session's connection. -EIO: a statement failed, PQerrorMessage(connection) has the text;
- * a transaction that was open is rolled back.
+ * Opens or steps a role on the session's connection. -EIO: a statement failed, session->error has the text; a
+ * transaction that was open is rolled back.
  */
 int tap_load_open(const struct tap_load_role *role, struct tap_load_session *session);
 int tap_load_step(const struct tap_load_role *role, struct tap_load_session *session);

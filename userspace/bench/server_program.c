@@ -18,16 +18,16 @@
 #define LOG_TAIL 4096
 #define EXEC_FAILED 127
 
-int tap_server_user_find(struct tap_server_user *ret, struct tap_error *err)
+int tap_server_user_find(const char *const *names, const char *product, struct tap_server_user *ret,
+			 struct tap_error *err)
 {
-	static const char *const names[] = { "postgres", "nobody" };
 	struct tap_server_user user = { .uid = geteuid(), .gid = getegid() };
 
 	if (user.uid != 0) {
 		*ret = user;
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; names[i]; i++) {
 		const struct passwd *entry = getpwnam(names[i]);
 
 		if (!entry || entry->pw_uid == 0)
@@ -35,8 +35,8 @@ int tap_server_user_find(struct tap_server_user *ret, struct tap_error *err)
 		*ret = (struct tap_server_user){ .change = true, .uid = entry->pw_uid, .gid = entry->pw_gid };
 		return 0;
 	}
-	return tap_error_set(err, -ENOENT,
-			     "PostgreSQL refuses to run as root and there is no user postgres or nobody; add one");
+	return tap_error_set(err, -ENOENT, "%s refuses to run as root and there is no user %s or nobody; add one",
+			     product, names[0]);
 }
 
 struct launch {
@@ -121,7 +121,7 @@ void tap_server_program_last_words(const char *folder, char *text, size_t size)
 		if (strspn(line, " \t\r") == strlen(line))
 			continue;
 		words = line;
-		if (strstr(line, "FATAL:") || strstr(line, "PANIC:"))
+		if (strstr(line, "FATAL:") || strstr(line, "PANIC:") || strstr(line, "[ERROR]"))
 			break;
 	}
 	snprintf(text, size, "%s", words);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * server_program.h - runs initdb or postgres as an unprivileged user, with a log in the throwaway's folder.
+ * server_program.h - runs a server or its installer as an unprivileged user, with a log in the throwaway's folder.
  *
- * Called by throwaway.c, which knows what arguments they get. Processes themselves: child.h.
+ * Called by throwaway.c; what arguments they get engine.h says. Processes themselves: child.h.
  */
 #ifndef TAP_USERSPACE_BENCH_SERVER_PROGRAM_H
 #define TAP_USERSPACE_BENCH_SERVER_PROGRAM_H
@@ -20,8 +20,12 @@ struct tap_server_user {
 	gid_t gid;
 };
 
-/* User postgres or nobody when we are root, ourselves otherwise. -ENOENT: we are root and there is neither. */
-int tap_server_user_find(struct tap_server_user *ret, struct tap_error *err);
+/*
+ * The first of `names` (NULL-terminated) that is there when we are root, ourselves otherwise. -ENOENT: we are root and
+ * there is none; `product`, for the message, is whose server refuses root.
+ */
+int tap_server_user_find(const char *const *names, const char *product, struct tap_server_user *ret,
+			 struct tap_error *err);
 
 struct tap_server_program {
 	const char *bin_folder;
@@ -40,7 +44,8 @@ struct tap_server_program {
  */
 int tap_server_program_start(const struct tap_server_program *program, pid_t *ret_pid);
 
-/* The first FATAL or PANIC line of the log's last 4 KiB, else its last line that is not empty, else "". NUL-terminated.
+/* The first FATAL, PANIC or [ERROR] line of the log's last 4 KiB, else its last line that is not empty, else "".
+ * NUL-terminated.
  */
 void tap_server_program_last_words(const char *folder, char *text, size_t size);
 

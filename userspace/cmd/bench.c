@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "correlate/row.h"
+#include "userspace/bench/engine.h"
 #include "userspace/bench/generator.h"
 #include "userspace/bench/paired.h"
 #include "userspace/bench/pingpong.h"
-#include "userspace/bench/schema.h"
 #include "userspace/bench/throwaway.h"
 #include "userspace/cmd/command.h"
 #include "userspace/cmd/run.h"
@@ -46,6 +46,8 @@ struct bench_load {
 
 struct bench {
 	const struct tap_options *options;
+	const struct tap_bench_engine *engine;
+	enum tap_load_protocol protocol;
 	struct tap_live *live;
 	struct tap_tracer *tracer;
 	struct tap_throwaway *server;
@@ -199,9 +201,10 @@ static uint32_t workers_of(const struct tap_options *options)
 static int start_load(struct bench *bench, enum tap_load_kind kind, struct tap_error *err)
 {
 	struct tap_generator_options load = {
+		.engine = bench->engine,
 		.conninfo = tap_throwaway_conninfo(bench->server),
 		.load = kind,
-		.protocol = TAP_PROTOCOL_SIMPLE,
+		.protocol = bench->protocol,
 		.workers = workers_of(bench->options),
 		.scale = workers_of(bench->options),
 		.interrupted = interrupted,
@@ -219,7 +222,7 @@ static int open_live(struct bench *bench)
 	char instance[64];
 	int status;
 
-	snprintf(instance, sizeof(instance), "postgres-%u", tap_throwaway_port(bench->server));
+	tap_throwaway_instance(bench->server, instance, sizeof(instance));
 	options.instance = instance;
 	options.no_connect = true;
 	status = tap_run_open(&options, TAP_PART_QUERIES, &bench->live, &partial);
@@ -245,8 +248,8 @@ static int measure_load(struct bench *bench, enum tap_load_kind kind, double unt
 	int status;
 
 	ret->name = tap_load_name(kind);
-	fprintf(stderr, "dbtap: %s load, %u pairs, about %" PRIu64 " s\n", ret->name, schedule.pairs,
-		tap_paired_planned_ms(&schedule) / 1000 + 1);
+	fprintf(stderr, "dbtap: %s load on %s, %u pairs, about %" PRIu64 " s\n", ret->name, bench->engine->product,
+		schedule.pairs, tap_paired_planned_ms(&schedule) / 1000 + 1);
 	status = start_load(bench, kind, err);
 	if (!status)
 		status = measure_tracked(bench, untracked_ns, &ret->cost, err);
@@ -259,16 +262,21 @@ static int measure_load(struct bench *bench, enum tap_load_kind kind, double unt
 	return status;
 }
 
-static void print_text(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
+static const char *program_of(const struct bench *bench, const char *empty, const char *tracer)
+{
+	return bench->options->floor ? empty : tracer;
+}
+
+static void print_text(const struct bench *bench, const struct bench_load *loads, size_t count, struct tap_strbuf *out)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct bench_load *load = &loads[i];
 		struct tap_interval lost = tap_estimate_overhead_percent(load->result.real.ratio);
 		struct tap_interval null_lost = tap_estimate_overhead_percent(load->result.null_run.ratio);
 
-		tap_strbuf_printf(out, "%s: %.0f transactions/s without, %.0f with %s\n", load->name,
-				  load->result.real.off_per_second, load->result.real.on_per_second,
-				  floor ? "an empty program" : "the tracer");
+		tap_strbuf_printf(out, "%s: %.0f transactions/s of %s, %s, without, %.0f with %s\n", load->name,
+				  load->result.real.off_per_second, bench->engine->product, bench->options->protocol,
+				  load->result.real.on_per_second, program_of(bench, "an empty program", "the tracer"));
 		tap_strbuf_printf(out, "  overhead      %6.2f %%   95 %% interval %6.2f to %6.2f   (%u pairs)\n",
 				  lost.value, lost.low, lost.high, load->result.real_pairs);
 		tap_strbuf_printf(
@@ -339,7 +347,7 @@ static void load_json(struct tap_json *json, const struct bench_load *load)
 	tap_json_object_end(json);
 }
 
-static void print_json(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
+static void print_json(const struct bench *bench, const struct bench_load *loads, size_t count, struct tap_strbuf *out)
 {
 	struct tap_json json;
 
@@ -348,7 +356,11 @@ static void print_json(const struct bench_load *loads, size_t count, bool floor,
 	tap_json_key(&json, "schema");
 	tap_json_int(&json, 1);
 	tap_json_key(&json, "program");
-	tap_json_string(&json, floor ? "empty" : "tracer");
+	tap_json_string(&json, program_of(bench, "empty", "tracer"));
+	tap_json_key(&json, "engine");
+	tap_json_string(&json, bench->engine->name);
+	tap_json_key(&json, "protocol");
+	tap_json_string(&json, bench->options->protocol);
 	tap_json_key(&json, "loads");
 	tap_json_array_begin(&json);
 	for (size_t i = 0; i < count; i++)
@@ -366,7 +378,7 @@ static void interval_csv(struct tap_csv *csv, struct tap_interval interval)
 	tap_csv_double(csv, interval.high);
 }
 
-static void print_csv(const struct bench_load *loads, size_t count, bool floor, struct tap_strbuf *out)
+static void print_csv(const struct bench *bench, const struct bench_load *loads, size_t count, struct tap_strbuf *out)
 {
 	static const char *const names[] = {
 		"load",		"program",	    "overhead_percent", "overhead_percent_low", "overhead_percent_high",
@@ -380,38 +392,50 @@ static void print_csv(const struct bench_load *loads, size_t count, bool floor, 
 		tap_csv_string(&csv, names[i]);
 	for (int i = 0; i < N_NUMBERS; i++)
 		tap_csv_string(&csv, number_names[i]);
+	tap_csv_string(&csv, "engine");
+	tap_csv_string(&csv, "protocol");
 	tap_csv_row_end(&csv);
 	for (size_t i = 0; i < count; i++) {
 		tap_csv_string(&csv, loads[i].name);
-		tap_csv_string(&csv, floor ? "empty" : "tracer");
+		tap_csv_string(&csv, program_of(bench, "empty", "tracer"));
 		interval_csv(&csv, tap_estimate_overhead_percent(loads[i].result.real.ratio));
 		interval_csv(&csv, tap_estimate_overhead_percent(loads[i].result.null_run.ratio));
 		numbers_of(&loads[i], numbers);
 		for (int j = 0; j < N_NUMBERS; j++)
 			tap_csv_double(&csv, numbers[j]);
+		tap_csv_string(&csv, bench->engine->name);
+		tap_csv_string(&csv, bench->options->protocol);
 		tap_csv_row_end(&csv);
 	}
+}
+
+static const enum tap_load_kind kinds[] = { TAP_LOAD_SELECT, TAP_LOAD_TPCB };
+
+static bool is_wanted(const struct bench *bench, enum tap_load_kind kind)
+{
+	const char *load = bench->options->load;
+
+	return bench->engine->role_of(kind, 0) && (!strcmp(load, "both") || !strcmp(load, tap_load_name(kind)));
 }
 
 /* A branch for each worker: on fewer, a TPC-B run measures the wait for one row. */
 static int measure(struct bench *bench, struct bench_load *loads, size_t *ret_count, struct tap_error *err)
 {
-	static const enum tap_load_kind kinds[] = { TAP_LOAD_SELECT, TAP_LOAD_TPCB };
-	struct tap_throwaway_options wanted = { .shared_buffers_mb = 128, .interrupted = interrupted };
-	static const char *const settings[] = { "compute_query_id=on", NULL };
+	struct tap_throwaway_options wanted = { .engine = bench->engine,
+						.shared_buffers_mb = 128,
+						.interrupted = interrupted };
 	double empty_ns = 0, untracked_ns = 0;
 	int status;
 
-	wanted.settings = settings;
 	status = tap_throwaway_start(&wanted, &bench->server, err);
 	if (!status)
-		status = tap_schema_build(tap_throwaway_conninfo(bench->server), workers_of(bench->options), err);
+		status = bench->engine->build(tap_throwaway_conninfo(bench->server), workers_of(bench->options), err);
 	if (!status)
 		status = open_live(bench);
 	if (!status)
 		status = measure_untracked(bench, &empty_ns, &untracked_ns, err);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !status && !tap_run_stop; i++) {
-		if (strcmp(bench->options->load, "both") && strcmp(bench->options->load, tap_load_name(kinds[i])))
+		if (!is_wanted(bench, kinds[i]))
 			continue;
 		status = measure_load(bench, kinds[i], untracked_ns, &loads[*ret_count], err);
 		*ret_count += !status;
@@ -419,21 +443,46 @@ static int measure(struct bench *bench, struct bench_load *loads, size_t *ret_co
 	return status;
 }
 
-static int report(const struct tap_options *options, const struct bench_load *loads, size_t count)
+static int report(const struct bench *bench, const struct bench_load *loads, size_t count)
 {
+	const struct tap_options *options = bench->options;
 	struct tap_strbuf text;
 	int status;
 
 	tap_strbuf_init(&text);
 	if (options->format == TAP_FORMAT_JSON)
-		print_json(loads, count, options->floor, &text);
+		print_json(bench, loads, count, &text);
 	else if (options->format == TAP_FORMAT_CSV)
-		print_csv(loads, count, options->floor, &text);
+		print_csv(bench, loads, count, &text);
 	else
-		print_text(loads, count, options->floor, &text);
+		print_text(bench, loads, count, &text);
 	status = tap_run_write(options, &text);
 	tap_strbuf_done(&text);
 	return status;
+}
+
+/* The engine, and whether it has what is asked for. */
+static int choose(struct bench *bench)
+{
+	const struct tap_options *options = bench->options;
+	char text[128];
+	bool any = false;
+
+	bench->engine = tap_bench_engine_or_default(tap_bench_engine_find(options->engine));
+	while (strcmp(tap_load_protocol_name(bench->protocol), options->protocol))
+		bench->protocol++;
+	if (bench->engine->absent) {
+		tap_complain(bench->engine->absent);
+		return TAP_EXIT_FAILED;
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		any |= is_wanted(bench, kinds[i]);
+	if (any && bench->engine->protocols >> bench->protocol & 1)
+		return TAP_EXIT_OK;
+	snprintf(text, sizeof(text), "%s has no %s %s; `dbtap bench --help` lists what there is", bench->engine->name,
+		 any ? "protocol" : "load", any ? options->protocol : options->load);
+	tap_complain(text);
+	return TAP_EXIT_USAGE;
 }
 
 static int run(const struct tap_options *options)
@@ -448,6 +497,9 @@ static int run(const struct tap_options *options)
 		tap_complain("the only benchmark is `dbtap bench overhead`");
 		return TAP_EXIT_USAGE;
 	}
+	status = choose(&bench);
+	if (status != TAP_EXIT_OK)
+		return status;
 	tap_run_signals();
 	status = measure(&bench, loads, &count, &err);
 	tap_live_free(bench.live);
@@ -458,13 +510,14 @@ static int run(const struct tap_options *options)
 		tap_complain("interrupted before anything was measured");
 	if (!count)
 		return TAP_EXIT_FAILED;
-	return report(options, loads, count) == TAP_EXIT_OK && !status ? TAP_EXIT_OK : TAP_EXIT_FAILED;
+	return report(&bench, loads, count) == TAP_EXIT_OK && !status ? TAP_EXIT_OK : TAP_EXIT_FAILED;
 }
 
 const struct tap_command tap_command_bench = {
 	.name = "bench",
 	.summary = "what tracing costs on this host: `bench overhead`",
-	.description = "Starts a throwaway PostgreSQL, saturates it, and attaches and destroys the tracer's links in "
+	.description = "Starts a throwaway PostgreSQL or MariaDB, saturates it, and attaches and destroys the tracer's "
+		       "links in "
 		       "turn, 400 times and\n"
 		       "more, with a null run beside it. Prints the loss of throughput with its 95 % interval and the "
 		       "time of a\n"

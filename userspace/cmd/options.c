@@ -360,6 +360,22 @@ static int parse_load(struct tap_options *options, const char *name, const char 
 	return 0;
 }
 
+static int parse_engine(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	if (strcmp(text, "postgres") && strcmp(text, "mariadb"))
+		return tap_error_set(err, -EINVAL, "--%s is postgres or mariadb, not \"%s\"", name, text);
+	options->engine = text;
+	return 0;
+}
+
+static int parse_protocol(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	if (strcmp(text, "simple") && strcmp(text, "extended") && strcmp(text, "prepared"))
+		return tap_error_set(err, -EINVAL, "--%s is simple, extended or prepared, not \"%s\"", name, text);
+	options->protocol = text;
+	return 0;
+}
+
 #define FLAG(field) \
 	static int parse_##field(struct tap_options *options, const char *name, const char *text, \
 				 struct tap_error *err) \
@@ -418,7 +434,10 @@ static const struct option_info infos[] = {
 	  "print again at each change and each --interval, until stopped or --duration is over", parse_watch },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
 	{ "keep", 0, NULL, TAP_OPTIONS_DEMO, "leave the throwaway server running", parse_keep },
-	{ "load", 0, "LOAD", TAP_OPTIONS_BENCH, "select, tpcb or both (both)", parse_load },
+	{ "engine", 0, "ENGINE", TAP_OPTIONS_BENCH, "postgres or mariadb (postgres)", parse_engine },
+	{ "load", 0, "LOAD", TAP_OPTIONS_BENCH, "select, tpcb or both (both); mariadb has select alone", parse_load },
+	{ "protocol", 0, "PROTOCOL", TAP_OPTIONS_BENCH, "simple, extended or prepared (simple); mariadb: not extended",
+	  parse_protocol },
 	{ "pairs", 0, "N", TAP_OPTIONS_BENCH, "on/off pairs per load (400)", parse_pairs },
 	{ "window", 0, "MS", TAP_OPTIONS_BENCH, "length of each on or off window (150)", parse_window },
 	{ "clients", 0, "N", TAP_OPTIONS_BENCH, "connections of the load (2 per CPU)", parse_clients },
@@ -498,7 +517,9 @@ int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const 
 				     .budget = -1,
 				     .pairs = 400,
 				     .window_ms = 150,
-				     .load = "both" };
+				     .load = "both",
+				     .engine = "postgres",
+				     .protocol = "simple" };
 	/* Options and arguments in any order; after "--" all are arguments. */
 	while (!status && at < argc) {
 		if (!only_arguments && !strcmp(argv[at], "--")) {

@@ -78,8 +78,10 @@ struct tap_options {
 	long pairs;
 	long window_ms;
 	long clients;
-	bool floor;	  /* bench an empty program */
-	const char *load; /* "select", "tpcb", "both" */
+	bool floor;	      /* bench an empty program */
+	const char *load;     /* "select", "tpcb", "both" */
+	const char *engine;   /* of the bench: "postgres", "mariadb" */
+	const char *protocol; /* "simple", "extended", "prepared" */
 	bool help;
 	const char *arguments[TAP_ARGUMENTS_MAX];
 	int n_arguments;

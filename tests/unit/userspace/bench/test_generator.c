@@ -6,6 +6,7 @@
 #include "userspace/bench/generator.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -399,7 +400,7 @@ START_TEST(broken_copy_leaves_the_connection_usable)
 			copy = tap_load_role_of(TAP_LOAD_MIXED, i);
 	}
 	ck_assert_ptr_nonnull(copy);
-	ck_assert_int_eq(tap_load_connect(conninfo, "test", &session.connection, NULL), 0);
+	ck_assert_int_eq(tap_bench_postgres.connect(conninfo, "test", &session.connection, NULL), 0);
 	ck_assert_int_eq(tap_load_open(copy, &session), 0);
 	ck_assert_int_eq(tap_load_step(copy, &session), 0);
 	ck_assert_uint_eq(session.statements, 4);

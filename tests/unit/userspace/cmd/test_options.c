@@ -72,6 +72,8 @@ START_TEST(test_defaults)
 	ck_assert_int_eq(options.window_ms, 150);
 	ck_assert_int_eq(options.clients, 0);
 	ck_assert_str_eq(options.load, "both");
+	ck_assert_str_eq(options.engine, "postgres");
+	ck_assert_str_eq(options.protocol, "simple");
 	ck_assert_ptr_null(options.output);
 	ck_assert(!options.no_connect && !options.raw_text && !options.once && !options.keep && !options.help);
 	ck_assert_int_eq(options.n_arguments, 0);
@@ -95,7 +97,8 @@ START_TEST(test_all_at_once)
 			       "--instance", "pg", "--database=app", "--limit", "7", "--sort", "cpu_ns", "--raw-text",
 			       "--depth", "statement", "--budget", "3", "--no-connect", "--dsn", "a=dbname=x user=y",
 			       "--dsn=b=host=h", "--max-rows", "16", "--max-waits", "4194304", "--once", "--keep",
-			       "--load", "tpcb", "--pairs", "4", "--window", "10", "--clients", "1000", "--help"),
+			       "--engine", "mariadb", "--protocol=prepared", "--load", "tpcb", "--pairs", "4",
+			       "--window", "10", "--clients", "1000", "--help"),
 			 0);
 	ck_assert_double_eq(options.duration, 2.5);
 	ck_assert_double_eq(options.interval, 0.5);
@@ -109,6 +112,8 @@ START_TEST(test_all_at_once)
 	ck_assert_str_eq(options.dsns[1].conninfo, "host=h");
 	ck_assert(options.no_connect && options.raw_text && options.once && options.keep && options.help);
 	ck_assert_str_eq(options.load, "tpcb");
+	ck_assert_str_eq(options.engine, "mariadb");
+	ck_assert_str_eq(options.protocol, "prepared");
 	ck_assert_int_eq(options.pairs, 4);
 	ck_assert_int_eq(options.window_ms, 10);
 	ck_assert_int_eq(options.clients, 1000);
@@ -372,7 +377,9 @@ START_TEST(test_help)
 					     "--max-requests N",
 					     "--once ",
 					     "--keep ",
+					     "--engine ENGINE",
 					     "--load LOAD",
+					     "--protocol PROTOCOL",
 					     "--pairs N",
 					     "--window MS",
 					     "--clients N",
