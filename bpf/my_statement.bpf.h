@@ -16,7 +16,7 @@
 #ifndef TAP_BPF_MY_STATEMENT_BPF_H
 #define TAP_BPF_MY_STATEMENT_BPF_H
 
-#include "bpf/my.bpf.h"
+#include "bpf/my_kind.bpf.h"
 #include "bpf/statement.bpf.h"
 
 enum {
@@ -101,12 +101,15 @@ TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *inst
 	task->in_statement = 0;
 	task->status_address = thd;
 	task->activity_address = 0;
+	task->session_kind = TAP_KIND_NONE;
 	task->identity.database = 0;
 	task->identity.user = 0;
 	task->identity.source = TAP_QUERY_ID_NONE;
 	task->identity.query_id = 0;
 	task->idle_ways[0] = TAP_NO_WAY;
 	task->idle_ways[1] = TAP_NO_WAY;
+	if (thd && !task->thread_kind)
+		my_thread_named(task);
 	task->group_pid = my_connection(thd, &instance->my.layout);
 	task->identity.user =
 		my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
@@ -431,13 +434,41 @@ static __always_inline __u32 my_pooled_leave(struct tap_task *task, struct tap_i
 	return run;
 }
 
-/* A thread that serves no session; `run`: the row of what it did before, TAP_NO_WAY: nothing. */
-static __always_inline rows_t my_rows_none(struct tap_task *task, bool exiting, __u32 run)
+/* What a thread of a pool's server is that serves no session. */
+static __always_inline __u8 my_pooled_kind(struct tap_task *task, bool exiting)
 {
-	__u8 kind = exiting ? TAP_KIND_EXITING : task->identity.idle_state ? TAP_KIND_POOL_WORKER : TAP_KIND_BACKGROUND;
+	if (exiting)
+		return TAP_KIND_EXITING;
+	return task->identity.idle_state ? TAP_KIND_POOL_WORKER : my_kind_of_thread(task);
+}
+
+/* A thread that serves no session, of this kind; `run`: the row of what it did before, TAP_NO_WAY: nothing. */
+static __always_inline rows_t my_rows_none(struct tap_task *task, __u8 kind, __u32 run)
+{
 	__u32 next = row_way(task, kind, TAP_QUERY_ID_NONE, 0);
 
 	return rows_make(run == TAP_NO_WAY ? next : run, next, kind);
+}
+
+/*
+ * A session of the server's own. Events and replication run statements: a boundary's time is that of the one that runs,
+ * by its own text, since nobody has sent them.
+ */
+static __always_inline rows_t my_rows_own(struct tap_task *task, struct tap_instance *instance, __u8 kind)
+{
+	__u64 id = 0;
+	__u32 way;
+
+	task->in_statement = 0;
+	task->identity.kind = kind;
+	if (kind == TAP_KIND_EVENT_WORKER || kind == TAP_KIND_REPLICATION_APPLIER) {
+		task->text_size = 0;
+		task->activity_address = my_pointer(task->status_address, instance->my.layout.query);
+		id = my_text_id(task, 1, TAP_TEXT_MAX);
+		my_names_read(task, instance);
+	}
+	way = row_way(task, kind, id ? TAP_QUERY_ID_OWN : TAP_QUERY_ID_NONE, id);
+	return rows_make(way, way, kind);
 }
 
 /* The rows of a boundary; brings the task's identity up to date. `asleep`: the thread goes to sleep here. */
@@ -445,7 +476,7 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 {
 	struct my_counters counters = {};
 	struct tap_instance *instance;
-	__u32 index, command = 0, left = TAP_NO_WAY;
+	__u32 index, command = 0, left = TAP_NO_WAY, own;
 	__u64 thd = 0;
 	rows_t rows;
 
@@ -462,22 +493,28 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 	if (instance->my.pooled && task->status_address && thd != task->status_address)
 		left = my_pooled_leave(task, instance);
 	if (!thd && instance->my.pooled)
-		return my_rows_none(task, exiting, left);
+		return my_rows_none(task, my_pooled_kind(task, exiting), left);
 	if (thd && (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
 		    my_counters_read(&counters, thd, &instance->my.layout))) {
 		count_loss(TAP_LOSS_READ_FAILED);
 		return rows_make(task->current_way, task->current_way, task->current_kind);
 	}
+	/* A thread that runs an event ends with it. */
+	if (exiting && task->session_kind == TAP_KIND_EVENT_WORKER)
+		left = task->current_way;
 	if (thd != task->status_address || (thd && my_is_another(task, &instance->my.layout, &counters)))
 		my_session_begin(task, instance, &counters, thd);
 	if (!thd)
-		return rows_of_kind(task, exiting ? TAP_KIND_EXITING : TAP_KIND_BACKGROUND);
+		return my_rows_none(task, exiting ? TAP_KIND_EXITING : my_kind_of_thread(task), left);
+	if (command >= TAP_MY_COM_DAEMON || command == TAP_MY_COM_CONNECT || task->thread_kind) {
+		own = my_own_kind(task, instance, command, counters.received);
+		if (own)
+			return my_rows_own(task, instance, own);
+	}
 	if (command == TAP_MY_COM_QUIT) {
 		task->identity.user = 0;
 		return rows_of_kind(task, TAP_KIND_EXITING);
 	}
-	if (command == TAP_MY_COM_DAEMON)
-		return rows_of_kind(task, TAP_KIND_BACKGROUND);
 	if (command == TAP_MY_COM_CONNECT) {
 		/* What came so far was no statement. */
 		task->identity.activity_start_us = (__s64)counters.received;

@@ -97,6 +97,7 @@ int adopt(struct bpf_iter__task *ctx)
 	account->wait_address = adoption->wait_address;
 	account->activity_address = adoption->activity_address;
 	account->group_pid = adoption->group_pid;
+	account->thread_kind = adoption->thread_kind;
 	account->ns_pid = namespace_pid(task);
 	account->read_epoch = snapshot_epoch;
 	adopt_clock(account, task);

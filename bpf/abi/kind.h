@@ -38,7 +38,17 @@
 	X(WALSUMMARIZER, "walsummarizer") \
 	X(IO_WORKER, "io_worker") \
 	X(POOL_WORKER, "pool_worker") \
-	X(LOGICAL_WORKER, "logical_worker")
+	X(LOGICAL_WORKER, "logical_worker") \
+	X(PURGE, "purge") \
+	X(PAGE_CLEANER, "page_cleaner") \
+	X(LOG_WRITER, "log_writer") \
+	X(IO_THREAD, "io_thread") \
+	X(INNODB_WORKER, "innodb_worker") \
+	X(REPLICATION_RECEIVER, "replication_receiver") \
+	X(REPLICATION_APPLIER, "replication_applier") \
+	X(EVENT_SCHEDULER, "event_scheduler") \
+	X(EVENT_WORKER, "event_worker") \
+	X(SIGNAL_HANDLER, "signal_handler")
 
 /*
  * NONE         no row: a free place in a table; never shown
@@ -54,6 +64,12 @@
  * IO_WORKER    reads that sessions asked for: its own row has what cannot be told to be one's
  * POOL_WORKER  a thread of MariaDB's pool while it serves no session
  * LOGICAL_WORKER applies or copies what a publisher of logical replication sends
+ * PURGE        removes what InnoDB's transactions have deleted and nobody sees any more
+ * LOG_WRITER   writes and syncs InnoDB's redo log; MySQL
+ * IO_THREAD    waits for InnoDB's requests to be done
+ * INNODB_WORKER a thread of InnoDB's own pool, whose tasks are told apart only where they have a session; MariaDB
+ * REPLICATION_RECEIVER fetches what another server has written, REPLICATION_APPLIER does it here
+ * EVENT_WORKER runs what the event scheduler found to be due
  */
 enum tap_kind {
 #define X(id, name) TAP_KIND_##id,

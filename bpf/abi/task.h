@@ -105,7 +105,9 @@ struct tap_task {
 	__u32 text_size;	  /* of the text at activity_address; 0: a NUL ends it */
 	__u32 tags[TAP_WAYS];	  /* of the ways' keys, to find one without touching them all; 0: free */
 	__u8 next_ways[TAP_WAYS]; /* the statement's row that followed each one last time: most often it does again */
-	__u32 pad3;
+	__u8 thread_kind;	  /* enum tap_kind: MariaDB's, MySQL's thread while it serves no session; 0: not told */
+	__u8 session_kind;	  /* ... its session, when it is no client's; 0: not told, or it is */
+	__u8 pad3[2];
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
 
@@ -125,7 +127,8 @@ TAP_ABI_SIZE(tap_task, 3512);
 struct tap_adoption {
 	__u32 instance;
 	__u8 role;
-	__u8 pad[3];
+	__u8 thread_kind; /* of tap_task */
+	__u8 pad[2];
 	struct tap_identity identity; /* as read from its memory just now; kind is always set */
 	__u64 status_address;
 	__u64 wait_address;

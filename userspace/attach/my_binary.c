@@ -6,6 +6,7 @@
  */
 #include "userspace/attach/my_binary.h"
 
+#include <elf.h>
 #include <errno.h>
 
 #include "userspace/attach/my_code.h"
@@ -109,6 +110,39 @@ static void stages_note(struct tap_my_binary *binary, const struct lookup *looku
 	}
 }
 
+/* What the loader writes at `place`; 0: nothing that is known before. */
+static uint64_t relocated(const Elf64_Rela *entries, size_t count, uint64_t place)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (entries[i].r_offset == place && ELF64_R_TYPE(entries[i].r_info) == R_X86_64_RELATIVE)
+			return (uint64_t)entries[i].r_addend;
+	}
+	return 0;
+}
+
+/*
+ * InnoDB lists its threads for the performance schema: the address of a key, and the thread's name behind it. The key
+ * is what the thread asks for when it begins.
+ */
+static uint64_t thread_key(const struct tap_my_binary *binary, const char *name)
+{
+	const void *section;
+	uint64_t text;
+	size_t size;
+
+	if (binary->product != TAP_MY_MARIADB || binary->machine != EM_X86_64 ||
+	    tap_elf_find_text(binary->elf, name, &text) || tap_elf_section(binary->elf, ".rela.dyn", &section, &size) ||
+	    (uintptr_t)section % _Alignof(Elf64_Rela))
+		return 0;
+	for (size_t i = 0; i < size / sizeof(Elf64_Rela); i++) {
+		const Elf64_Rela *entry = (const Elf64_Rela *)section + i;
+
+		if ((uint64_t)entry->r_addend == text && ELF64_R_TYPE(entry->r_info) == R_X86_64_RELATIVE)
+			return relocated(section, size / sizeof(Elf64_Rela), entry->r_offset - sizeof(uint64_t));
+	}
+	return 0;
+}
+
 /* ---- what functions tell ---- */
 
 static int field_decode(const struct tap_my_function *function, uint16_t machine, const uint8_t *code, size_t size,
@@ -204,6 +238,7 @@ int tap_my_binary_read(int fd, struct tap_my_binary *ret, struct tap_error *err)
 	tap_elf_build_id(binary.elf, binary.build_id);
 	variables_note(&binary, &lookup);
 	stages_note(&binary, &lookup);
+	binary.page_cleaner = thread_key(&binary, "page_cleaner_thread");
 	functions_decode(&binary, &lookup);
 	*ret = binary;
 	return 0;

@@ -30,7 +30,12 @@
 	X(BIND_ADDRESS, "my_bind_addr_str", 8, LAYOUT) \
 	X(STATUS, "status_vars", 24, LAYOUT) \
 	X(COMMANDS, "com_status_vars", 24, LAYOUT) \
-	X(THREAD_HANDLING, "thread_handling", 8, NOTHING)
+	X(THREAD_HANDLING, "thread_handling", 8, NOTHING) \
+	X(THREAD_PLAIN, "_ZTVNSt6thread11_State_implINS_8_InvokerISt5tupleIJPFvvEEEEEEE", 24, NOTHING) \
+	X(THREAD_POOL, \
+	  "_ZTVNSt6thread11_State_implINS_8_InvokerISt5tupleIJMN5tpool19thread_pool_genericEFvPNS3_11worker_" \
+	  "dataEEPS4_S6_EEEEEE", \
+	  24, NOTHING)
 
 enum tap_my_symbol {
 #define X(id, name, size, need) TAP_MY_SYMBOL_##id,
@@ -55,6 +60,7 @@ struct tap_my_binary {
 	uint64_t value[TAP_MY_SYMBOL_COUNT]; /* before relocation */
 	uint64_t size[TAP_MY_SYMBOL_COUNT];
 	uint64_t stages[TAP_MY_STAGES_MAX]; /* in the order of the product's: texts, or PSI_stage_info; 0: not there */
+	uint64_t page_cleaner; /* of MariaDB's variable that its page cleaner alone asks for; 0: not found */
 	struct tap_my_decoded decoded;
 	const char *undecoded; /* the first function that tells nothing; NULL: all do */
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "bpf/abi/kind.h"
+#include "bpf/abi/my_thread.h"
 #include "correlate/engine/mysql/digest.h"
 #include "correlate/engine/mysql/number.h"
 #include "userspace/attach/engine.h"
@@ -47,16 +48,43 @@ static void instance_of(const struct tap_target *target, struct tap_instance *re
 
 /* ---- what a session is ---- */
 
-static uint8_t kind_of(const struct tap_my_session *session)
+static bool begins(const char *text, const char *with)
 {
-	if (session->command == TAP_MY_COM_DAEMON)
-		return TAP_KIND_BACKGROUND;
-	return session->command == TAP_MY_COM_CONNECT ? TAP_KIND_STARTING : TAP_KIND_CLIENT;
+	return text && !strncmp(text, with, strlen(with));
 }
 
-static enum tap_session_state state_of(const struct tap_my_session *session)
+static uint8_t kind_of_daemon(const struct tap_my_session *session)
 {
-	if (kind_of(session) != TAP_KIND_CLIENT)
+	if (begins(session->user, TAP_MY_USER_EVENTS))
+		return TAP_KIND_EVENT_SCHEDULER;
+	return begins(session->stage, TAP_MY_STAGE_PURGE) ? TAP_KIND_PURGE : TAP_KIND_BACKGROUND;
+}
+
+/* As bpf/my_kind.bpf.h has it. `thread_kind`: of the thread that serves it, NONE where that was not asked for. */
+static uint8_t kind_of(const struct tap_my_session *session, uint8_t thread_kind)
+{
+	bool pool = thread_kind == TAP_KIND_INNODB_WORKER || thread_kind == TAP_KIND_POOL_WORKER;
+
+	if (thread_kind && !pool)
+		return thread_kind;
+	switch (session->command) {
+	case TAP_MY_COM_DAEMON:
+		return kind_of_daemon(session);
+	case TAP_MY_COM_SLAVE_IO:
+		return TAP_KIND_REPLICATION_RECEIVER;
+	case TAP_MY_COM_SLAVE_SQL:
+	case TAP_MY_COM_SLAVE_WORKER:
+		return TAP_KIND_REPLICATION_APPLIER;
+	case TAP_MY_COM_CONNECT:
+		return session->query && !session->received ? TAP_KIND_EVENT_WORKER : TAP_KIND_STARTING;
+	default:
+		return TAP_KIND_CLIENT;
+	}
+}
+
+static enum tap_session_state state_of(const struct tap_my_session *session, uint8_t kind)
+{
+	if (kind != TAP_KIND_CLIENT)
 		return TAP_SESSION_NONE;
 	if (session->command != TAP_MY_COM_SLEEP)
 		return TAP_SESSION_ACTIVE;
@@ -64,9 +92,9 @@ static enum tap_session_state state_of(const struct tap_my_session *session)
 }
 
 /* The kernel side knows states by these numbers, whatever the engine. */
-static uint8_t adopted_state(const struct tap_my_session *session)
+static uint8_t adopted_state(const struct tap_my_session *session, uint8_t kind)
 {
-	switch (state_of(session)) {
+	switch (state_of(session, kind)) {
 	case TAP_SESSION_ACTIVE:
 		return TAP_PG_STATE_RUNNING;
 	case TAP_SESSION_IDLE:
@@ -78,6 +106,54 @@ static uint8_t adopted_state(const struct tap_my_session *session)
 	}
 }
 
+/* ---- threads ---- */
+
+static const struct tap_my_session *session_of(const struct tap_my_session_list *sessions, int32_t tid)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		if (sessions->items[i].tid == tid && sessions->items[i].served)
+			return &sessions->items[i];
+	}
+	return NULL;
+}
+
+/* Threads that serve no client, told apart; one that does has got something from it. */
+struct told {
+	struct tap_my_thread_asked *items;
+	size_t count;
+};
+
+static int told_make(const struct tap_target *target, const struct tap_my_threads *threads,
+		     const struct tap_my_session_list *sessions, struct told *ret)
+{
+	const struct tap_my_own *own = target->own;
+	struct told told = { .items = calloc(threads->count + 1, sizeof(*told.items)) };
+
+	if (!told.items)
+		return -ENOMEM;
+	for (size_t i = 0; i < threads->count; i++) {
+		const struct tap_my_session *session = session_of(sessions, threads->items[i].tid);
+
+		if (!session || !session->received)
+			told.items[told.count++] = (struct tap_my_thread_asked){
+				.tid = threads->items[i].tid,
+				.ns_tid = threads->items[i].ns_tid,
+			};
+	}
+	tap_my_threads_tell(target->proc_root, target->pid, &own->marks, told.items, told.count);
+	*ret = told;
+	return 0;
+}
+
+static uint8_t told_kind(const struct told *told, int32_t tid)
+{
+	for (size_t i = 0; i < told->count; i++) {
+		if (told->items[i].tid == tid)
+			return told->items[i].kind;
+	}
+	return TAP_KIND_NONE;
+}
+
 /* ---- running threads ---- */
 
 static void adoption_fill(struct tap_running *running, const struct tap_target *target,
@@ -86,7 +162,7 @@ static void adoption_fill(struct tap_running *running, const struct tap_target *
 	struct tap_adoption *adoption = &running->adoption;
 	uint32_t lock = tap_my_locks_wait(target, session->thd);
 
-	adoption->identity.kind = kind_of(session);
+	adoption->identity.kind = kind_of(session, adoption->thread_kind);
 	adoption->status_address = session->thd;
 	adoption->wait_address = session->executes;
 	adoption->group_pid = (int32_t)session->id;
@@ -94,7 +170,7 @@ static void adoption_fill(struct tap_running *running, const struct tap_target *
 	adoption->identity.activity_start_us = (int64_t)session->received;
 	adoption->identity.database = tap_my_name_number(session->database);
 	adoption->identity.user = tap_my_name_number(session->user);
-	adoption->identity.state = adopted_state(session);
+	adoption->identity.state = adopted_state(session, adoption->identity.kind);
 	adoption->wait_event = session->command == TAP_MY_COM_SLEEP ? TAP_MY_WAIT_CLIENT
 			       : lock				    ? lock
 								    : TAP_MY_WAIT_OTHER;
@@ -106,17 +182,9 @@ static void adoption_fill(struct tap_running *running, const struct tap_target *
 	running->text = strdup(session->query);
 }
 
-static const struct tap_my_session *session_of(const struct tap_my_session_list *sessions, int32_t tid)
-{
-	for (size_t i = 0; i < sessions->count; i++) {
-		if (sessions->items[i].tid == tid && sessions->items[i].served)
-			return &sessions->items[i];
-	}
-	return NULL;
-}
-
 static int running_fill(const struct tap_target *target, const struct tap_my_threads *threads,
-			const struct tap_my_session_list *sessions, uint32_t index, struct tap_running_list *ret)
+			const struct tap_my_session_list *sessions, const struct told *told, uint32_t index,
+			struct tap_running_list *ret)
 {
 	ret->items = calloc(threads->count + 1, sizeof(*ret->items));
 	if (!ret->items)
@@ -128,7 +196,9 @@ static int running_fill(const struct tap_target *target, const struct tap_my_thr
 		running->tid = threads->items[i].tid;
 		running->adoption.instance = index;
 		running->adoption.role = TAP_ROLE_MY_THREAD;
-		running->adoption.identity.kind = TAP_KIND_BACKGROUND;
+		running->adoption.thread_kind = told_kind(told, running->tid);
+		running->adoption.identity.kind =
+			running->adoption.thread_kind ? running->adoption.thread_kind : TAP_KIND_BACKGROUND;
 		running->adoption.wait_event = TAP_MY_WAIT_OTHER;
 		if (session)
 			adoption_fill(running, target, session);
@@ -142,13 +212,17 @@ static int running_read(const struct tap_target *target, uint32_t index, struct 
 	struct tap_running_list list = { 0 };
 	struct tap_my_session_list sessions;
 	struct tap_my_threads threads;
+	struct told told = { 0 };
 	int code = tap_my_sessions_walk(target, &sessions, err);
 
 	if (code)
 		return code;
 	code = tap_my_threads_read(target->proc_root, target->pid, &threads);
 	if (!code) {
-		code = running_fill(target, &threads, &sessions, index, &list);
+		code = told_make(target, &threads, &sessions, &told);
+		if (!code)
+			code = running_fill(target, &threads, &sessions, &told, index, &list);
+		free(told.items);
 		tap_my_threads_done(&threads);
 	}
 	tap_my_sessions_done(&sessions);
@@ -171,7 +245,8 @@ static char *client_of(const struct tap_my_session *session)
 }
 
 /* Takes the texts over. */
-static int session_add(const struct tap_target *target, struct tap_my_session *from, struct tap_session_list *list)
+static int session_add(const struct tap_target *target, struct tap_my_session *from, const struct told *told,
+		       struct tap_session_list *list)
 {
 	bool pooled = ((const struct tap_my_own *)target->own)->instance.pooled;
 	struct tap_session *session = tap_session_list_add(list);
@@ -181,8 +256,8 @@ static int session_add(const struct tap_target *target, struct tap_my_session *f
 	/* Between statements a session of a pool has no thread; the one that served it last serves others. */
 	session->pid = from->tid && (from->served || !pooled) ? from->tid : target->pid;
 	session->connection_id = (int64_t)from->id;
-	session->kind = kind_of(from);
-	session->state = state_of(from);
+	session->kind = kind_of(from, told_kind(told, from->tid));
+	session->state = state_of(from, session->kind);
 	session->database = tap_my_name_number(from->database);
 	session->user = tap_my_name_number(from->user);
 	session->database_name = from->database;
@@ -196,17 +271,55 @@ static int session_add(const struct tap_target *target, struct tap_my_session *f
 	return 0;
 }
 
+/* Threads of the server's own that hold no session, as far as it is known what they are. */
+static int thread_add(const struct tap_my_thread_asked *thread, const struct tap_my_session_list *sessions,
+		      struct tap_session_list *list)
+{
+	struct tap_session *session;
+
+	if (!thread->kind || session_of(sessions, thread->tid))
+		return 0;
+	session = tap_session_list_add(list);
+	if (!session)
+		return -ENOMEM;
+	session->pid = thread->tid;
+	session->kind = thread->kind;
+	return 0;
+}
+
+static int all_add(const struct tap_target *target, const struct tap_my_threads *threads,
+		   struct tap_my_session_list *sessions, struct tap_session_list *list)
+{
+	struct told told;
+	int code = told_make(target, threads, sessions, &told);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < sessions->count && !code; i++)
+		code = session_add(target, &sessions->items[i], &told, list);
+	for (size_t i = 0; i < told.count && !code; i++)
+		code = thread_add(&told.items[i], sessions, list);
+	free(told.items);
+	return code;
+}
+
 static int sessions_read(const struct tap_target *target, struct tap_session_list *list, struct tap_error *err)
 {
 	struct tap_my_session_list sessions;
+	struct tap_my_threads threads;
 	int code = tap_my_sessions_walk(target, &sessions, err);
 
 	if (code)
 		return code;
-	for (size_t i = 0; i < sessions.count && !code; i++)
-		code = session_add(target, &sessions.items[i], list);
+	code = tap_my_threads_read(target->proc_root, target->pid, &threads);
+	if (!code) {
+		code = all_add(target, &threads, &sessions, list);
+		tap_my_threads_done(&threads);
+	}
 	tap_my_sessions_done(&sessions);
-	return code ? tap_error_set(err, code, "out of memory") : 0;
+	return code ? tap_error_set(err, code, "sessions of process %d cannot be told: %s", target->pid,
+				    strerror(-code))
+		    : 0;
 }
 
 /* The session of a connection, whichever thread serves it. */
@@ -230,8 +343,8 @@ static int statement_read(const struct tap_target *target, int32_t owner, struct
 	session = session_owning(&sessions, owner);
 	if (session) {
 		*ret = (struct tap_statement){
-			.kind = kind_of(session),
-			.state = state_of(session),
+			.kind = kind_of(session, TAP_KIND_NONE),
+			.state = state_of(session, kind_of(session, TAP_KIND_NONE)),
 			.database = tap_my_name_number(session->database),
 			.user = tap_my_name_number(session->user),
 			.query_start_us = session->start_us,

@@ -193,6 +193,7 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 		own->instance.locks = *locks;
 	own->product = binary->product;
 	own->sessions = bias + binary->sessions;
+	tap_my_thread_marks_make(binary, bias, &own->marks);
 	own->instance.pooled = tap_my_server_is_pooled(target, binary, bias);
 	tap_my_server_stages(target, binary, bias, &own->instance.stages);
 	return tap_my_sessions_check(target, ret_checked, why);

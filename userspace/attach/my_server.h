@@ -8,6 +8,7 @@
 
 #include "userspace/attach/my_binary.h"
 #include "userspace/attach/my_layout.h"
+#include "userspace/attach/my_thread_kind.h"
 #include "userspace/attach/proc.h"
 #include "userspace/attach/target.h"
 
@@ -16,6 +17,7 @@ struct tap_my_own {
 	struct tap_my_instance instance;
 	struct tap_my_fields fields;
 	enum tap_my_product product;
+	struct tap_my_thread_marks marks;
 	uint64_t sessions; /* address of what leads to the sessions: MariaDB's list, MySQL's pointer to its manager */
 };
 
