@@ -17,7 +17,7 @@ enum {
 	TAP_MY_THREAD_NAME = 16, /* as the kernel keeps it, NUL included */
 };
 
-/* How its name begins, kind. */
+/* How its name begins, kind; the first that fits. */
 #define TAP_MY_THREAD_NAMES(X) \
 	X("page_cleaner", PAGE_CLEANER) \
 	X("ib_pg_flush", PAGE_CLEANER) \
@@ -25,6 +25,8 @@ enum {
 	X("ib_srv_wkr", PURGE) \
 	X("ib_log_", LOG_WRITER) \
 	X("ib_io_", IO_THREAD) \
+	X("io_uring_wait", IO_THREAD) \
+	X("iou-wrk-", IO_THREAD) \
 	X("ib_tpool_worker", INNODB_WORKER) \
 	X("rpl_rca_io", REPLICATION_RECEIVER) \
 	X("slave_io", REPLICATION_RECEIVER) \
@@ -37,7 +39,10 @@ enum {
 	X("evt_worker", EVENT_WORKER) \
 	X("event_worker", EVENT_WORKER) \
 	X("sig_handler", SIGNAL_HANDLER) \
-	X("signal_handler", SIGNAL_HANDLER)
+	X("signal_handler", SIGNAL_HANDLER) \
+	X("ib_", BACKGROUND) \
+	X("gtid_zip", BACKGROUND) \
+	X("rpl_opt_tracker", BACKGROUND)
 
 /* By words, as both of our compilers make it without a call; little endian, as all of dbtap. */
 static inline __u8 tap_my_begins(const __u64 name[2], const __u64 text[2], __u32 size)

@@ -36,7 +36,7 @@ MATRIX_SECONDS = 1800  # of one version
 # The truth tests of what depends on the server's version: what is read from its memory, and what is made of it.
 MATRIX_TESTS = ("test_smoke", "test_conservation", "test_rows", "test_sessions", "test_waits", "test_locks_graph", "test_aio",
                 "test_background")
-MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout")
+MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout", "test_my_kinds")
 # What takes more time, connections or servers than a run of everything should, with the installed server.
 SCALE_TESTS = ("test_scale", "test_distinct", "test_unknown_build")
 SCALE = "scale"

@@ -277,7 +277,7 @@ static int thread_add(const struct tap_my_thread_asked *thread, const struct tap
 {
 	struct tap_session *session;
 
-	if (!thread->kind || session_of(sessions, thread->tid))
+	if (!thread->kind || thread->kind == TAP_KIND_BACKGROUND || session_of(sessions, thread->tid))
 		return 0;
 	session = tap_session_list_add(list);
 	if (!session)

@@ -26,8 +26,9 @@ enum {
 	RECORD_SIZE = 0x900, /* what is looked through of it; less than any version's */
 	RECORD_NUMBER = 0x2d0,
 	SLOTS = RECORD_SIZE / 8,
-	CODE_SIZE = 512, /* of a function, from its beginning */
-	TABLE_HEAD = 16, /* of a table of functions: before what objects point to */
+	IMAGE_MAX = 256 << 20, /* no executable is larger */
+	CODE_SIZE = 512,       /* of a function, from its beginning */
+	TABLE_HEAD = 16,       /* of a table of functions: before what objects point to */
 	CALL_TEXT = 256,
 };
 
@@ -48,7 +49,7 @@ struct call {
 
 void tap_my_thread_marks_make(const struct tap_my_binary *binary, uint64_t bias, struct tap_my_thread_marks *ret)
 {
-	*ret = (struct tap_my_thread_marks){ 0 };
+	*ret = (struct tap_my_thread_marks){ .image = bias };
 	if (binary->product != TAP_MY_MARIADB)
 		return;
 	if (binary->found[TAP_MY_SYMBOL_THREAD_PLAIN])
@@ -178,6 +179,12 @@ static uint8_t kind_of_start(int32_t pid, const struct tap_my_thread_marks *mark
 	return TAP_KIND_NONE;
 }
 
+/* Threads that the C library started by itself: the function is in the record. */
+static bool begins_as_cleaner(int32_t pid, const struct tap_my_thread_marks *marks, uint64_t code)
+{
+	return code >= marks->image && code - marks->image < IMAGE_MAX && code_refers(pid, code, marks->page_cleaner);
+}
+
 /* One of the record's words is what the thread was started with; which one depends on the C library. */
 static uint8_t kind_of_record(int32_t pid, const struct tap_my_thread_marks *marks, uint64_t record)
 {
@@ -189,6 +196,8 @@ static uint8_t kind_of_record(int32_t pid, const struct tap_my_thread_marks *mar
 	if (tap_memory_read(pid, record, slots, sizeof(slots)))
 		return kind;
 	for (size_t i = 0; i < SLOTS; i++) {
+		if (begins_as_cleaner(pid, marks, slots[i]))
+			return TAP_KIND_PAGE_CLEANER;
 		if (slots[i] && !(slots[i] & 7) && !(slots[i] >> 47))
 			reads[count++] = (struct tap_memory_read){ slots[i], objects[i], sizeof(objects[i]), false };
 	}

@@ -15,6 +15,7 @@
 
 /* What tells unnamed threads of one server apart: addresses in its process; 0: that is not to be had. */
 struct tap_my_thread_marks {
+	uint64_t image;	       /* where the executable was loaded */
 	uint64_t plain;	       /* table of functions of what starts a thread with a plain function */
 	uint64_t pool;	       /* ... a thread of InnoDB's pool */
 	uint64_t page_cleaner; /* the variable that only the page cleaner asks for as it begins */
