@@ -258,6 +258,11 @@ bool tap_lock_is_queue(uint8_t type)
 	return kinds[kind_of(type)].flags & QUEUE;
 }
 
+bool tap_lock_is_of_storage(uint8_t type)
+{
+	return type == TAP_LOCK_RECORD || type == TAP_LOCK_ENGINE_TABLE;
+}
+
 bool tap_lock_is_reordered(uint8_t type)
 {
 	return kinds[kind_of(type)].flags & REORDERED;
@@ -304,23 +309,41 @@ void tap_lock_table_done(struct tap_lock_table *table)
 	if (!table)
 		return;
 	free(table->entries);
+	free(table->told);
 	memset(table, 0, sizeof(*table));
+}
+
+static int make_room(void **items, size_t *capacity, size_t count, size_t size)
+{
+	size_t wanted = *capacity ? *capacity * 2 : 64;
+	void *grown;
+
+	if (count < *capacity)
+		return 0;
+	grown = reallocarray(*items, wanted, size);
+	if (!grown)
+		return -ENOMEM;
+	*items = grown;
+	*capacity = wanted;
+	return 0;
 }
 
 int tap_lock_table_add(struct tap_lock_table *table, const struct tap_lock_entry *entry)
 {
-	size_t wanted = table->capacity ? table->capacity * 2 : 64;
-	struct tap_lock_entry *entries;
+	int err = make_room((void **)&table->entries, &table->capacity, table->count, sizeof(*table->entries));
 
-	if (table->count == table->capacity) {
-		entries = realloc(table->entries, wanted * sizeof(*entries));
-		if (!entries)
-			return -ENOMEM;
-		table->entries = entries;
-		table->capacity = wanted;
-	}
-	table->entries[table->count++] = *entry;
-	return 0;
+	if (!err)
+		table->entries[table->count++] = *entry;
+	return err;
+}
+
+int tap_lock_table_tell(struct tap_lock_table *table, const struct tap_lock_told *told)
+{
+	int err = make_room((void **)&table->told, &table->told_capacity, table->n_told, sizeof(*table->told));
+
+	if (!err)
+		table->told[table->n_told++] = *told;
+	return err;
 }
 
 struct tap_lock_prepared *tap_lock_prepared_add(struct tap_lock_prepared_list *list)

@@ -2,9 +2,9 @@
 /*
  * lock.h - heavyweight locks of one instance: who holds and who wants what, and the graph that follows.
  *
- * Two sources fill a tap_lock_table: the server's shared memory (userspace/attach/pg_locks) and pg_locks over a
- * connection (correlate/engine/postgres/locks). Everything after it is the same for both. Plain values, no process is
- * touched here.
+ * Two sources fill a tap_lock_table: the server's memory (userspace/attach/pg_locks, my_locks) and its own views of
+ * locks over a connection (correlate/engine/<name>/locks). Everything after it is the same for both. Plain values, no
+ * process is touched here.
  */
 #ifndef TAP_CORRELATE_LOCK_H
 #define TAP_CORRELATE_LOCK_H
@@ -137,6 +137,8 @@ uint16_t tap_lock_mode_conflicts(uint8_t type, uint8_t mode);
 uint16_t tap_lock_mode_yields(uint8_t type, uint8_t mode);
 /* Whether waiters for such a lock stand in a queue; otherwise the mode alone tells who goes before whom. */
 bool tap_lock_is_queue(uint8_t type);
+/* Whether it is one of InnoDB's, on rows or tables. */
+bool tap_lock_is_of_storage(uint8_t type);
 /* Whether the server changes the order of a queue to undo a cycle that it is part of. */
 bool tap_lock_is_reordered(uint8_t type);
 
@@ -179,6 +181,7 @@ struct tap_lock_entry {
 	uint16_t held;	    /* bit 1 << mode for each mode held */
 	uint8_t wanted;	    /* mode it waits for; 0: none */
 	bool fast_path;
+	bool start_is_second;  /* wait_start_us is that second's beginning: the engine says no more */
 	uint32_t queue;	       /* place in the lock's wait queue, from 1; 0: not known or not waiting */
 	int64_t wait_start_us; /* since the Unix epoch; 0: not known, as before PostgreSQL 14 */
 	uint32_t xid;	       /* of a prepared transaction; 0: none */
@@ -186,7 +189,15 @@ struct tap_lock_entry {
 
 enum tap_lock_source {
 	TAP_LOCKS_READ,	 /* from the server's memory */
-	TAP_LOCKS_ASKED, /* of pg_locks */
+	TAP_LOCKS_ASKED, /* over a connection */
+};
+
+/* That one waits for another, as a server says itself of InnoDB's locks. */
+struct tap_lock_told {
+	int32_t waiter;
+	int32_t blocker; /* 0: a prepared transaction */
+	uint32_t xid;	 /* of that */
+	bool soft;
 };
 
 struct tap_lock_table {
@@ -198,6 +209,14 @@ struct tap_lock_table {
 	uint64_t retries; /* torn reads that were read again */
 	uint64_t torn; /* locks, and lists of them, that could not be read whole: what is left of them is not in it */
 	int64_t realtime_ns; /* when it was read */
+	/*
+	 * Where the server tells who waits for whom in InnoDB: then that is so, whatever modes say, which it shows in
+	 * part only.
+	 */
+	struct tap_lock_told *told;
+	size_t n_told;
+	size_t told_capacity;
+	bool is_told;
 };
 
 /* What the server knows of a prepared transaction beside its locks. Strings are malloc'd, raw; NULL is not known. */
@@ -224,6 +243,7 @@ void tap_lock_table_init(struct tap_lock_table *table);
 void tap_lock_table_done(struct tap_lock_table *table);
 /* 0 or -ENOMEM. */
 int tap_lock_table_add(struct tap_lock_table *table, const struct tap_lock_entry *entry);
+int tap_lock_table_tell(struct tap_lock_table *table, const struct tap_lock_told *told);
 
 /* The wait-for graph: one node a process, one edge "waits for". */
 struct tap_lock_edge {

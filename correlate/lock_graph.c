@@ -6,7 +6,7 @@
  * blocked by those that hold a mode that excludes the one it wants, and by those that stand before it in the lock's
  * queue and want such a mode. Where a lock has no queue the mode tells who goes first. Members of a parallel group
  * never block each other, and a member blocks in the name of its leader. Fast-path locks play no part: the server moves
- * them to the shared table before anyone waits for them.
+ * them to the shared table before anyone waits for them. Where a server says itself who waits for whom, that is taken.
  */
 #include "correlate/lock.h"
 
@@ -133,8 +133,66 @@ static int locks_look(struct maker *maker)
 			if (memcmp(tag, &entries[maker->order[end]].tag, sizeof(*tag)))
 				break;
 		}
-		err = lock_look(maker, first, end);
+		if (!maker->table->is_told || !tap_lock_is_of_storage(tag->type))
+			err = lock_look(maker, first, end);
 	}
+	return err;
+}
+
+/* Who waits for one of InnoDB's locks, and which entry says so. */
+struct waiting {
+	int32_t pid;
+	size_t entry;
+};
+
+static int compare_waiting(const void *a, const void *b)
+{
+	const struct waiting *left = a, *right = b;
+
+	return (left->pid > right->pid) - (left->pid < right->pid);
+}
+
+/* Into `waiting`, which has room for all entries, by pid. Returns how many. */
+static size_t waiting_list(const struct tap_lock_table *table, struct waiting *waiting)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const struct tap_lock_entry *entry = &table->entries[i];
+
+		if (entry->wanted && entry->pid > 0 && tap_lock_is_of_storage(entry->tag.type))
+			waiting[count++] = (struct waiting){ entry->pid, i };
+	}
+	if (count)
+		qsort(waiting, count, sizeof(*waiting), compare_waiting);
+	return count;
+}
+
+/* What the server says itself. */
+static int told_look(struct maker *maker)
+{
+	const struct tap_lock_table *table = maker->table;
+	struct waiting *waiting = calloc(table->count + 1, sizeof(*waiting));
+	size_t count;
+	int err = 0;
+
+	if (!waiting)
+		return -ENOMEM;
+	count = waiting_list(table, waiting);
+	for (size_t i = 0; i < table->n_told && count && !err; i++) {
+		const struct tap_lock_told *told = &table->told[i];
+		const struct waiting key = { .pid = told->waiter };
+		const struct waiting *found = bsearch(&key, waiting, count, sizeof(key), compare_waiting);
+		struct tap_lock_edge edge = {
+			.waiter = told->waiter, .blocker = told->blocker, .xid = told->xid, .soft = told->soft
+		};
+
+		if (!found || told->waiter == told->blocker)
+			continue;
+		edge.entry = found->entry;
+		err = edge_add(maker, &edge);
+	}
+	free(waiting);
 	return err;
 }
 
@@ -179,6 +237,8 @@ int tap_lock_graph_make(const struct tap_lock_table *table, struct tap_lock_grap
 
 	if (!err)
 		err = locks_look(&maker);
+	if (!err && table->is_told)
+		err = told_look(&maker);
 	if (!err) {
 		edges_unite(&graph);
 		err = tap_lock_cycles_find(table, &graph);

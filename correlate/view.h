@@ -245,7 +245,7 @@ struct tap_view_instance {
 	const char *layout;   /* how its memory layout was found: "table 15 x86-64, checked against 12 processes" */
 	bool connected;
 	const char *not_connected_why; /* NULL when connected */
-	const char *lock_source;       /* "shared memory", "pg_locks and pg_blocking_pids"; NULL: not read */
+	const char *lock_source;       /* "shared memory", or the engine's lock_views; NULL: not read */
 	uint64_t processes;	       /* at the end of the window */
 	struct tap_figures figures;    /* of all its rows */
 };

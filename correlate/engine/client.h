@@ -106,9 +106,13 @@ struct tap_client {
 	 */
 	int (*digests)(struct tap_engine_conn *conn, uint32_t instance, const uint64_t *ids, size_t count,
 		       struct tap_texts *texts, struct tap_error *err);
-	/* Who holds and who waits for which lock, into the empty `table`; pids of the server's namespace. May be NULL.
+	/*
+	 * Who holds and who waits for which lock, into the empty `table`; pids of the server's namespace. Names of what
+	 * they are on go to `names`, which may be NULL, where the answer has them. What the server did not tell all
+	 * the same is a phrase in `err`, also with 0. May be NULL.
 	 */
-	int (*locks)(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_error *err);
+	int (*locks)(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_relation_names *names,
+		     struct tap_error *err);
 	/* All prepared transactions, added to `list`. May be NULL. */
 	int (*prepared)(struct tap_engine_conn *conn, struct tap_lock_prepared_list *list, struct tap_error *err);
 	/*

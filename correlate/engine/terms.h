@@ -37,6 +37,7 @@ struct tap_terms {
 	const char *name;	  /* "postgres": in views */
 	const char *const *stems; /* how ids of instances begin, before "-<port>"; ends with NULL */
 	const char *client_read;  /* name of the wait event of a session that waits for its client */
+	const char *lock_views;	  /* what a server is asked for its locks where memory does not tell; in the plural */
 
 	/* In terms of the engine's own settings; NULL: such a hint says nothing of it, and is not given. */
 	const char *advice[TAP_ADVICE_COUNT];

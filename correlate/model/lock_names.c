@@ -68,11 +68,13 @@ static void add_record(struct tap_build *build, uint32_t instance, struct tap_st
 static void add_metadata(struct tap_strbuf *text, const struct tap_lock_tag *tag, const char *relation,
 			 const char *database)
 {
-	static const char *const kinds[] = { "backup",	  "database", "table",	 "function",
-					     "procedure", "package",  "trigger", "event" };
+	static const char *const kinds[] = {
+		"backup",  "database", "table",	    "function", "procedure", "package",
+		"trigger", "event",    "user lock", "server",	"commit",    "tablespace"
+	};
 	const char *kind = tag->field4 < sizeof(kinds) / sizeof(*kinds) ? kinds[tag->field4] : "object";
 
-	if (relation || !tag->field2)
+	if (relation || (!tag->field2 && tag->field1))
 		tap_strbuf_printf(text, "metadata of %s %s", kind, relation ? relation : database ? database : "?");
 	else
 		tap_strbuf_printf(text, "metadata of %s", kind);

@@ -113,8 +113,8 @@ static void instance_fill(struct tap_build *build, struct tap_view_instance *vie
 	view->connected = from->connected;
 	view->not_connected_why = from->connected ? NULL : tap_arena_string(build->arena, from->not_connected_why);
 	if (from->locks)
-		view->lock_source =
-			from->locks->source == TAP_LOCKS_ASKED ? "pg_locks and pg_blocking_pids" : "shared memory";
+		view->lock_source = from->locks->source == TAP_LOCKS_ASKED ? tap_terms_of(from->engine)->lock_views
+									   : "shared memory";
 	view->processes = processes_of(build->input->end, (uint32_t)(from - build->input->instances));
 	instance_sum(build, view);
 }

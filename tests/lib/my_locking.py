@@ -8,6 +8,10 @@ WAIT_SECONDS = 30
 BLOCKING = """select w.trx_mysql_thread_id, b.trx_mysql_thread_id from information_schema.innodb_lock_waits l
                 join information_schema.innodb_trx w on w.trx_id = l.requesting_trx_id
                 join information_schema.innodb_trx b on b.trx_id = l.blocking_trx_id"""
+# The same of MySQL.
+MYSQL_BLOCKING = """select w.trx_mysql_thread_id, b.trx_mysql_thread_id from performance_schema.data_lock_waits l
+                join information_schema.innodb_trx w on w.trx_id = l.requesting_engine_transaction_id
+                join information_schema.innodb_trx b on b.trx_id = l.blocking_engine_transaction_id"""
 STATES = "select id, state from information_schema.processlist where command = 'Query'"
 WAITING = "select trx_mysql_thread_id from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
 
@@ -63,10 +67,12 @@ class Sessions:
         self.observer = server.connect()
         self.ask("create database if not exists shop")
         self.ask("use shop")
-        self.ask("create or replace table own (id int auto_increment primary key) engine=innodb")
+        self.ask("create table if not exists own (id int auto_increment primary key) engine=innodb")
         self.ask(f"drop table if exists {table}")
         self.ask(f"create table {table} (id int primary key, v int, k int, key by_k (k)) engine=innodb")
-        self.ask(f"insert into {table} select seq, 0, seq from seq_1_to_{rows}")
+        for first in range(1, rows + 1, 1000):
+            values = ",".join(f"({number}, 0, {number})" for number in range(first, min(first + 1000, rows + 1)))
+            self.ask(f"insert into {table} values {values}")
 
     def ask(self, sql):
         with self.observer.cursor() as cursor:
@@ -110,7 +116,7 @@ class Sessions:
         """{waiter: sorted blockers} of row locks, as the server says."""
         result = {}
         time.sleep(0.15)
-        for waiter, blocker in self.ask(BLOCKING):
+        for waiter, blocker in self.ask(BLOCKING if self.server.build.product == "mariadb" else MYSQL_BLOCKING):
             result.setdefault(waiter, set()).add(blocker)
         return {waiter: sorted(blockers) for waiter, blockers in result.items()}
 

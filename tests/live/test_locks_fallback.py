@@ -64,14 +64,14 @@ def test_the_same_graph(dbtap, lock_server, tangle):
     read, asked = documents
     assert graph(read) == graph(asked)
     assert read["instances"][0]["lock_source"] == "shared memory" and "locks" not in read["absent"]
-    assert asked["instances"][0]["lock_source"] == ASKED and "pg_locks is asked" in asked["absent"]["locks"]
+    assert asked["instances"][0]["lock_source"] == ASKED and "pg_blocking_pids are asked" in asked["absent"]["locks"]
     assert {(one["pid"], one.get("gid"), tuple(sorted(one["blocks"]))) for one in read["locks"]["holders"]} == \
         {(one["pid"], one.get("gid"), tuple(sorted(one["blocks"]))) for one in asked["locks"]["holders"]}
 
 
 def test_text_says_where_it_is_from(dbtap, lock_server, tangle):
     text = dbtap("locks", "--duration", 1.5, "--instance", lock_server.instance, env=NO_MEMORY).ok().stdout
-    assert "pg_locks is asked instead" in text and "8 sessions wait for a lock" in text, text
+    assert "pg_locks and pg_blocking_pids are asked instead" in text and "8 sessions wait for a lock" in text, text
 
 
 def test_neither(dbtap, lock_server, tangle):
@@ -84,7 +84,7 @@ def test_neither(dbtap, lock_server, tangle):
         holder.close()
     document = traced.document
     assert not document["locks"]["waits"] and "lock_source" not in document["instances"][0]
-    assert "pg_locks cannot be asked" in document["absent"]["locks"], document["absent"]
+    assert "pg_blocking_pids cannot be asked" in document["absent"]["locks"], document["absent"]
     assert [wait for wait in document["locks"]["past"] if wait["pid"] not in pids and wait["waiting_ns"] > 0.19e9]
     assert wait_count(document, "failed") == 1
 

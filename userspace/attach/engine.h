@@ -143,6 +143,9 @@ struct tap_attach {
 	 * NULL: owners are no pids. */
 	int (*locks_pids)(const struct tap_target *target, struct tap_lock_table *table);
 
+	/* Whether the kernel side tells when waits for locks begin. May be NULL: it does. */
+	bool (*locks_followed)(const struct tap_target *target);
+
 	/* Writes down large files of relations that have no name yet, in time before they are gone. May be NULL. */
 	void (*want_relations)(const char *data_dir, struct tap_objects *objects, int64_t now_ms);
 };

@@ -423,6 +423,11 @@ static int locks_read(const struct tap_engine_locks *locks, const struct tap_tar
 	return tap_my_locks_read((const struct tap_my_locks *)locks, target, all, table, names, err);
 }
 
+static bool locks_followed(const struct tap_target *target)
+{
+	return ((const struct tap_my_own *)target->own)->instance.locks.trx;
+}
+
 static void locks_close(struct tap_engine_locks *locks)
 {
 	free(locks);
@@ -445,4 +450,5 @@ const struct tap_attach tap_attach_mysql = {
 	.locks_open = locks_open,
 	.locks_read = locks_read,
 	.locks_close = locks_close,
+	.locks_followed = locks_followed,
 };

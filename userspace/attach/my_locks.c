@@ -64,8 +64,9 @@ int tap_my_locks_open(const struct tap_target *target, struct tap_my_locks *ret,
 	if (getenv("DBTAP_TEST_NO_LOCK_MEMORY"))
 		return tap_error_set(err, -ENOTSUP, "%s: its locks are not read in this test", target->id);
 	if (!layout || !own)
-		return tap_error_set(err, -ENOTSUP, "%s: this dbtap does not know where MariaDB %s keeps its locks",
-				     target->id, target->version);
+		return tap_error_set(err, -ENOTSUP, "%s: this dbtap does not know where %s %s keeps its locks",
+				     target->id, own ? tap_my_product_info(own->product)->title : "MariaDB",
+				     target->version);
 	locks.memory = (struct tap_my_lock_memory){
 		.place = { .layout = *layout,
 			   .sessions = own->sessions,

@@ -140,7 +140,7 @@ const struct tap_command tap_command_locks = {
 		"session (the tree), query, lock, blocker (who lost how long to whom) or event (within the "
 		"server). JSON has all.\n"
 		"--format dot and svg draw the tree. Where the lock tables cannot be read from the server's "
-		"memory, pg_locks is asked.",
+		"memory, the server is asked over a connection.",
 	.arguments = "",
 	.options = TAP_OPTIONS_VIEW | TAP_OPTIONS_SORT | TAP_OPTIONS_LOCKS | TAP_OPTIONS_TRACE | TAP_OPTIONS_SELECT,
 	.run = run,

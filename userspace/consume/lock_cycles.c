@@ -69,12 +69,16 @@ static bool is_confirmed(const struct tap_lock_look *look, const int32_t *pids, 
 static int cycle_judge(const struct tap_lock_look *look, struct tap_lock_cycle *cycle)
 {
 	enum tap_lock_cycle_kind kind = TAP_LOCK_CYCLE_HARD;
-	bool soft = false;
+	bool soft = false, reordered = false;
 	int status = 0;
 
-	for (size_t i = 0; i < cycle->n_members; i++)
+	for (size_t i = 0; i < cycle->n_members; i++) {
 		soft |= cycle->members[i].soft;
-	if (soft)
+		reordered |= cycle->members[i].soft && tap_lock_is_reordered(cycle->members[i].tag.type);
+	}
+	if (soft && !reordered)
+		kind = TAP_LOCK_CYCLE_STUCK;
+	else if (soft)
 		status = tap_lock_cycle_resolve(
 			&look->table, leader_of(tap_lock_look_waiting(&look->table, cycle->members[0].pid)), &kind);
 	cycle->kind = (uint8_t)kind;

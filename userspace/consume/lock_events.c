@@ -30,6 +30,7 @@ enum {
 	WHOLE_REST_MAX_NS = 500000000,
 	ASKED_SHARE = 20, /* of a table that is asked for */
 	ASKED_REST_NS = 150000000,
+	ASKED_FOLLOW_NS = 250000000, /* where nothing else tells that somebody waits */
 	BURST_MS = 5000,
 	RETRY_NS = 1000000000,	   /* after a table could not be read */
 	READ_AT_ONCE_NS = 1000000, /* due so soon that it is now */
@@ -48,8 +49,10 @@ struct place {
 	struct tap_lock_place tables;
 	bool wanted;		    /* waits have begun since it was read */
 	bool begun;		    /* it was read once: what waited before we came is known */
+	bool unfollowed;	    /* nobody tells when waits begin */
 	struct tap_lock_table last; /* whole, when all were read last */
 	bool has_last;
+	int64_t read_ns; /* CLOCK_REALTIME, of the last reading; 0: none */
 	struct tap_lock_names names;
 	int64_t waited_due_ns; /* CLOCK_MONOTONIC */
 	int64_t whole_due_ns;
@@ -301,17 +304,25 @@ static int64_t due_next(int64_t due_ns, int64_t began_ns, int64_t took_ns, int64
 	return next_ns < began_ns + rest_max_ns ? next_ns : began_ns + rest_max_ns;
 }
 
+/* Nobody tells when waits begin there: it has to be looked for. */
+static bool is_unfollowed(const struct tap_target *target)
+{
+	const struct tap_attach *attach = tap_attach_of(target->engine);
+
+	return attach->locks_followed && !attach->locks_followed(target);
+}
+
 /* `cpu_ns`: of the CPU's clock when it began. On a busy host a reading lasts longer than it costs. */
 static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bool whole, enum tap_lock_source source)
 {
 	int64_t took_ns = tap_clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns;
-	int64_t factor = began_ns < place->untold_until_ns ? MANY_FACTOR : 1;
+	int64_t factor = began_ns < place->untold_until_ns ? MANY_FACTOR : 1, rest_ns;
 
 	/* It is the server that pays for an answer: how much, the time until it was there bounds. */
 	if (source == TAP_LOCKS_ASKED) {
 		took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
-		place->waited_due_ns =
-			began_ns + (took_ns * ASKED_SHARE > ASKED_REST_NS ? took_ns * ASKED_SHARE : ASKED_REST_NS);
+		rest_ns = place->unfollowed ? ASKED_FOLLOW_NS : ASKED_REST_NS;
+		place->waited_due_ns = began_ns + (took_ns * ASKED_SHARE > rest_ns ? took_ns * ASKED_SHARE : rest_ns);
 		return;
 	}
 	place->waited_due_ns =
@@ -336,6 +347,8 @@ static struct tap_lock_look look_of(struct tap_lock_events *events, uint32_t ind
 		.instance = index,
 		.started_ns = events->started_ns,
 		.some_untold = tap_clock_ns(CLOCK_MONOTONIC) < events->places[index].untold_until_ns,
+		.unfollowed = events->places[index].unfollowed,
+		.last_ns = events->places[index].read_ns,
 	};
 }
 
@@ -354,6 +367,7 @@ static int look_at(struct tap_lock_events *events, uint32_t index, bool now)
 		return status == -ENOMEM ? status : 0;
 	}
 	place->wanted = false;
+	place->read_ns = look.table.realtime_ns;
 	place->begun = true;
 	status = tap_lock_look_apply(&look);
 	place_rest(place, now_ns, cpu_ns, whole, look.table.source);
@@ -381,6 +395,7 @@ static int forget_instance(struct tap_lock_events *events, uint32_t index)
 	events->places[index].has_last = false;
 	events->places[index].begun = false;
 	events->places[index].wanted = false;
+	events->places[index].read_ns = 0;
 	return status;
 }
 
@@ -396,7 +411,9 @@ int tap_lock_events_settle(struct tap_lock_events *events, bool all)
 			status = forget_instance(events, (uint32_t)i);
 			continue;
 		}
-		if (all || ((place->wanted || !place->begun) && now_ns + READ_AT_ONCE_NS >= place->waited_due_ns))
+		place->unfollowed = is_unfollowed(&events->instances->items[i].target);
+		if (all || ((place->wanted || place->unfollowed || !place->begun) &&
+			    now_ns + READ_AT_ONCE_NS >= place->waited_due_ns))
 			status = look_at(events, (uint32_t)i, all);
 	}
 	return status;
@@ -409,7 +426,8 @@ int tap_lock_events_due_ms(const struct tap_lock_events *events)
 	for (size_t i = 0; i < events->instances->count && i < TAP_INSTANCES_MAX; i++) {
 		const struct place *place = &events->places[i];
 
-		if (events->instances->items[i].alive && place->wanted && place->waited_due_ns < due_ns)
+		if (events->instances->items[i].alive && place->waited_due_ns < due_ns &&
+		    (place->wanted || is_unfollowed(&events->instances->items[i].target)))
 			due_ns = place->waited_due_ns;
 	}
 	if (now_ns < events->late_until_ns && events->late_due_ns < due_ns)

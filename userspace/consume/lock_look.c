@@ -13,6 +13,7 @@
 enum {
 	VANISHED_AFTER = 2,	     /* readings without it */
 	VANISHED_AGE_NS = 100000000, /* its record may still be under way before */
+	SECOND_US = 1000000,
 };
 
 int64_t tap_lock_look_start_ns(int64_t wait_start_us)
@@ -31,13 +32,21 @@ const struct tap_lock_entry *tap_lock_look_waiting(const struct tap_lock_table *
 	return NULL;
 }
 
+static bool is_same_start(const struct tap_lock_entry *entry, int64_t wait_start_us)
+{
+	if (!entry->wait_start_us || !wait_start_us)
+		return true;
+	if (entry->start_is_second)
+		return entry->wait_start_us / SECOND_US == wait_start_us / SECOND_US;
+	return entry->wait_start_us == wait_start_us;
+}
+
 /* A session may wait for the same lock again and again: the engine's start tells, where both have it. */
 bool tap_lock_look_is_of(const struct tap_lock_entry *entry, const struct tap_lock_wait *wait)
 {
 	return entry && entry->tag.type == wait->tag.type && entry->tag.field1 == wait->tag.field1 &&
 	       entry->tag.field2 == wait->tag.field2 && entry->tag.field3 == wait->tag.field3 &&
-	       entry->tag.field4 == wait->tag.field4 &&
-	       (!entry->wait_start_us || !wait->wait_start_us || entry->wait_start_us == wait->wait_start_us);
+	       entry->tag.field4 == wait->tag.field4 && is_same_start(entry, wait->wait_start_us);
 }
 
 int tap_lock_look_statement(const struct tap_lock_look *look, int32_t pid, struct tap_statement *ret)
@@ -101,12 +110,31 @@ void tap_lock_look_starts(struct tap_lock_look *look)
 		struct tap_lock_entry *entry = &look->table.entries[i];
 		const struct tap_lock_wait *wait;
 
-		if (!entry->wanted || entry->wait_start_us)
+		if (!entry->wanted || (entry->wait_start_us && !entry->start_is_second))
 			continue;
 		wait = tap_lock_log_find(look->log, look->instance, entry->pid);
-		if (wait && tap_lock_look_is_of(entry, wait))
-			entry->wait_start_us = wait->begin_ns / 1000;
+		if (!wait || !wait->begin_ns || !tap_lock_look_is_of(entry, wait))
+			continue;
+		entry->wait_start_us = wait->begin_ns / 1000;
+		entry->start_is_second = false;
 	}
+}
+
+/*
+ * When a wait began that no record told of; 0: not known. One that began between two readings, or within a second,
+ * began in the middle of that for all that is known.
+ */
+static int64_t begin_of(const struct tap_lock_look *look, const struct tap_lock_entry *entry)
+{
+	int64_t begin_ns = tap_lock_look_start_ns(entry->wait_start_us), end_ns = look->table.realtime_ns;
+
+	if (begin_ns && !entry->start_is_second)
+		return begin_ns;
+	if (begin_ns && begin_ns + SECOND_US * 1000LL < end_ns)
+		end_ns = begin_ns + SECOND_US * 1000LL;
+	if (look->unfollowed && look->last_ns > begin_ns && look->last_ns < end_ns)
+		begin_ns = look->last_ns;
+	return begin_ns ? begin_ns + (end_ns - begin_ns) / 2 : 0;
 }
 
 /* Waits that the table has and no record told of: they began before we came, or their record was lost. */
@@ -123,7 +151,7 @@ static int adopt_waits(struct tap_lock_look *look)
 					      .mode = entry->wanted,
 					      .waited_ns = -1,
 					      .wait_start_us = entry->wait_start_us,
-					      .begin_ns = tap_lock_look_start_ns(entry->wait_start_us) };
+					      .begin_ns = begin_of(look, entry) };
 		struct tap_statement statement;
 		int status;
 
@@ -150,8 +178,11 @@ bool tap_lock_look_mentions(void *context, const struct tap_lock_wait *wait, uin
 					  .source = wait->row.source,
 					  .query_id = wait->row.query_id };
 	const char *name = tap_relation_names_find(names, wait->row.database, relation);
-	const struct tap_text *text = name ? tap_texts_find(look->texts, &key) : NULL;
+	const struct tap_text *text;
 
+	/* Where numbers stand alone, whichever database they are of. */
+	name = name ? name : tap_relation_names_find(names, 0, relation);
+	text = name ? tap_texts_find(look->texts, &key) : NULL;
 	if (!text)
 		return false;
 	return tap_lock_names_mentioned(text->raw ? text->raw : text->normalised, name);
@@ -179,22 +210,32 @@ static int settle_waits(struct tap_lock_look *look)
 	return status;
 }
 
+/* When a wait ended that the table has no more. */
+static int64_t end_of(const struct tap_lock_look *look, const struct tap_lock_wait *wait)
+{
+	int64_t now_ns = look->table.realtime_ns;
+	int64_t from_ns = look->last_ns > wait->begin_ns ? look->last_ns : wait->begin_ns;
+
+	return look->unfollowed && from_ns < now_ns ? from_ns + (now_ns - from_ns) / 2 : now_ns;
+}
+
 /* Open waits that are not in the table any more: their end was lost, or it is in the ring still. */
 static int sweep_waits(struct tap_lock_look *look)
 {
 	struct tap_lock_log *log = look->log;
 	int64_t now_ns = look->table.realtime_ns;
+	int64_t age_ns = look->unfollowed ? 0 : VANISHED_AGE_NS;
 
 	for (size_t i = log->n_open; i-- > 0;) {
 		struct tap_lock_wait *wait = &log->open[i];
 		int status;
 
-		if (wait->instance != look->instance || now_ns - wait->begin_ns < VANISHED_AGE_NS ||
+		if (wait->instance != look->instance || now_ns - wait->begin_ns < age_ns ||
 		    tap_lock_look_is_of(tap_lock_look_waiting(&look->table, wait->pid), wait))
 			continue;
-		if (++wait->missing <= VANISHED_AFTER)
+		if (++wait->missing <= VANISHED_AFTER && !look->unfollowed)
 			continue;
-		status = tap_lock_log_vanish(log, wait, now_ns);
+		status = tap_lock_log_vanish(log, wait, end_of(look, wait));
 		if (status)
 			return status;
 	}
@@ -207,14 +248,18 @@ int tap_lock_look_apply(struct tap_lock_look *look)
 
 	if (status)
 		return status;
-	status = adopt_waits(look);
+	/* One that waits again has ended before. */
+	if (look->unfollowed)
+		status = sweep_waits(look);
+	if (!status)
+		status = adopt_waits(look);
 	if (!status)
 		status = tap_lock_names_want_table(look->names, &look->table);
 	if (!status)
 		status = settle_waits(look);
 	if (!status && look->graph.n_cycles)
 		status = tap_lock_cycles_look(look);
-	if (!status)
+	if (!status && !look->unfollowed)
 		status = sweep_waits(look);
 	tap_lock_graph_done(&look->graph);
 	return status;

@@ -29,6 +29,9 @@ struct tap_lock_look {
 	int64_t started_ns; /* CLOCK_REALTIME: waits that began before are ours to tell of */
 	/* The kernel side has waits that it did not tell of: what the log lacks is one of those, unless it is older. */
 	bool some_untold;
+	/* It tells of none: waits begin and end between one reading and the next. */
+	bool unfollowed;
+	int64_t last_ns; /* CLOCK_REALTIME: when it was read before this; 0: never */
 	struct tap_lock_table table;
 	struct tap_lock_graph graph; /* of the table */
 };

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "correlate/engine/client.h"
+#include "correlate/engine/terms.h"
 #include "userspace/base/clock.h"
 
 enum {
@@ -52,7 +53,8 @@ static int read_tables(struct tap_lock_place *place, const struct tap_target *ta
 	return status;
 }
 
-static int ask_tables(const struct tap_followed *followed, struct tap_lock_table *ret, struct tap_error *err)
+static int ask_tables(const struct tap_followed *followed, struct tap_relation_names *names, struct tap_lock_table *ret,
+		      struct tap_error *err)
 {
 	const struct tap_target *target = &followed->target;
 	const struct tap_client *client = tap_client_of(target->engine);
@@ -61,7 +63,7 @@ static int ask_tables(const struct tap_followed *followed, struct tap_lock_table
 	if (!followed->conn || !client->locks)
 		return tap_error_set(err, -ENOTCONN, "%s",
 				     *followed->why_not ? followed->why_not : "it is not connected");
-	status = client->locks(followed->conn, ret, err);
+	status = client->locks(followed->conn, ret, names, err);
 	if (status || !tap_attach_of(target->engine)->locks_pids)
 		return status;
 	return tap_attach_of(target->engine)->locks_pids(target, ret);
@@ -71,6 +73,7 @@ int tap_lock_place_read(struct tap_lock_place *place, const struct tap_followed 
 			struct tap_relation_names *names, struct tap_lock_table *ret)
 {
 	struct tap_error unasked = { "" };
+	const char *views;
 	int status;
 
 	tap_lock_table_init(ret);
@@ -82,12 +85,14 @@ int tap_lock_place_read(struct tap_lock_place *place, const struct tap_followed 
 	tap_lock_table_done(ret);
 	if (status == -ENOMEM)
 		return status;
-	status = ask_tables(followed, ret, &unasked);
+	views = tap_terms_of(followed->target.engine)->lock_views;
+	status = ask_tables(followed, names, ret, &unasked);
 	if (!status) {
-		tap_error_set(&place->why_not, 0, "%s; pg_locks is asked instead", place->refused.text);
+		tap_error_set(&place->why_not, 0, "%s; %s are asked instead%s%s", place->refused.text, views,
+			      *unasked.text ? "; " : "", unasked.text);
 		return 0;
 	}
 	tap_lock_table_done(ret);
-	return tap_error_set(&place->why_not, status, "%s; and pg_locks cannot be asked: %s", place->refused.text,
+	return tap_error_set(&place->why_not, status, "%s; and %s cannot be asked: %s", place->refused.text, views,
 			     unasked.text);
 }

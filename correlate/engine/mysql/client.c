@@ -9,6 +9,7 @@
 
 #include "correlate/engine/mysql/conn.h"
 #include "correlate/engine/mysql/digests.h"
+#include "correlate/engine/mysql/locks.h"
 #include "correlate/engine/mysql/login.h"
 #include "correlate/engine/mysql/queries.h"
 
@@ -80,6 +81,12 @@ static int ask_digests(struct tap_engine_conn *conn, uint32_t instance, const ui
 	return 0;
 }
 
+static int ask_locks(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_relation_names *names,
+		     struct tap_error *err)
+{
+	return tap_my_query_locks(own(conn), table, names, err);
+}
+
 static int mark(struct tap_engine_conn *conn, const char *marker, int32_t for_ms, tap_engine_look_fn look, void *arg,
 		struct tap_error *err)
 {
@@ -113,6 +120,7 @@ const struct tap_client tap_client_mysql = {
 	.sessions = ask_sessions,
 	.texts = ask_texts,
 	.digests = ask_digests,
+	.locks = ask_locks,
 	.mark = mark,
 	.advise = advise,
 };

@@ -32,6 +32,7 @@ struct tap_my_conn {
 	uint64_t id;
 	int32_t version;
 	bool mariadb;
+	bool sees_all;
 	int32_t query_timeout_ms;
 };
 
@@ -386,6 +387,16 @@ int32_t tap_my_conn_version(const struct tap_my_conn *conn)
 bool tap_my_conn_is_mariadb(const struct tap_my_conn *conn)
 {
 	return conn->mariadb;
+}
+
+bool tap_my_conn_sees_all(const struct tap_my_conn *conn)
+{
+	return conn->sees_all;
+}
+
+void tap_my_conn_set_sees_all(struct tap_my_conn *conn)
+{
+	conn->sees_all = true;
 }
 
 const char *tap_my_conn_instance(const struct tap_my_conn *conn)

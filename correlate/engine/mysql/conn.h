@@ -61,6 +61,10 @@ int32_t tap_my_conn_version(const struct tap_my_conn *conn);
 /* MariaDB, not MySQL. */
 bool tap_my_conn_is_mariadb(const struct tap_my_conn *conn);
 
+/* A note of the callers': its user has been found to see other users' sessions. */
+bool tap_my_conn_sees_all(const struct tap_my_conn *conn);
+void tap_my_conn_set_sees_all(struct tap_my_conn *conn);
+
 const char *tap_my_conn_instance(const struct tap_my_conn *conn);
 
 /* One field: `size` raw bytes, not NUL-terminated; data is NULL for SQL NULL. Numbers come as their digits. */

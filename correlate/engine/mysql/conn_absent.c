@@ -49,6 +49,17 @@ bool tap_my_conn_is_mariadb(const struct tap_my_conn *conn)
 	return false;
 }
 
+bool tap_my_conn_sees_all(const struct tap_my_conn *conn)
+{
+	(void)conn;
+	return false;
+}
+
+void tap_my_conn_set_sees_all(struct tap_my_conn *conn)
+{
+	(void)conn;
+}
+
 const char *tap_my_conn_instance(const struct tap_my_conn *conn)
 {
 	(void)conn;

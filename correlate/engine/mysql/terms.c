@@ -56,6 +56,7 @@ const struct tap_terms tap_terms_mysql = {
 	.name = "mariadb",
 	.stems = stems,
 	.client_read = "ClientRead",
+	.lock_views = "its own views of locks",
 	.sort_memory = "sort_buffer_size",
 	.wait_event = wait_event,
 	.wait_event_is_idle = wait_event_is_idle,

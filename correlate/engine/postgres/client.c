@@ -108,11 +108,13 @@ static int ask_texts(struct tap_engine_conn *conn, uint32_t instance, const uint
 }
 
 /* Places in queues stay as they were worked out where pg_blocking_pids may not be called. */
-static int ask_locks(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_error *err)
+static int ask_locks(struct tap_engine_conn *conn, struct tap_lock_table *table, struct tap_relation_names *names,
+		     struct tap_error *err)
 {
 	struct tap_error ignored;
 	int status = tap_pg_query_locks(own(conn), table, NULL, err);
 
+	(void)names;
 	if (!status && tap_pg_query_queues(own(conn), table, &ignored) == -ENOMEM)
 		status = tap_error_set(err, -ENOMEM, "out of memory");
 	return status;

@@ -32,6 +32,7 @@ const struct tap_terms tap_terms_postgres = {
 	.name = "postgres",
 	.stems = stems,
 	.client_read = "ClientRead",
+	.lock_views = "pg_locks and pg_blocking_pids",
 	.advice = {
 		[TAP_ADVICE_FULL_SCAN] =
 			("if it returns few rows, an index on what it filters or joins by spares the scan; if it "

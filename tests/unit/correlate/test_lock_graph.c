@@ -122,6 +122,45 @@ START_TEST(test_queue)
 }
 END_TEST
 
+static void tell(int32_t waiter, int32_t blocker, bool soft)
+{
+	const struct tap_lock_told told = {
+		.waiter = waiter, .blocker = blocker, .xid = blocker ? 0 : 77, .soft = soft
+	};
+
+	ck_assert_int_eq(tap_lock_table_tell(&table, &told), 0);
+}
+
+/* What a server says itself of InnoDB counts there, whatever the modes; of all other locks they do. */
+START_TEST(test_told)
+{
+	add(1, 10, 1u << TAP_LOCK_RECORD_X, 0, 0)->tag.type = TAP_LOCK_RECORD;
+	add(1, 11, 0, TAP_LOCK_RECORD_X, 0)->tag.type = TAP_LOCK_RECORD;
+	add(1, 12, 0, TAP_LOCK_RECORD_INSERT, 0)->tag.type = TAP_LOCK_RECORD;
+	add(2, 13, 1u << TAP_LOCK_METADATA_X, 0, 0)->tag.type = TAP_LOCK_METADATA;
+	add(2, 14, 0, TAP_LOCK_METADATA_SR, 0)->tag.type = TAP_LOCK_METADATA;
+	table.is_told = true;
+	tell(11, 10, false);
+	tell(12, 11, true);
+	tell(12, 0, false);
+	/* Nobody of whom is known to wait, one for himself, and one twice. */
+	tell(10, 11, false);
+	tell(99, 10, false);
+	tell(11, 11, false);
+	tell(-5, 10, false);
+	tell(11, 10, true);
+	make();
+	ck_assert_uint_eq(graph.n_edges, 4);
+	ck_assert(has_edge(11, 10, false) && has_edge(12, 11, true) && has_edge(12, 0, false));
+	ck_assert(has_edge(14, 13, false));
+	ck_assert_uint_eq(graph.n_cycles, 0);
+	/* A cycle that was told is one. */
+	add(3, 10, 0, TAP_LOCK_RECORD_X, 0)->tag.type = TAP_LOCK_RECORD;
+	make();
+	ck_assert_uint_eq(graph.n_cycles, 1);
+}
+END_TEST
+
 /* Without places nobody is ahead of anybody. */
 START_TEST(test_unknown_order)
 {
@@ -454,6 +493,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_fast_path);
 	tcase_add_test(tcase, test_hard_wins);
 	tcase_add_test(tcase, test_cycle_of_three_and_one_behind);
+	tcase_add_test(tcase, test_told);
 	tcase_add_test(tcase, test_thousands_in_one_queue);
 	tcase_add_loop_test(tcase, test_random, 0, 4);
 	tcase_add_test(tcase, test_without_memory);
