@@ -28,7 +28,7 @@ bool tap_build_row_is_wanted(const struct tap_build *build, const struct tap_row
 	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
 	const char *name;
 
-	if (!instance || (options->instance && strcmp(options->instance, instance->id)))
+	if (!instance || !tap_window_wants(options, instance))
 		return false;
 	if (!options->database)
 		return true;

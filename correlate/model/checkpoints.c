@@ -283,8 +283,7 @@ int tap_build_checkpoints(struct tap_build *build)
 				    input->end->realtime_ns - input->end->monotonic_ns },
 		};
 
-		if (!instance->present ||
-		    (input->options.instance && strcmp(input->options.instance, instance->id) != 0))
+		if (!instance->present || !tap_window_wants(&input->options, instance))
 			continue;
 		view->n_checkpoints++;
 		status = row_make(&making);

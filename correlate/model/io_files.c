@@ -137,7 +137,7 @@ static bool object_is_wanted(const struct tap_build *build, const struct tap_io_
 	const struct tap_window_instance *instance = tap_build_instance(build, key->instance);
 	const char *name;
 
-	if (options->instance && (!instance || strcmp(options->instance, instance->id)))
+	if (instance ? !tap_window_wants(options, instance) : options->instance != NULL)
 		return false;
 	if (!options->database)
 		return true;

@@ -69,7 +69,7 @@ bool tap_lock_is_wanted(const struct tap_build *build, uint32_t instance, uint32
 	const struct tap_window_instance *info = tap_build_instance(build, instance);
 	const char *name;
 
-	if (!info || (options->instance && strcmp(options->instance, info->id)))
+	if (!info || !tap_window_wants(options, info))
 		return false;
 	if (!options->database)
 		return true;

@@ -115,9 +115,7 @@ static bool is_wanted(const struct tap_build *build, const struct tap_window_ins
 
 static bool instance_is_wanted(const struct tap_build *build, const struct tap_window_instance *instance)
 {
-	const char *wanted = build->input->options.instance;
-
-	return instance->present && instance->sessions && (!wanted || !strcmp(wanted, instance->id));
+	return instance->present && instance->sessions && tap_window_wants(&build->input->options, instance);
 }
 
 /* Who works first, then who waits in a transaction, then the idle, then the background. */

@@ -119,6 +119,13 @@ static void instance_fill(struct tap_build *build, struct tap_view_instance *vie
 	instance_sum(build, view);
 }
 
+bool tap_window_wants(const struct tap_window_options *options, const struct tap_window_instance *instance)
+{
+	const char *wanted = options->instance;
+
+	return !wanted || !strcmp(wanted, instance->id) || (instance->before && !strcmp(wanted, instance->before));
+}
+
 static int instances_build(struct tap_build *build)
 {
 	const struct tap_window_input *input = build->input;
@@ -130,7 +137,7 @@ static int instances_build(struct tap_build *build)
 	for (size_t i = 0; i < input->n_instances; i++) {
 		const struct tap_window_instance *instance = &input->instances[i];
 
-		if (instance->present && (!input->options.instance || !strcmp(input->options.instance, instance->id)))
+		if (instance->present && tap_window_wants(&input->options, instance))
 			instance_fill(build, &view->instances[view->n_instances++], instance);
 	}
 	return build->arena->failed ? -ENOMEM : 0;
@@ -198,8 +205,7 @@ static void why_not_fill(struct tap_build *build, const char *field, size_t offs
 		const struct tap_window_instance *instance = &input->instances[i];
 		const char *why = *(const char *const *)((const char *)instance + offset);
 
-		if (!instance->present || !why || !*why ||
-		    (input->options.instance && strcmp(input->options.instance, instance->id) != 0))
+		if (!instance->present || !why || !*why || !tap_window_wants(&input->options, instance))
 			continue;
 		if (!count++) {
 			first = why;

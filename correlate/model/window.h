@@ -22,6 +22,7 @@
 struct tap_window_instance {
 	bool present; /* the index is in use */
 	const char *id;
+	const char *before; /* the name of the server in whose place it runs; NULL or "": none, it has its own */
 	enum tap_engine engine;
 	const char *engine_name; /* NULL: the engine's own */
 	const char *version;
@@ -95,6 +96,9 @@ struct tap_window_input {
 };
 
 /* 0 or -ENOMEM. The view borrows nothing. */
+/* Whether its instance is asked for: also by the name it would have, had another server not had it before. */
+bool tap_window_wants(const struct tap_window_options *options, const struct tap_window_instance *instance);
+
 int tap_window_view(const struct tap_window_input *input, struct tap_view **ret);
 
 #endif

@@ -143,9 +143,11 @@ def test_active_sessions(dbtap, make_server, load, record_property):
     assert opened < 2.5, f"{opened} s of CPU time before the window was open"
 
 
-def test_sessions_that_come_and_go(dbtap, make_server, record_property):
+def test_sessions_that_come_and_go(dbtap, make_server, cgroup, record_property):
     """Each lives for a statement: none of their CPU time is lost, and no place for threads or rows runs out."""
     server = make_server(settings={**SETTINGS, "max_connections": 50})
+    for pid in trace.settled_pids(server):
+        cgroup.add(pid)
     made, stop = [0], threading.Event()
 
     def churn():
@@ -159,7 +161,7 @@ def test_sessions_that_come_and_go(dbtap, make_server, record_property):
             time.sleep(max(0, begin + made[0] / STARTS_PER_SECOND - time.monotonic()))
 
     run = trace.start(dbtap, server, "--no-connect")
-    before = made[0]
+    spent = cgroup.usage_ns()
     thread = threading.Thread(target=churn)
     thread.start()
     try:
@@ -168,9 +170,12 @@ def test_sessions_that_come_and_go(dbtap, make_server, record_property):
         stop.set()
         thread.join()
     trace.settled_pids(server)
+    spent = cgroup.usage_ns() - spent
     peak = peak_bytes(run.pid)
     document = trace.finish(run)
-    note(record_property, sessions=made[0] - before, share=share, peak_bytes=peak)
+    note(record_property, sessions=made[0], share=share, peak_bytes=peak,
+         cpu_off=document["totals"]["cpu_ns"] / spent - 1)
+    trace.assert_near(document["totals"]["cpu_ns"], spent, 0.005, what="cpu_ns of sessions that have ended" + trace.describe(document))
     assert not {name: count for name, count in document["loss"].items() if count and name != "completions_missed"}, document["loss"]
     clients = trace.rows(document, "generate_series", kind="client")
     starting = trace.rows(document, kind="starting")

@@ -146,11 +146,11 @@ static const struct tap_pg_layout_row rows[] = {
 	.share_proc_link = 48, .proc_n_lists = 16, .proc_fast_slots = 16
 
 #define LOCKS_13 \
-	LOCK_AND_SHARE, .header_procs = 0, .header_count = 16, .proc_size = 856, .proc_links = 0, .proc_xid = 48, \
-			.proc_pid = 52, .proc_backend_id = 60, .proc_database = 64, .proc_wait_lock = 96, \
-			.proc_wait_share = 104, .proc_wait_mode = 112, .proc_wait_start = TAP_PG_ABSENT, \
-			.proc_lists = 160, .proc_fast_bits = 736, .proc_fast_relations = 744, .proc_fast_vxid = 808, \
-			.proc_fast_lxid = 812
+	LOCK_AND_SHARE, .header_procs = 0, .header_xacts = 8, .xact_size = 12, .header_count = 16, .proc_size = 856, \
+			.proc_links = 0, .proc_xid = 48, .proc_pid = 52, .proc_backend_id = 60, .proc_database = 64, \
+			.proc_wait_lock = 96, .proc_wait_share = 104, .proc_wait_mode = 112, \
+			.proc_wait_start = TAP_PG_ABSENT, .proc_lists = 160, .proc_fast_bits = 736, \
+			.proc_fast_relations = 744, .proc_fast_vxid = 808, .proc_fast_lxid = 812
 #define LOCKS_14_TO_16(size) \
 	LOCK_AND_SHARE, .header_procs = 0, .header_count = 32, .proc_size = (size), .proc_links = 0, .proc_xid = 52, \
 			.proc_pid = 64, .proc_backend_id = 76, .proc_database = 80, .proc_wait_lock = 112, \

@@ -41,9 +41,11 @@ struct tap_pg_lock_layout {
 	uint16_t machine;
 	uint16_t header_procs; /* PGPROC *, an array */
 	uint16_t header_count; /* uint32, its length, prepared transactions not counted */
+	uint16_t header_xacts; /* PGXACT *, an array with an element for each PGPROC, those of prepared ones, too */
+	uint16_t xact_size;    /* 0: there is no such array, PGPROC has the xid; else it is the first word there */
 	uint16_t proc_size;
 	uint16_t proc_links; /* in the queue it waits in */
-	uint16_t proc_xid;   /* before version 14 the lxid, which is the same in a prepared transaction */
+	uint16_t proc_xid;   /* before version 14 the lxid, of which nothing is to be made */
 	uint16_t proc_pid;
 	uint16_t proc_backend_id;
 	uint16_t proc_database;

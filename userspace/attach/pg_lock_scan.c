@@ -112,9 +112,13 @@ size_t tap_pg_lock_scan_proc(const struct tap_pg_lock_scan *scan, uint64_t addre
 void tap_pg_lock_scan_set_proc(struct tap_pg_lock_scan *scan, size_t index, const uint8_t *bytes)
 {
 	struct tap_pg_proc_record *proc = &scan->procs[index];
+	uint32_t xid = proc->xid;
 
 	tap_pg_proc_record_decode(scan->memory->layout, proc_address(scan->memory, index), bytes, proc);
 	proc->prepared = index >= scan->memory->n_procs;
+	/* As xids_read has it. */
+	if (scan->memory->layout->xact_size)
+		proc->xid = xid;
 }
 
 /* ---- PGPROCs ---- */
@@ -163,6 +167,46 @@ static int lists_note(struct tap_pg_lock_scan *scan, size_t index, const uint8_t
 	return 0;
 }
 
+/*
+ * Of prepared transactions whose PGPROC has none: what a PGPROC has instead is theirs only where no session's virtual
+ * transaction was taken over. Elements are not aligned as all else is.
+ */
+static int xids_read(struct tap_pg_lock_scan *scan, size_t first, size_t count)
+{
+	const struct tap_pg_lock_memory *memory = scan->memory;
+	uint64_t size = memory->layout->xact_size, apart = memory->prepared - memory->procs;
+	struct tap_memory_read reads[PROCS_CHUNK];
+	uint8_t words[PROCS_CHUNK][RECORD_ALIGNMENT];
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t place = apart / memory->layout->proc_size + first + i - memory->n_procs;
+
+		reads[i] = (struct tap_memory_read){ (memory->xacts + place * size) & ~(RECORD_ALIGNMENT - 1ull),
+						     words[i], sizeof(words[i]), false };
+	}
+	err = tap_pg_lock_scan_read(scan, reads, count);
+	for (size_t i = 0; i < count && !err; i++) {
+		uint64_t place = apart / memory->layout->proc_size + first + i - memory->n_procs;
+
+		if (!reads[i].ok)
+			return -EBADMSG;
+		memcpy(&scan->procs[first + i].xid, words[i] + (memory->xacts + place * size) % RECORD_ALIGNMENT,
+		       sizeof(scan->procs[first + i].xid));
+	}
+	return err;
+}
+
+/* The whole chunk, or what of it is behind the processes' own. */
+static int prepared_read(struct tap_pg_lock_scan *scan, size_t first, size_t count)
+{
+	size_t n_procs = scan->memory->n_procs, skipped = first < n_procs ? n_procs - first : 0;
+
+	if (!scan->memory->layout->xact_size || skipped >= count)
+		return 0;
+	return xids_read(scan, first + skipped, count - skipped);
+}
+
 static int procs_read(struct tap_pg_lock_scan *scan)
 {
 	const struct tap_pg_lock_layout *layout = scan->memory->layout;
@@ -189,6 +233,8 @@ static int procs_read(struct tap_pg_lock_scan *scan)
 				fast_decode(layout, proc, &scan->fast[first + i]);
 			err = lists_note(scan, first + i, proc, &capacity);
 		}
+		if (!err)
+			err = prepared_read(scan, first, count);
 	}
 	free(bytes);
 	return err;

@@ -99,6 +99,9 @@ static int header_read(const struct tap_target *target, struct tap_pg_lock_memor
 	if (!code)
 		code = tap_memory_read(target->pid, header + layout->header_count, &memory->n_procs,
 				       sizeof(memory->n_procs));
+	if (!code && layout->xact_size)
+		code = tap_memory_read(target->pid, header + layout->header_xacts, &memory->xacts,
+				       sizeof(memory->xacts));
 	if (code)
 		return unreadable(target, code, err);
 	if (max_prepared < 0 || max_prepared > PREPARED_MAX)

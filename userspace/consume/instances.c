@@ -224,16 +224,29 @@ static void note_renamed(struct tap_instances *instances, const struct tap_targe
 static void id_settle(struct tap_instances *instances, size_t place)
 {
 	struct tap_target *target = &instances->items[place].target;
-	char name[sizeof(target->id)];
+	char *name = instances->items[place].before;
 
 	for (size_t i = 0; i < instances->count; i++) {
 		if (i == place || strcmp(instances->items[i].target.id, target->id) != 0)
 			continue;
-		memcpy(name, target->id, sizeof(name));
+		memcpy(name, target->id, sizeof(target->id));
 		snprintf(target->id, sizeof(target->id), "%.40s-%d", name, target->pid);
 		note_renamed(instances, &instances->items[i].target, target);
 		return;
 	}
+}
+
+/* One that could not be probed before it came back stays so: a part of its calls is no figure. */
+static void followed_init(struct tap_followed *followed, struct tap_target *target)
+{
+	struct tap_followed fresh = { .target = *target, .alive = true, .unprobed = followed->unprobed };
+
+	memcpy(fresh.before, followed->before, sizeof(fresh.before));
+	*followed = fresh;
+	memset(target, 0, sizeof(*target));
+	tap_names_init(&followed->names);
+	tap_session_list_init(&followed->sessions);
+	tap_instance_files_init(&followed->files);
 }
 
 /* Takes the target over from the list. */
@@ -247,13 +260,8 @@ static int follow(struct tap_instances *instances, struct tap_target *target, st
 	if (status)
 		return status == -EEXIST ? 0 : tap_error_set(err, status, "out of memory");
 	followed = &instances->items[place];
-	/* One that could not be probed before it came back stays so: a part of its calls is no figure. */
-	*followed = (struct tap_followed){ .target = *target, .alive = true, .unprobed = followed->unprobed };
-	memset(target, 0, sizeof(*target));
+	followed_init(followed, target);
 	id_settle(instances, place);
-	tap_names_init(&followed->names);
-	tap_session_list_init(&followed->sessions);
-	tap_instance_files_init(&followed->files);
 	/* Before any of its figures are read: its disks' counters and its requests begin together. */
 	status = watch_files(instances, followed, (uint32_t)place, tracer, err);
 	if (!status)
@@ -700,6 +708,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 		rows[i] = (struct tap_window_instance){
 			.present = true,
 			.id = target->id,
+			.before = followed->before,
 			.engine = target->engine,
 			.engine_name = target->name,
 			.version = target->version,

@@ -18,6 +18,8 @@
 struct tap_followed {
 	struct tap_target target;
 	bool alive;
+	/* The name it was found by, where that had to stay with an earlier server; "": its own. */
+	char before[sizeof(((struct tap_target *)0)->id)];
 	struct tap_engine_conn *conn; /* NULL: none */
 	char why_not[TAP_ERROR_MAX];
 	bool asked;		/* a connection was tried since the last start */

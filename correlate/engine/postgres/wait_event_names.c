@@ -257,7 +257,9 @@ static const struct tap_pg_wait_name ipc[] = {
 	{ "WalReceiverWaitStart", FROM(14) },
 	{ "WalSummaryReady", FROM(17) },
 	{ "XactGroupUpdate", ALL },
+	/* Since minor versions of 2026, whose numbers before it are what they were. */
 	{ "WalReceiverUpstreamCatchup", 15, 15 },
+	{ "WalReceiverUpstreamCatchup", 17, 18 },
 };
 
 static const struct tap_pg_wait_name timeout[] = {

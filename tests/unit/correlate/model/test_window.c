@@ -110,6 +110,11 @@ START_TEST(test_instances)
 	ck_assert_uint_eq(two_view()->n_instances, 1);
 	ck_assert_uint_eq(two.view->n_queries, 1);
 	ck_assert_int_eq(two.view->totals.value[TAP_FIGURE_CPU], 1000);
+	/* By the name it was asked for, which stayed with the server before it. */
+	two.instances[1].before = "postgres-5439";
+	two.input.options.instance = "postgres-5439";
+	ck_assert_uint_eq(two_view()->n_instances, 1);
+	ck_assert_uint_eq(two.view->n_queries, 1);
 	two.input.options.instance = "none such";
 	ck_assert_uint_eq(two_view()->n_instances, 0);
 	ck_assert_uint_eq(two.view->n_queries_all, 0);

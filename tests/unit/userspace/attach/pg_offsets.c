@@ -64,11 +64,15 @@ static void proc_print(void)
 	OFFSET("layout.proc_wait_start", PGPROC, waitStart);
 	OFFSET("locks.proc_wait_start", PGPROC, waitStart);
 	OFFSET("locks.proc_xid", PGPROC, xid);
+	NUMBER("locks.header_xacts", 0);
+	NUMBER("locks.xact_size", 0);
 #else
 	OFFSET("layout.wait_event_offset", PGPROC, wait_event_info);
 	NUMBER("layout.proc_wait_start", 0);
 	NUMBER("locks.proc_wait_start", ABSENT);
 	OFFSET("locks.proc_xid", PGPROC, lxid);
+	OFFSET("locks.header_xacts", PROC_HDR, allPgXact);
+	NUMBER("locks.xact_size", sizeof(PGXACT));
 #endif
 	OFFSET("layout.proc_wait_lock", PGPROC, waitLock);
 	OFFSET("layout.proc_wait_lock_mode", PGPROC, waitLockMode);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <elf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,6 +153,8 @@ static long lock_value(const struct tap_pg_layout_row *row, const char *name)
 	const struct named_value values[] = {
 		LOCKS(header_procs),
 		LOCKS(header_count),
+		LOCKS(header_xacts),
+		LOCKS(xact_size),
 		LOCKS(proc_size),
 		LOCKS(proc_links),
 		LOCKS(proc_xid),
@@ -337,7 +340,8 @@ static bool compare_with_headers(const struct tap_pg_layout_row *row, const char
 /* Those that are installed, and those that tests/lib/pg_versions.py has fetched. */
 START_TEST(test_against_the_servers_headers)
 {
-	static const char *const places[] = { "/usr/include/postgresql/%d/server", "build/servers/headers-%d" };
+	static const char *const places[] = { "/usr/include/postgresql/%1$d/server", "%2$s/headers-%1$d" };
+	const char *cache = getenv("TAP_SERVERS");
 	const struct tap_pg_layout_row *rows;
 	size_t count;
 
@@ -346,9 +350,9 @@ START_TEST(test_against_the_servers_headers)
 		bool found = rows[i].machine != EM_X86_64;
 
 		for (size_t j = 0; j < sizeof(places) / sizeof(*places) && !found; j++) {
-			char headers[128];
+			char headers[256];
 
-			snprintf(headers, sizeof(headers), places[j], rows[i].major);
+			snprintf(headers, sizeof(headers), places[j], rows[i].major, cache ? cache : "build/servers");
 			found = compare_with_headers(&rows[i], headers);
 		}
 		if (!found)

@@ -330,6 +330,39 @@ START_TEST(test_without_memory)
 }
 END_TEST
 
+/*
+ * Before version 14: they are in an array of their own, whose elements are 12 bytes; what is in PGPROC is another
+ * number.
+ */
+START_TEST(test_xids_apart)
+{
+	struct tap_pg_lock_layout layout = *fl.layout;
+	struct tap_pg_lock_memory memory = fl_memory();
+
+	layout.xact_size = 12;
+	memory.layout = &layout;
+	memory.xacts = FL_BASE + FL_SIZE - 12 * (FL_PROCS + FL_PREPARED) - 8;
+	for (int i = 0; i < FL_PREPARED; i++) {
+		fl_put32(memory.xacts + 12 * (FL_PROCS + (uint64_t)i), (uint32_t)(FL_XID + i));
+		fl_put32(fl_proc(FL_PROCS + i) + layout.proc_xid, 3);
+	}
+	for (int scope = 0; scope < 2; scope++) {
+		tap_lock_table_done(&table);
+		ck_assert_int_eq(
+			tap_pg_lock_memory_read(&memory, scope ? TAP_PG_LOCKS_WAITED : TAP_PG_LOCKS_ALL, &table), 0);
+		ck_assert_str_eq(edges(), SCENE_EDGES);
+		ck_assert_uint_eq(find(0, TAP_LOCK_RELATION)->xid, FL_XID);
+	}
+	for (int i = 0; i < 3; i++) {
+		static const uint64_t nowhere[] = { 0, FL_BASE + FL_SIZE, UINT64_MAX - 7 };
+
+		memory.xacts = nowhere[i];
+		tap_lock_table_done(&table);
+		ck_assert_int_eq(tap_pg_lock_memory_read(&memory, TAP_PG_LOCKS_ALL, &table), -EBADMSG);
+	}
+}
+END_TEST
+
 /* Any one word of the image may be anything: it ends, and what is told has names that exist. */
 START_TEST(test_every_word_spoiled)
 {
@@ -364,6 +397,7 @@ static Suite *make_suite(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, test_the_scene);
 	tcase_add_test(tcase, test_waited_ones_alone);
+	tcase_add_test(tcase, test_xids_apart);
 	tcase_add_loop_test(tcase, test_a_change_at_every_read, 0, 24);
 	tcase_add_loop_test(tcase, test_half_a_change_at_every_read, 0, 12);
 	tcase_add_test(tcase, test_what_stays_torn_is_left_out);

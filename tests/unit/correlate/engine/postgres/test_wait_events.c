@@ -129,8 +129,11 @@ static bool compare_line(char *line, int major)
 	number = (uint32_t)strtoul(number_text, NULL, 10);
 	ck_assert_str_eq(tap_pg_wait_class(major * 10000, number), class_name);
 	if (!event_name || server_has_no_name(event_name)) {
-		ck_assert_msg(!tap_pg_wait_event(major * 10000, number), "%d: 0x%08x is %s, the server has none", major,
-			      number, tap_pg_wait_event(major * 10000, number));
+		const char *ours = tap_pg_wait_event(major * 10000, number);
+
+		/* An older minor version may lack what a later one has added at the end. */
+		ck_assert_msg(!ours || !strcmp(ours, "WalReceiverUpstreamCatchup"),
+			      "%d: 0x%08x is %s, the server has none", major, number, ours);
 		return false;
 	}
 	ck_assert_msg(tap_pg_wait_event(major * 10000, number), "%d: 0x%08x is %s", major, number, event_name);
