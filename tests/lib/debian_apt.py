@@ -10,7 +10,7 @@ import shutil
 from server_cache import Missing, run
 
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-# What a server links to; LLVM is for PostgreSQL's JIT compiler alone, which is loaded where it is there.
+# What a server links to; LLVM is for PostgreSQL's JIT compiler alone (pg_debian.py).
 LIBRARIES = re.compile(r"^(zlib1g|lib(?!llvm|clang|perl|json-perl|text-|debian)[a-z0-9.+-]+)$")
 UNWANTED = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
 

@@ -41,4 +41,7 @@ def fetch(folder, suites, major):
     # A packager's link that leads out of the tree is another release's there.
     for place in ("usr/share/doc", "usr/share/man", "usr/share/locale"):
         shutil.rmtree(os.path.join(root, place), ignore_errors=True)
+    # Without LLVM there is no JIT compiler: a server that finds the one half fails each statement it would compile.
+    for half in glob.glob(os.path.join(root, "usr/lib/postgresql/*/lib/llvmjit*.so")):
+        os.unlink(half)
     return settle(root, major)

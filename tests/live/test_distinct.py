@@ -22,7 +22,7 @@ def run_distinct(server, first, count):
     connection.close()
 
 
-@pytest.mark.parametrize("statements", ("absent", "full"))
+@pytest.mark.parametrize("statements", ("absent", pytest.param("full", marks=trace.in_matrix)))
 def test_ten_thousand(dbtap, make_server, statements):
     """The newest are always seen; all that is not shown by itself is in a rest, and the sums hold (trace.check)."""
     full = statements == "full"

@@ -11,7 +11,7 @@ import time
 
 import trace
 
-FULL = os.environ.get("TAP_SCALE") == "full"
+FULL = trace.FULL
 INSTANCES = 50 if FULL else 5
 IDLE = 5000 if FULL else 200
 ACTIVE = 1000 if FULL else 40

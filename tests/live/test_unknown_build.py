@@ -110,6 +110,7 @@ def test_found_in_memory_and_remembered(dbtap, unknown_server, load, cache):
     assert "calls" in slept["absent"], slept
 
 
+@trace.in_matrix
 def test_what_is_remembered_is_not_believed(dbtap, unknown_server, load, cache):
     connection = unknown_server.connect()
     with connection.cursor() as cursor:

@@ -13,11 +13,16 @@ import os
 import signal
 import time
 
+import pytest
 import second_try
 
 OPEN_SECONDS = 30  # how long to wait for an opening on a machine that is busy; how long it may take is test_cli.py's subject
 # A window with OFTEN has found within FOUND_SECONDS a server that was started meanwhile, also where a CPU stands still for a while.
 OFTEN, FOUND_SECONDS = ("--interval", 0.2), 1.5
+# `make test-matrix`: at full size (TAP_SCALE), or with a server of another version.
+FULL = os.environ.get("TAP_SCALE") == "full"
+MATRIX = FULL or "TAP_PG_SERVER" in os.environ or "TAP_MY_SERVER" in os.environ
+in_matrix = pytest.mark.skipif(not MATRIX, reason="takes longer: `make test-matrix` runs it")
 FIGURES = ("elapsed_ns", "cpu_ns", "runq_ns", "wait_ns", "unknown_ns", "sleeps", "preemptions", "minor_faults",
            "major_faults", "rchar_bytes", "wchar_bytes", "read_bytes", "dirtied_bytes")
 
