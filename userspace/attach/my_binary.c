@@ -212,8 +212,10 @@ static void functions_decode(struct tap_my_binary *binary, const struct lookup *
 		size_t size;
 
 		if (!tap_elf_function(binary->elf, &lookup->functions[i], &offset, code, sizeof(code), &size) &&
-		    !function_decode(&info->functions[i], binary->machine, code, size, &binary->decoded))
+		    !function_decode(&info->functions[i], binary->machine, code, size, &binary->decoded)) {
+			binary->told[i] = true;
 			continue;
+		}
 		if (!binary->undecoded)
 			binary->undecoded = info->functions[i].symbol;
 	}

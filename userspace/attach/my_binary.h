@@ -62,7 +62,8 @@ struct tap_my_binary {
 	uint64_t stages[TAP_MY_STAGES_MAX]; /* in the order of the product's: texts, or PSI_stage_info; 0: not there */
 	uint64_t page_cleaner; /* of MariaDB's variable that its page cleaner alone asks for; 0: not found */
 	struct tap_my_decoded decoded;
-	const char *undecoded; /* the first function that tells nothing; NULL: all do */
+	bool told[TAP_MY_FUNCTIONS_MAX]; /* by function of the product; what others would tell of `decoded` is 0 */
+	const char *undecoded;		 /* the first function that tells nothing; NULL: all do */
 };
 
 /* `fd` stays the caller's and must outlive the object. Fails only on what is no usable ELF file at all. */

@@ -15,9 +15,11 @@
 
 #include "userspace/attach/my_binary.h"
 #include "userspace/attach/my_layout.h"
+#include "userspace/attach/my_layout_cache.h"
 #include "userspace/attach/my_lock_layout.h"
 #include "userspace/attach/my_server.h"
 #include "userspace/attach/my_session.h"
+#include "userspace/attach/my_slot.h"
 
 /* An executable file met during one search. */
 struct file {
@@ -144,11 +146,18 @@ static void refuse_by_binary(struct tap_target *target, const struct tap_my_bina
 				  "%s does not export the variable %s: its memory cannot be read; use a build that "
 				  "exports it",
 				  who, lacking);
-	else if (binary->undecoded)
-		tap_target_refuse(target,
-				  "%s has a function %s that dbtap cannot read an offset from; report it with the "
-				  "build id",
-				  who, binary->undecoded);
+}
+
+/* An offset that no function tells, of a version that no row is of. */
+static void refuse_undecoded(struct tap_target *target, const struct tap_my_binary *binary)
+{
+	char who[192];
+
+	describe(target, binary, who);
+	tap_target_refuse(target,
+			  "%s has a function %s that dbtap cannot read an offset from, and no row for its version; "
+			  "report it with the build id",
+			  who, binary->undecoded);
 }
 
 /* The row of its version, or one that is inferred from those of others. False: refused. */
@@ -163,6 +172,10 @@ static bool row_choose(struct tap_target *target, const struct tap_my_binary *bi
 		*ret = *row;
 		return true;
 	}
+	if (binary->undecoded) {
+		refuse_undecoded(target, binary);
+		return false;
+	}
 	if (!tap_my_layout_infer(binary->product, binary->machine, &binary->decoded, ret))
 		return true;
 	describe(target, binary, who);
@@ -173,10 +186,29 @@ static bool row_choose(struct tap_target *target, const struct tap_my_binary *bi
 	return false;
 }
 
-/* Puts the layout together and tries it on the sessions there are. 0, or an error with a phrase in `why`. */
-static int layout_try(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
-		      const struct tap_my_layout_row *row, struct tap_my_own *own, size_t *ret_checked,
-		      struct tap_error *why)
+/* What the binary's functions do not tell, its version's row does; the thread's slot is nobody's but the build's. */
+static void decoded_complete(const struct tap_my_binary *binary, struct tap_my_layout_row *row)
+{
+	const struct tap_my_function *functions = tap_my_product_info(binary->product)->functions;
+	struct tap_my_decoded decoded = binary->decoded;
+
+	for (size_t i = 0; i < TAP_MY_FUNCTIONS_MAX && functions[i].symbol; i++) {
+		if (!binary->told[i])
+			memcpy((char *)&decoded + functions[i].to, (char *)&row->decoded + functions[i].to,
+			       sizeof(uint32_t));
+	}
+	if (!decoded.security)
+		decoded.security = row->decoded.security;
+	decoded.thd = binary->decoded.thd;
+	if (!decoded.database)
+		decoded.database = row->decoded.database;
+	row->decoded = decoded;
+}
+
+/* Puts the layout together. `row` has in `decoded` what was decoded. 0, or an error with a phrase in `why`. */
+static int layout_make(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
+		       const struct tap_my_layout_row *known, const struct tap_my_layout_row *row,
+		       struct tap_my_own *own, struct tap_error *why)
 {
 	const struct tap_my_lock_layout *locks = tap_my_lock_layout_find(target->version_number, binary->machine);
 	struct tap_my_status_offsets offsets;
@@ -185,7 +217,7 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 
 	if (err)
 		return tap_error_set(why, err, "its counters are not found by name");
-	err = tap_my_layout_make(row, &binary->decoded, &offsets, &own->instance.layout, &reason);
+	err = tap_my_layout_make(known, &row->decoded, &offsets, &own->instance.layout, &reason);
 	if (err)
 		return tap_error_set(why, err, "%s", reason);
 	own->fields = row->fields;
@@ -197,7 +229,54 @@ static int layout_try(struct tap_target *target, const struct tap_my_binary *bin
 	tap_my_thread_marks_make(binary, bias, &own->marks);
 	own->instance.pooled = tap_my_server_is_pooled(target, binary, bias);
 	tap_my_server_stages(target, binary, bias, &own->instance.stages);
-	return tap_my_sessions_check(target, ret_checked, why);
+	return 0;
+}
+
+/* Where functions do not tell the thread's slot: from sessions, or as an earlier start found it. */
+static int slot_find(struct tap_target *target, const struct tap_my_layout_row *kept, struct tap_my_layout_row *row,
+		     struct tap_my_own *own, struct tap_error *why)
+{
+	int err = row->decoded.thd ? 0 : tap_my_slot_find(target, &row->decoded.thd, why);
+
+	if (err == -ENODATA && kept) {
+		row->decoded.thd = kept->decoded.thd;
+		err = 0;
+	}
+	if (!err)
+		own->instance.layout.thd = row->decoded.thd;
+	return err;
+}
+
+/*
+ * A layout that is not of a known version, as far as functions tell, is believed where sessions agree, now or at an
+ * earlier start.
+ */
+static int layout_believe(struct tap_target *target, const struct tap_my_layout_row *kept,
+			  const struct tap_my_layout_row *row, struct tap_error *why)
+{
+	int err = tap_my_sessions_agree(target, why);
+
+	if (!err && !(kept && tap_my_layout_cache_is_same(kept, row)))
+		tap_my_layout_cache_write(target->build_id, row);
+	return err == -ENODATA && kept && tap_my_layout_cache_is_same(kept, row) ? 0 : err;
+}
+
+static int layout_try(struct tap_target *target, const struct tap_my_binary *binary, uint64_t bias,
+		      struct tap_my_layout_row *row, size_t *ret_checked, struct tap_error *why)
+{
+	struct tap_my_layout_row known = *row, found, *kept = NULL;
+	bool unsure = row->inferred || binary->undecoded;
+	int err;
+
+	decoded_complete(binary, row);
+	err = layout_make(target, binary, bias, &known, row, target->own, why);
+	if (!err && unsure && !tap_my_layout_cache_read(target->build_id, row, &found))
+		kept = &found;
+	if (!err)
+		err = slot_find(target, kept, row, target->own, why);
+	if (!err)
+		err = tap_my_sessions_check(target, ret_checked, why);
+	return !err && unsure ? layout_believe(target, kept, row, why) : err;
 }
 
 /* Sets target->own and layout_source, or refused. -ENOMEM. */
@@ -216,9 +295,7 @@ static int layout_establish(struct tap_target *target, const struct tap_my_binar
 	if (!target->own)
 		return -ENOMEM;
 	describe(target, binary, who);
-	err = layout_try(target, binary, bias, &row, target->own, &checked, &why);
-	if (!err && row.inferred)
-		err = tap_my_sessions_agree(target, &why);
+	err = layout_try(target, binary, bias, &row, &checked, &why);
 	if (err) {
 		tap_target_refuse(target, "%s does not fit memory layout %s: %s; %s", who, row.name, why.text,
 				  err == -ENODATA ? "connect to it and start dbtap again"
@@ -226,8 +303,9 @@ static int layout_establish(struct tap_target *target, const struct tap_my_binar
 		return 0;
 	}
 	snprintf(target->layout_source, sizeof(target->layout_source),
-		 "decoded from its functions, %s%s for the rest, checked against %zu sessions",
-		 row.inferred ? "" : "row ", row.name, checked);
+		 "%s, %s%s for the rest, checked against %zu sessions",
+		 binary->undecoded ? "found in its sessions" : "decoded from its functions", row.inferred ? "" : "row ",
+		 row.name, checked);
 	return 0;
 }
 

@@ -200,6 +200,7 @@ static int session_add(const struct tap_target *target, const struct tap_my_thre
 	session = &items[list->count++];
 	*session = (struct tap_my_session){
 		.thd = thd,
+		.thread = words->thread,
 		.tid = tap_my_threads_find(threads, (int32_t)words->os_thread),
 		.served = is_served(target, words, thd),
 		.id = words->thread_id,

@@ -17,6 +17,7 @@
 
 struct tap_my_session {
 	uint64_t thd;
+	uint64_t thread;  /* pthread_t of the one that served it last; 0: none has */
 	int32_t tid;	  /* of the thread that serves it, as this host sees it; 0: none does right now */
 	bool served;	  /* that thread says so itself */
 	bool stage_known; /* it is in none, or in one whose text can be read */

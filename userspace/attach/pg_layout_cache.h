@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pg_layout_cache.h - layouts that were searched for, kept by the build they are of.
+ * pg_layout_cache.h - PostgreSQL's layouts that were searched for, kept by the build they are of (layout_cache.h).
  *
- * A file a build below the user's cache folder ($XDG_CACHE_HOME, else /var/cache for root and ~/.cache for others),
- * 0600. What is read from there is bounded, but not believed: pg_layout_check compares it with memory like any other
- * layout.
+ * What is read from there is not believed: pg_layout_check compares it with memory like any other layout.
  */
 #ifndef TAP_USERSPACE_ATTACH_PG_LAYOUT_CACHE_H
 #define TAP_USERSPACE_ATTACH_PG_LAYOUT_CACHE_H
