@@ -13,6 +13,7 @@
 #include "bpf/abi/checkpoint.h"
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
+#include "bpf/abi/statement.h"
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
 
@@ -79,13 +80,30 @@ struct {
 	__type(value, struct tap_wait_total);
 } row_to_wait __weak SEC(".maps");
 
-/* Exact calls at statement depth; resized. */
+/* Sums of statements at statement depth, the first statement_totals_used of them in use; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tap_statement_total);
+} statement_totals __weak SEC(".maps");
+
+/* Where each row's is; resized. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct tap_row_key);
+	__type(value, __u32);
+} row_to_statements __weak SEC(".maps");
+
+/* Errors by code. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, struct tap_statement_error_key);
 	__type(value, __u64);
-} row_to_calls __weak SEC(".maps");
+} statement_errors __weak SEC(".maps");
 
 /* Query ids whose text went up already; resized. */
 struct {
@@ -139,6 +157,8 @@ struct {
 
 /* Set by userspace before the load. */
 const volatile bool has_bpf_loop __weak = false;
+/* ... Ambient depth is loaded without what only statement depth does. */
+const volatile bool statement_depth __weak = false;
 
 /* The gate: nothing is accounted, and no thread adopted at its fork, while it is closed. */
 bool gate_open __weak = false;
@@ -171,8 +191,16 @@ struct tap_instance_set checkpoints_running __weak = {};
 /* Cost of own fingerprints, printed apart. */
 __u64 fingerprint_ns __weak = 0;
 __u64 fingerprint_count __weak = 0;
-/* Switches and ticks of traced threads, and uprobe hits. */
+/* Traps of traced threads. */
 __u64 statement_hits __weak = 0;
+__u32 statement_totals_used __weak = 0;
+/* What the servers' clocks are ahead of the monotonic one: since 1970, UTC. */
+__s64 wall_ahead_ns __weak = 0;
+/* From which time on each statement is told of, 0: none; and how many of a row's slowest in a window. */
+__u64 statement_slow_ns __weak = 0;
+__u32 statement_slowest __weak = 0;
+/* The reader's number of the window. */
+__u32 statement_round __weak = 0;
 
 static __always_inline void count_loss(enum tap_loss reason)
 {

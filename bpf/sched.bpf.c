@@ -15,6 +15,7 @@
 #include "bpf/engine.bpf.h"
 #include "bpf/lock.bpf.h"
 #include "bpf/my_lock.bpf.h"
+#include "bpf/spent.bpf.h"
 #include "bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -126,6 +127,8 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	runq_ns = now.run_delay_ns - account->counters.run_delay_ns;
 	woke_ns = arrival_ns - runq_ns;
 	if (arrival_ns != account->arrival_ns) {
+		if (statement_depth && account->last_ns && arrival_ns != account->statement.arrival_ns)
+			spent_add(account, (__s64)(arrival_ns - account->last_ns - runq_ns), runq_ns);
 		if (account->last_ns)
 			off_close(account, (__s64)(arrival_ns - account->last_ns - runq_ns));
 		account->last_ns = arrival_ns;
@@ -139,6 +142,8 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	account->counters = now;
 	account->current_way = rows_next(rows);
 	account->current_kind = rows_next_kind(rows);
+	if (statement_depth)
+		spent_begin(account);
 	off_open(account, why, exiting, in_epoll);
 	if (lock_concerns(account) && account->role == TAP_ROLE_MY_THREAD)
 		my_lock_follow(account, (__u64)task->tgid << 32 | (__u32)task->pid, woke_ns, rows_run(rows));

@@ -49,7 +49,8 @@ enum tap_unit {
 	X(WRITE_SEQ, write_seq_bytes, BYTES, "submitted to a device in sequence") \
 	X(WRITE_NEAR, write_near_bytes, BYTES, "submitted to a device close to the request before") \
 	X(WRITE_RAND, write_rand_bytes, BYTES, "submitted to a device at random") \
-	X(TEMP, temp_bytes, BYTES, "written to temporary files: page cache dirtied by spills")
+	X(TEMP, temp_bytes, BYTES, "written to temporary files: page cache dirtied by spills") \
+	X(ERRORS, errors, COUNT, "of the statements that ended, those that ended in an error")
 
 enum tap_figure {
 #define X(id, name, unit, meaning) TAP_FIGURE_##id,
@@ -80,6 +81,8 @@ int tap_figure_by_name(const char *name);
 	X(DEPTH_STATEMENT, "needs --depth statement") \
 	X(SHED, "the probe was taken off to stay inside the budget") \
 	X(UNPROBED, "the server could not be probed") \
+	X(NO_ERRORS, "what this server does when a statement fails cannot be probed") \
+	X(SAMPLED, "to stay inside the budget some sessions only were probed") \
 	X(NOT_A_STATEMENT, "the row is no statement of a client") \
 	X(IO_OFF, "block requests could not be traced on this kernel: dbtap doctor says why") \
 	X(NO_DISK, "its files lie on no block device of this host: memory, network or an overlay of one") \

@@ -167,7 +167,7 @@ void tap_io_add(struct tap_io *to, const struct tap_io *from)
 	add_counts(to->device_latency, from->device_latency, TAP_LATENCY_BUCKETS);
 }
 
-static uint64_t bucket_top_ns(uint32_t bucket)
+uint64_t tap_latency_top_ns(uint32_t bucket)
 {
 	uint32_t log = LATENCY_FIRST_LOG + bucket / TAP_LATENCY_STEPS;
 	uint64_t step = 1ull << (log - 3);
@@ -182,7 +182,7 @@ static uint64_t window_max_ns(const struct tap_io *window, const struct tap_io *
 		return end->max_ns;
 	for (uint32_t i = TAP_LATENCY_BUCKETS; i-- > 0;) {
 		if (window->latency[i])
-			return bucket_top_ns(i) < end->max_ns ? bucket_top_ns(i) : end->max_ns;
+			return tap_latency_top_ns(i) < end->max_ns ? tap_latency_top_ns(i) : end->max_ns;
 	}
 	return 0;
 }
@@ -358,11 +358,11 @@ int tap_io_set_subtract(const struct tap_io_set *end, const struct tap_io_set *b
 	return 0;
 }
 
-int64_t tap_latency_percentile_ns(const uint32_t histogram[TAP_LATENCY_BUCKETS], double percent)
+int64_t tap_latency_percentile_of(const uint32_t *histogram, uint32_t buckets, double percent)
 {
 	uint64_t total = 0, seen = 0, rank;
 
-	for (uint32_t i = 0; i < TAP_LATENCY_BUCKETS; i++)
+	for (uint32_t i = 0; i < buckets; i++)
 		total += histogram[i];
 	if (!total)
 		return -1;
@@ -370,14 +370,19 @@ int64_t tap_latency_percentile_ns(const uint32_t histogram[TAP_LATENCY_BUCKETS],
 		percent = 0;
 	if (percent > 100)
 		percent = 100;
-	/* The smallest count of requests that is at least `percent` of them, and at least one. */
+	/* The smallest count that is at least `percent` of them, and at least one. */
 	rank = (uint64_t)((double)total * percent / 100.0);
 	if (!rank || (double)rank * 100.0 < (double)total * percent)
 		rank++;
-	for (uint32_t i = 0; i < TAP_LATENCY_BUCKETS - 1; i++) {
+	for (uint32_t i = 0; i < buckets - 1; i++) {
 		seen += histogram[i];
 		if (seen >= rank)
 			return (int64_t)tap_latency_middle_ns(i);
 	}
-	return (int64_t)tap_latency_middle_ns(TAP_LATENCY_BUCKETS - 1);
+	return (int64_t)tap_latency_middle_ns(buckets - 1);
+}
+
+int64_t tap_latency_percentile_ns(const uint32_t histogram[TAP_LATENCY_BUCKETS], double percent)
+{
+	return tap_latency_percentile_of(histogram, TAP_LATENCY_BUCKETS, percent);
 }

@@ -85,7 +85,11 @@ void tap_io_of_total(struct tap_io *ret, const struct tap_io_total *total);
 /* Adds the figures of one request account to another; max is the larger one. */
 void tap_io_add(struct tap_io *to, const struct tap_io *from);
 
-/* The time below which `percent` of the counted requests stayed: middle of the bucket; -1: no request. */
+/* The time below which `percent` of what was counted stayed: middle of the bucket; -1: nothing was counted. */
+int64_t tap_latency_percentile_of(const uint32_t *histogram, uint32_t buckets, double percent);
+/* ... of the requests' histogram. */
 int64_t tap_latency_percentile_ns(const uint32_t histogram[TAP_LATENCY_BUCKETS], double percent);
+/* The longest time that falls into a bucket. */
+uint64_t tap_latency_top_ns(uint32_t bucket);
 
 #endif

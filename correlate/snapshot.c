@@ -19,6 +19,7 @@ void tap_snapshot_init(struct tap_snapshot *snapshot)
 	*snapshot = (struct tap_snapshot){ 0 };
 	tap_row_set_init(&snapshot->rows);
 	tap_io_set_init(&snapshot->io);
+	tap_statement_set_init(&snapshot->statements);
 }
 
 void tap_snapshot_done(struct tap_snapshot *snapshot)
@@ -29,6 +30,7 @@ void tap_snapshot_done(struct tap_snapshot *snapshot)
 	free(snapshot->threads);
 	free(snapshot->checkpoints);
 	tap_io_set_done(&snapshot->io);
+	tap_statement_set_done(&snapshot->statements);
 	tap_snapshot_init(snapshot);
 }
 

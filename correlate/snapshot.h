@@ -14,6 +14,7 @@
 #include "bpf/abi/task.h"
 #include "correlate/io.h"
 #include "correlate/row.h"
+#include "correlate/statement.h"
 
 /* One living thread. */
 struct tap_thread {
@@ -42,6 +43,7 @@ struct tap_snapshot {
 	uint64_t fingerprint_ns;
 	uint64_t fingerprints;
 	struct tap_io_set io;
+	struct tap_statement_set statements;
 	struct tap_checkpoints *checkpoints; /* by instance; those past the last are not known */
 	size_t n_checkpoints;
 };

@@ -31,7 +31,7 @@ struct tap_view_wait {
 	int64_t ns;
 };
 
-/* Percentiles of a latency histogram, within 6.3 %; all -1: no request. */
+/* Percentiles of a latency histogram, within 6.3 %; all -1: nothing was counted. */
 struct tap_view_latency {
 	int64_t p50;
 	int64_t p95;
@@ -173,6 +173,12 @@ struct tap_view_relation {
 	uint64_t dirtied_bytes;
 };
 
+/* Errors of one code. */
+struct tap_view_error {
+	const char *sqlstate; /* "23505"; NULL: not known */
+	uint64_t count;
+};
+
 /* One query, auxiliary process kind or idle state. */
 struct tap_view_query {
 	const char *instance;
@@ -186,11 +192,43 @@ struct tap_view_query {
 	struct tap_figures figures;
 	struct tap_view_wait *waits; /* largest first */
 	size_t n_waits;
+	struct tap_view_latency latency_ns; /* of its statements; all -1: not known, or none ended */
+	struct tap_view_error *errors;	    /* most frequent first; of `figures`, by their codes */
+	size_t n_errors;
 	struct tap_view_latency io_latency_ns; /* of its requests */
 	struct tap_view_relation *relations;   /* most bytes first */
 	size_t n_relations;
 	struct tap_absence *absent; /* fields of this row, beside figures.absent */
 	size_t n_absent;
+};
+
+/* One statement, as it ended; the times add up to its duration. */
+struct tap_view_statement {
+	const char *instance;
+	const char *database;
+	const char *user;
+	int64_t pid;
+	const char *query_id;
+	const char *query_id_source;
+	const char *query;
+	bool cut;	  /* the text went on */
+	int64_t ended_ns; /* since the epoch */
+	int64_t duration_ns;
+	int64_t cpu_ns;
+	int64_t runq_ns;
+	int64_t wait_ns;
+	int64_t unknown_ns;
+	struct tap_view_wait *waits; /* largest first */
+	size_t n_waits;
+	uint64_t minor_faults;
+	uint64_t major_faults;
+	uint64_t rchar_bytes;
+	uint64_t wchar_bytes;
+	uint64_t read_bytes;
+	uint64_t dirtied_bytes;
+	bool slow; /* as long as was asked for; otherwise one of its query's slowest */
+	bool failed;
+	const char *sqlstate; /* NULL: it did not fail, or not known */
 };
 
 struct tap_view_session {
@@ -310,6 +348,10 @@ struct tap_view {
 	size_t n_hints;
 
 	struct tap_lock_view locks;
+
+	struct tap_view_statement *statements; /* longest first, or as they ended */
+	size_t n_statements;
+	size_t n_statements_all;
 
 	struct tap_arena memory; /* of everything above */
 };

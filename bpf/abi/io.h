@@ -253,16 +253,24 @@ static inline __u32 tap_size_bucket(__u64 bytes)
 	return bucket < TAP_SIZE_BUCKETS ? bucket : TAP_SIZE_BUCKETS - 1;
 }
 
-/* The bucket of a time. What is shorter than the first or longer than the last is counted in them. */
-static inline __u32 tap_latency_bucket(__u64 ns)
+/*
+ * The bucket of a time in a histogram of so many octaves. What is shorter than the first or longer than the last is
+ * counted in them.
+ */
+static inline __u32 tap_latency_bucket_of(__u64 ns, __u32 octaves)
 {
 	__u32 log = tap_log2(ns);
 
 	if (log < 10)
 		return 0;
-	if (log >= 10 + TAP_LATENCY_OCTAVES)
-		return TAP_LATENCY_BUCKETS - 1;
+	if (log >= 10 + octaves)
+		return TAP_LATENCY_STEPS * octaves - 1;
 	return (log - 10) * TAP_LATENCY_STEPS + (__u32)(ns >> (log - 3) & (TAP_LATENCY_STEPS - 1));
+}
+
+static inline __u32 tap_latency_bucket(__u64 ns)
+{
+	return tap_latency_bucket_of(ns, TAP_LATENCY_OCTAVES);
 }
 
 /* The time in the middle of a bucket. */

@@ -11,7 +11,8 @@
 	X(WAITS_FULL, "waits_full", "the map of wait totals was full: waits went to the row of kind rest") \
 	X(READ_FAILED, "read_failed", "a thread's memory could not be read: it kept its last known statement") \
 	X(RING_FULL, "ring_full", "the event ring was full: a query text was not taken, it is tried again") \
-	X(CALLS_FULL, "calls_full", "the map of exact calls was full: calls of new queries were not counted") \
+	X(CALLS_FULL, "calls_full", \
+	  "the map of statements was full: those of new queries went to the row of kind rest") \
 	X(TEXT_FAILED, "text_failed", "a statement's text could not be read for its fingerprint") \
 	X(REQUESTS_FULL, "requests_full", "the map of block requests under way was full: a request has no owner") \
 	X(REQUESTS_MISSED, "requests_missed", "the kernel did not run a block program that was interrupted by itself") \
@@ -21,7 +22,11 @@
 	  "the map of request totals was full: requests went to the row of kind rest") \
 	X(DIRTY_FULL, "dirty_full", "the map of dirtied pages was full: pages have no owner") \
 	X(FILES_FULL, "files_full", "the map of files was full: a file has no name") \
-	X(LOCK_WAITS_LOST, "lock_waits_lost", "the event ring was full: a lock wait was not reported as it began")
+	X(LOCK_WAITS_LOST, "lock_waits_lost", "the event ring was full: a lock wait was not reported as it began") \
+	X(STATEMENTS_LOST, "statements_lost", "the event ring was full: a slow statement was not reported") \
+	X(STATEMENTS_TIMELESS, "statements_timeless", \
+	  "when a statement began is not known, or the clock was set: it is counted, its latency is not") \
+	X(ERRORS_FULL, "errors_full", "the map of errors by code was full: errors are counted, their codes are not")
 
 enum tap_loss {
 #define X(id, name, meaning) TAP_LOSS_##id,

@@ -111,8 +111,13 @@ struct tap_pg_addresses {
 	__u64 query_id_enabled;	      /* bool query_id_enabled */
 	__u64 checkpoint_stats;	      /* CheckpointStatsData CheckpointStats; 0: not known */
 	__u64 my_logical_worker;      /* LogicalRepWorker *MyLogicalRepWorker, NULL in all others; 0: not known */
+	__u64 debug_query_string;     /* const char *debug_query_string: the whole text; 0: not known */
+	__u64 error_depth;	      /* int errordata_stack_depth, -1: no error; 0: not known */
+	__u64 error_code;	      /* int sqlerrcode of the first ErrorData */
+	__u32 error_size;	      /* of an ErrorData */
+	__u32 pad;
 };
-TAP_ABI_SIZE(tap_pg_addresses, 56);
+TAP_ABI_SIZE(tap_pg_addresses, 88);
 
 /*
  * Where an instance keeps what is asked of its io workers, from version 18: arrays in shared memory, and offsets of

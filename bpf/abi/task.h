@@ -10,6 +10,7 @@
 #include "bpf/abi/lock.h"
 #include "bpf/abi/my_layout.h"
 #include "bpf/abi/pg_layout.h"
+#include "bpf/abi/statement.h"
 
 enum {
 	TAP_INSTANCES_MAX = 128,
@@ -117,11 +118,12 @@ struct tap_task {
 	__u64 gone_sleeps;
 
 	__u64 pad4;
-	struct tap_lock_open lock; /* a cache line of its own */
+	struct tap_lock_open lock;	     /* a cache line of its own */
+	struct tap_statement_task statement; /* at statement depth */
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
 _Static_assert(__builtin_offsetof(struct tap_task, lock) % 64 == 56, "a wait is in one cache line");
-TAP_ABI_SIZE(tap_task, 3512);
+TAP_ABI_SIZE(tap_task, 3512 + 264);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {

@@ -16,7 +16,8 @@ struct tap_build {
 	const struct tap_window_input *input;
 	struct tap_view *view;
 	struct tap_arena *arena;
-	struct tap_row_set rows; /* the window: end - begin, of the wanted instance and database */
+	struct tap_row_set rows;	     /* the window: end - begin, of the wanted instance and database */
+	struct tap_statement_set statements; /* the window, of all rows; empty at ambient depth */
 	struct tap_aliases aliases;
 	struct tap_io_model *io; /* NULL: block requests were not traced */
 };
@@ -64,6 +65,13 @@ struct tap_unseen *tap_unseen_new(struct tap_build *build);
 void tap_unseen_free(struct tap_unseen *unseen);
 bool tap_unseen_spoils(const struct tap_unseen *unseen, const struct tap_row *row);
 
+/* What statement depth knows of a row: latencies and errors. statements.c. */
+void tap_build_statement_figures(struct tap_build *build, struct tap_view_query *query, const struct tap_row *row);
+
+/* A field of a row beside the figures that could not be had. queries.c. */
+void tap_build_query_absent(struct tap_build *build, struct tap_view_query *query, const char *field,
+			    const char *reason);
+
 /* The lists; each sorts and limits its own. */
 int tap_build_queries(struct tap_build *build);
 int tap_build_sessions(struct tap_build *build);
@@ -75,5 +83,7 @@ int tap_build_checkpoints(struct tap_build *build); /* also where block requests
 int tap_build_hints(struct tap_build *build);
 /* Only when the view is one of locks. */
 int tap_build_locks(struct tap_build *build);
+/* Only when statements were told of one by one. slow.c. */
+int tap_build_statements(struct tap_build *build);
 
 #endif

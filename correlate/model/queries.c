@@ -12,7 +12,7 @@
 #include "userspace/base/strbuf.h"
 
 enum {
-	ABSENT_MAX = 3, /* the text, latencies, relations */
+	ABSENT_MAX = 4, /* the text, latencies of requests and of statements, relations */
 };
 
 /* Several statements in one string share its text: a semicolon with something after it, literals being gone. */
@@ -105,7 +105,8 @@ static void waits_fill(struct tap_build *build, struct tap_view_query *query, co
 	qsort(query->waits, query->n_waits, sizeof(*query->waits), by_ns);
 }
 
-static void absent_add(struct tap_build *build, struct tap_view_query *query, const char *field, const char *reason)
+void tap_build_query_absent(struct tap_build *build, struct tap_view_query *query, const char *field,
+			    const char *reason)
 {
 	if (!query->absent)
 		query->absent = tap_arena_new(build->arena, ABSENT_MAX, sizeof(*query->absent));
@@ -126,8 +127,8 @@ static void io_fill(struct tap_build *build, struct tap_view_query *query, const
 	tap_io_figures_fill(build, row, query->query, &query->figures);
 	if (tap_io_query_fill(build, &row->key, query, &reason) || reason == TAP_REASON_IO_OFF)
 		return; /* that nothing is traced is said once for all rows */
-	absent_add(build, query, "io_latency_ns", tap_reason_texts[reason]);
-	absent_add(build, query, "relations", tap_reason_texts[reason]);
+	tap_build_query_absent(build, query, "io_latency_ns", tap_reason_texts[reason]);
+	tap_build_query_absent(build, query, "relations", tap_reason_texts[reason]);
 }
 
 static const char *digest_of(struct tap_build *build, const struct tap_row_key *row)
@@ -153,9 +154,10 @@ static void query_fill(struct tap_build *build, const struct tap_unseen *unseen,
 	query->digest = digest_of(build, key);
 	query->query = tap_build_text(build, key->instance, key->source, key->query_id);
 	if (query->query_id && !query->query)
-		absent_add(build, query, "query", "the statement's text was not seen");
+		tap_build_query_absent(build, query, "query", "the statement's text was not seen");
 	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row), tap_row_sleeps(row));
 	calls_fill(build, unseen, query, row);
+	tap_build_statement_figures(build, query, row);
 	io_fill(build, query, row);
 	waits_fill(build, query, row);
 }

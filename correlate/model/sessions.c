@@ -42,6 +42,7 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	tap_build_absent(&session->figures, TAP_FIGURE_CALLS, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_UNSEEN, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_RUNNING, TAP_REASON_SHARED);
+	tap_build_absent(&session->figures, TAP_FIGURE_ERRORS, TAP_REASON_SHARED);
 	tap_io_figures_absent(&session->figures, build->io ? TAP_REASON_SHARED : TAP_REASON_IO_OFF);
 }
 

@@ -13,6 +13,7 @@
 #include "bpf/abi/kind.h"
 #include "correlate/model/build.h"
 #include "correlate/model/io.h"
+#include "correlate/statement_log.h"
 
 static const struct {
 	const char *name;
@@ -27,8 +28,6 @@ static const struct {
 static const struct tap_absence not_traced[] = {
 	{ "anon_peak_bytes", "this version does not trace anonymous memory" },
 	{ "anon_growth_bytes", "this version does not trace anonymous memory" },
-	{ "latency_ns", "this version does not trace statement latency" },
-	{ "errors", "this version does not trace errors" },
 	{ "client_pid", "this version does not look up local clients" },
 };
 
@@ -149,7 +148,7 @@ static int losses_build(struct tap_build *build)
 	const struct tap_snapshot *end = build->input->end, *begin = build->input->begin;
 	const struct tap_lock_log *log = build->input->locks.log;
 
-	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 2, sizeof(*view->losses));
+	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 3, sizeof(*view->losses));
 	if (!view->losses)
 		return -ENOMEM;
 	for (int i = 0; i < TAP_LOSS_COUNT; i++)
@@ -165,6 +164,11 @@ static int losses_build(struct tap_build *build)
 						"more queries, locks or pairs than a window keeps: lock waits are in "
 						"some lists only",
 						log->losses_dropped + log->by_query.dropped + log->by_lock.dropped };
+	if (build->input->statements)
+		view->losses[view->n_losses++] =
+			(struct tap_view_loss){ "statements_unlisted",
+						"more slow statements than a window keeps: the shortest are not shown",
+						build->input->statements->dropped };
 	return 0;
 }
 
@@ -224,6 +228,19 @@ static void why_not_fill(struct tap_build *build, const char *field, size_t offs
 		(struct tap_absence){ field, tap_arena_string(build->arena, text) };
 }
 
+/* What only statement depth has, said once for all rows where it is not on. */
+static void statements_absent_fill(struct tap_build *build)
+{
+	const struct tap_window_options *options = &build->input->options;
+	enum tap_reason reason = options->calls_off ? options->calls_off : TAP_REASON_DEPTH_STATEMENT;
+	struct tap_view *view = build->view;
+
+	if (options->exact_calls || options->sampled_calls)
+		return;
+	view->absent[view->n_absent++] = (struct tap_absence){ "latency_ns", tap_reason_texts[reason] };
+	view->absent[view->n_absent++] = (struct tap_absence){ "errors", tap_reason_texts[reason] };
+}
+
 /* What no row has in this run. */
 static void absent_fill(struct tap_build *build)
 {
@@ -242,6 +259,7 @@ static void absent_fill(struct tap_build *build)
 	why_not_fill(build, "relation", offsetof(struct tap_window_instance, names_why_not));
 	if (build->input->options.locks)
 		why_not_fill(build, "locks", offsetof(struct tap_window_instance, locks_why_not));
+	statements_absent_fill(build);
 	if (view->bpf_cpu_percent < 0)
 		view->absent[view->n_absent++] =
 			(struct tap_absence){ "bpf_cpu_percent",
@@ -296,8 +314,11 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 	build.arena = &build.view->memory;
 	tap_row_set_init(&build.rows);
 	tap_aliases_init(&build.aliases, input->texts);
+	tap_statement_set_init(&build.statements);
 	head_fill(&build);
-	status = rows_build(&build);
+	status = tap_statement_set_subtract(&input->end->statements, &input->begin->statements, &build.statements);
+	if (!status)
+		status = rows_build(&build);
 	if (!status)
 		status = io_build(&build);
 	if (!status)
@@ -316,6 +337,8 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 		status = tap_build_hints(&build);
 	if (!status && input->options.locks)
 		status = tap_build_locks(&build);
+	if (!status && input->statements)
+		status = tap_build_statements(&build);
 	if (!status)
 		status = instances_build(&build);
 	if (!status)
@@ -323,6 +346,7 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 	attributed_fill(build.view);
 	tap_io_model_free(build.io);
 	tap_row_set_done(&build.rows);
+	tap_statement_set_done(&build.statements);
 	tap_aliases_done(&build.aliases);
 	if (status || build.arena->failed) {
 		tap_view_free(build.view);

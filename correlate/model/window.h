@@ -32,7 +32,8 @@ struct tap_window_instance {
 	const char *data_dir;
 	const char *build_id;
 	const char *layout;
-	bool unprobed; /* statement depth was asked for, and its statements are not counted */
+	bool unprobed;	/* statement depth was asked for, and its statements are not counted */
+	bool no_errors; /* ... those that fail are not */
 	bool connected;
 	const char *not_connected_why;
 	const struct tap_names *names;
@@ -70,6 +71,9 @@ struct tap_window_options {
 	bool disks;		   /* ... or shows the disks alone */
 	bool locks;		   /* the view is one of locks: who waits for whom is read anew */
 	bool exact_calls;	   /* statement depth was on for the whole window */
+	bool sampled_calls;	   /* ... for some sessions, or a part of it */
+	size_t slowest;		   /* of each row so many statements are shown, besides those that were slow */
+	bool as_they_came;	   /* statements in the order of their ends; otherwise the longest first */
 	enum tap_reason calls_off; /* ... was asked for, but is off: why */
 };
 
@@ -79,6 +83,8 @@ struct tap_window_locks {
 	const struct tap_lock_inversion *inversions;
 	size_t n_inversions;
 };
+
+struct tap_statement_log;
 
 struct tap_window_input {
 	const char *tool_version;
@@ -90,6 +96,7 @@ struct tap_window_input {
 	const struct tap_file_root *roots; /* of all instances */
 	size_t n_roots;
 	const struct tap_texts *texts;
+	const struct tap_statement_log *statements; /* told of one by one; NULL: none are */
 	struct tap_window_locks locks;
 	struct tap_window_cost cost;
 	struct tap_window_options options;

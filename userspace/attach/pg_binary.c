@@ -159,6 +159,59 @@ static void entry_pointer_find(struct tap_pg_binary *binary)
 	binary->value[TAP_PG_SYMBOL_MY_BEENTRY] = address;
 }
 
+static int32_t le32(const uint8_t *at)
+{
+	int32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+/*
+ * What geterrcode, `return errordata[errordata_stack_depth].sqlerrcode;`, says of its data: movslq depth(%rip),%rax,
+ * then imul $size,%rax,%rax, lea array(%rip),%reg and mov offset(%reg,%rax),%eax (Intel SDM volume 2). Anything else is
+ * no answer.
+ */
+static bool errors_decode(const uint8_t *code, size_t size, uint64_t address, struct tap_pg_errors *ret)
+{
+	struct tap_pg_errors errors = { 0 };
+	uint64_t array = 0;
+
+	if (size < 7 || code[0] != 0x48 || code[1] != 0x63 || code[2] != 0x05)
+		return false;
+	errors.depth = address + 7 + (uint64_t)(int64_t)le32(code + 3);
+	for (size_t at = 7; at + 4 <= size; at++) {
+		const uint8_t *next = code + at;
+		bool whole = at + 7 <= size;
+
+		if (whole && !errors.size && next[0] == 0x48 && next[1] == 0x69 && next[2] == 0xc0)
+			errors.size = (uint32_t)le32(next + 3);
+		if (whole && !array && next[0] == 0x48 && next[1] == 0x8d && (next[2] & 0xc7) == 0x05)
+			array = address + at + 7 + (uint64_t)(int64_t)le32(next + 3);
+		if (next[0] == 0x8b && next[1] == 0x44 && array && errors.size) {
+			errors.code = array + next[3];
+			break;
+		}
+	}
+	if (!errors.code || errors.size < 64 || errors.size > 1024)
+		return false;
+	*ret = errors;
+	return true;
+}
+
+static void errors_find(struct tap_pg_binary *binary)
+{
+	struct tap_elf_symbol symbol = { .name = "geterrcode" };
+	uint64_t offset;
+	uint8_t code[48];
+	size_t size;
+
+	if (binary->machine != EM_X86_64 || tap_elf_find_symbols(binary->elf, &symbol, 1, NULL) || !symbol.found ||
+	    tap_elf_function(binary->elf, &symbol, &offset, code, sizeof(code), &size))
+		return;
+	errors_decode(code, size, symbol.value, &binary->errors);
+}
+
 int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err)
 {
 	struct tap_pg_binary binary = { 0 };
@@ -177,6 +230,8 @@ int tap_pg_binary_read(int fd, struct tap_pg_binary *ret, struct tap_error *err)
 	binary.machine = tap_elf_machine(binary.elf);
 	tap_elf_build_id(binary.elf, binary.build_id);
 	binary.end_command_offset = function_offset(binary.elf, "EndCommand");
+	binary.error_cleanup_offset = function_offset(binary.elf, "PortalErrorCleanup");
+	errors_find(&binary);
 	if (!tap_elf_section(binary.elf, ".rodata", &data, &size))
 		version_find(&binary, data, size);
 	entry_pointer_find(&binary);

@@ -53,7 +53,8 @@
 	X(SOCKET_DIRECTORIES, "Unix_socket_directories", 8, EXTRA) \
 	X(LISTEN_ADDRESSES, "ListenAddresses", 8, EXTRA) \
 	X(CLUSTER_NAME, "cluster_name", 8, EXTRA) \
-	X(CHECKPOINT_STATS, "CheckpointStats", sizeof(struct tap_pg_checkpoint), EXTRA)
+	X(CHECKPOINT_STATS, "CheckpointStats", sizeof(struct tap_pg_checkpoint), EXTRA) \
+	X(DEBUG_QUERY_STRING, "debug_query_string", 8, EXTRA)
 
 enum tap_pg_symbol {
 #define X(id, name, size, need) TAP_PG_SYMBOL_##id,
@@ -70,13 +71,22 @@ enum tap_pg_symbol_need {
 	TAP_PG_NEED_EXTRA_18,
 };
 
+/* Where the codes of the errors at hand are, before relocation: an array of ErrorData, and the place of the last. */
+struct tap_pg_errors {
+	uint64_t depth; /* int; 0: not known, and nothing of the rest is */
+	uint64_t code;	/* int, of the first one */
+	uint32_t size;	/* of one */
+};
+
 struct tap_pg_binary {
 	struct tap_elf *elf;
 	uint16_t machine;
 	char build_id[TAP_ELF_BUILD_ID_MAX];
-	char version[32];	     /* "15.18", "19beta1"; "" when the file does not say */
-	int32_t version_number;	     /* 150018; 0 with "" */
-	uint64_t end_command_offset; /* of the function EndCommand in the file; 0: not exported */
+	char version[32];	       /* "15.18", "19beta1"; "" when the file does not say */
+	int32_t version_number;	       /* 150018; 0 with "" */
+	uint64_t end_command_offset;   /* of the function EndCommand in the file; 0: not exported */
+	uint64_t error_cleanup_offset; /* of PortalErrorCleanup */
+	struct tap_pg_errors errors;
 	bool found[TAP_PG_SYMBOL_COUNT];
 	uint64_t value[TAP_PG_SYMBOL_COUNT]; /* before relocation */
 };

@@ -179,6 +179,10 @@ static void addresses_fill(const struct tap_pg_binary *binary, uint64_t bias, st
 		.parallel_worker_number = address_of(binary, bias, TAP_PG_SYMBOL_PARALLEL_WORKER_NUMBER),
 		.query_id_enabled = address_of(binary, bias, TAP_PG_SYMBOL_QUERY_ID_ENABLED),
 		.checkpoint_stats = address_of(binary, bias, TAP_PG_SYMBOL_CHECKPOINT_STATS),
+		.debug_query_string = address_of(binary, bias, TAP_PG_SYMBOL_DEBUG_QUERY_STRING),
+		.error_depth = binary->errors.depth ? binary->errors.depth + bias : 0,
+		.error_code = binary->errors.depth ? binary->errors.code + bias : 0,
+		.error_size = binary->errors.size,
 		.my_logical_worker = address_of(binary, bias, TAP_PG_SYMBOL_MY_LOGICAL_WORKER),
 	};
 	target->variables = (struct tap_pg_variables){
@@ -213,6 +217,7 @@ static void binary_fill(const struct tap_pg_binary *binary, struct tap_target *t
 {
 	target->version_number = binary->version_number;
 	target->statement_end_offset = binary->end_command_offset;
+	target->statement_error_offset = binary->error_cleanup_offset;
 	memcpy(target->version, binary->version, sizeof(target->version));
 }
 

@@ -59,13 +59,14 @@ struct tap_target {
 	struct tap_pg_layout layout;
 	struct tap_pg_addresses addresses;
 	struct tap_pg_variables variables;
-	int64_t start_us;	       /* when the server says it started, since the Unix epoch */
-	char *cluster_name;	       /* of the process titles; NULL: none */
-	uint64_t statement_end_offset; /* in the file, of the function that a uprobe counts statements by; 0: none */
-	char *proc_root;	       /* where it was found; NULL: "/proc" */
-	char layout_source[192];       /* "table row 15 x86-64, checked against 12 processes" */
-	void *own;		       /* what its engine keeps besides; freed by that */
-	char refused[TAP_ERROR_MAX];   /* not empty: found, but cannot be traced, and why and what to do */
+	int64_t start_us;		 /* when the server says it started, since the Unix epoch */
+	char *cluster_name;		 /* of the process titles; NULL: none */
+	uint64_t statement_end_offset;	 /* in the file, of the function that a uprobe counts statements by; 0: none */
+	uint64_t statement_error_offset; /* ... and of the one that those come to which fail; 0: none */
+	char *proc_root;		 /* where it was found; NULL: "/proc" */
+	char layout_source[192];	 /* "table row 15 x86-64, checked against 12 processes" */
+	void *own;			 /* what its engine keeps besides; freed by that */
+	char refused[TAP_ERROR_MAX];	 /* not empty: found, but cannot be traced, and why and what to do */
 };
 
 struct tap_target_list {

@@ -32,6 +32,7 @@ extern const struct tap_command tap_command_sessions;
 extern const struct tap_command tap_command_waits;
 extern const struct tap_command tap_command_io;
 extern const struct tap_command tap_command_locks;
+extern const struct tap_command tap_command_statements;
 extern const struct tap_command tap_command_top;
 extern const struct tap_command tap_command_bench;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/abi/statement.h"
 #include "correlate/engine/client.h"
 #include "correlate/engine/terms.h"
 #include "correlate/figure.h"
@@ -62,6 +63,11 @@ static int parse_interval(struct tap_options *options, const char *name, const c
 static int parse_budget(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
 	return parse_number(name, text, 0.01, 100, &options->budget, err);
+}
+
+static int parse_slow(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_number(name, text, 0, 86400000, &options->slow_ms, err);
 }
 
 /* The place of `text` among `count` words, or -1. */
@@ -310,6 +316,11 @@ static int parse_dsn(struct tap_options *options, const char *name, const char *
 	return check_conninfo(instance, equals + 1, err);
 }
 
+static int parse_slowest(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
+{
+	return parse_whole(name, text, 0, TAP_STATEMENT_SLOWEST, &options->slowest, err);
+}
+
 static int parse_max_rows(struct tap_options *options, const char *name, const char *text, struct tap_error *err)
 {
 	long value = 0;
@@ -430,6 +441,12 @@ static const struct option_info infos[] = {
 	  "text and csv: query, relation, device, stream or checkpoint (text all, csv query)", parse_by },
 	{ "by", 0, "LIST", TAP_OPTIONS_LOCKS,
 	  "text and csv: session, query, lock, blocker or event (text all, csv session)", parse_by_lock },
+	{ "slow", 0, "MS", TAP_OPTIONS_STATEMENTS,
+	  "each statement that takes so many milliseconds or more; 0: all (100)", parse_slow },
+	{ "slowest", 0, "N", TAP_OPTIONS_STATEMENTS, "of each query the N slowest, at most 8; 0: none (3)",
+	  parse_slowest },
+	{ "watch", 'w', NULL, TAP_OPTIONS_STATEMENTS, "print each one as it ends, until stopped or --duration is over",
+	  parse_watch },
 	{ "watch", 'w', NULL, TAP_OPTIONS_LOCKS,
 	  "print again at each change and each --interval, until stopped or --duration is over", parse_watch },
 	{ "once", 0, NULL, TAP_OPTIONS_TOP, "print one screen and end", parse_once },
@@ -515,6 +532,8 @@ int tap_options_parse(unsigned groups, int max_arguments, int argc, char *const 
 				     .limit = -1,
 				     .sort = -1,
 				     .budget = -1,
+				     .slow_ms = -1,
+				     .slowest = -1,
 				     .pairs = 400,
 				     .window_ms = 150,
 				     .load = "both",
@@ -572,6 +591,11 @@ struct tap_live_options tap_options_live(const struct tap_options *options)
 		.instance = options->instance,
 		.no_connect = options->no_connect,
 		.depth = options->depth,
+		/* All, with a threshold of 0: none takes no time. */
+		.slow_ns = options->slow_ms < 0	  ? 0
+			   : options->slow_ms > 0 ? (uint64_t)(options->slow_ms * 1e6)
+						  : 1,
+		.slowest = options->slowest > 0 ? (unsigned)options->slowest : 0,
 		.interval = options->interval,
 		.budget_percent = options->budget < 0 ? default_budgets[options->depth] : options->budget,
 		.dsns = options->dsns,
@@ -593,5 +617,6 @@ struct tap_window_options tap_options_window(const struct tap_options *options, 
 			 : text		     ? TEXT_LIMIT
 					     : 0,
 		.raw_text = options->raw_text,
+		.slowest = options->slowest > 0 ? (size_t)options->slowest : 0,
 	};
 }

@@ -20,8 +20,9 @@ enum tap_option_group {
 	TAP_OPTIONS_BENCH = 1 << 5,
 	TAP_OPTIONS_SELECT = 1 << 6, /* --instance, --no-connect, --dsn */
 	TAP_OPTIONS_IO = 1 << 7,
-	TAP_OPTIONS_LOCKS = 1 << 8, /* --watch; --by; --format with the forms of a graph, --output */
-	TAP_OPTIONS_SORT = 1 << 9,  /* --sort by a figure of queries */
+	TAP_OPTIONS_LOCKS = 1 << 8,	  /* --watch; --by; --format with the forms of a graph, --output */
+	TAP_OPTIONS_SORT = 1 << 9,	  /* --sort by a figure of queries */
+	TAP_OPTIONS_STATEMENTS = 1 << 10, /* --slow, --slowest, --watch */
 };
 
 enum tap_format {
@@ -63,7 +64,9 @@ struct tap_options {
 	int sort;	     /* enum tap_figure or -1 */
 	const char *io_sort; /* a figure of the io view's lists; NULL */
 	enum tap_depth depth;
-	double budget; /* percent of a core; negative: the depth's default */
+	double budget;	/* percent of a core; negative: the depth's default */
+	double slow_ms; /* negative: the default of statements */
+	long slowest;	/* negative: the default of statements */
 	bool no_connect;
 	bool raw_text;
 	struct tap_dsn dsns[TAP_DSNS_MAX];

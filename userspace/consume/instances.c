@@ -188,10 +188,12 @@ static void probe_calls(struct tap_instances *instances, struct tap_followed *fo
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/exe", target->pid);
 	if (target->statement_end_offset)
-		status = tap_tracer_attach_calls(tracer, path, target->statement_end_offset, &why);
+		status = tap_tracer_attach_calls(tracer, TAP_POINT_END, path, target->statement_end_offset, &why);
 	else
 		status = tap_error_set(&why, -ENOENT, "its binary exports no %s",
 				       tap_attach_of(target->engine)->statement_end);
+	if (!status && target->statement_error_offset)
+		status = tap_tracer_attach_calls(tracer, TAP_POINT_ERROR, path, target->statement_error_offset, &why);
 	if (!status || !tap_target_alive(target))
 		return;
 	followed->unprobed = true;
@@ -719,6 +721,7 @@ int tap_instances_describe(const struct tap_instances *instances, struct tap_win
 			.build_id = target->build_id,
 			.layout = target->layout_source,
 			.unprobed = followed->unprobed,
+			.no_errors = !target->statement_error_offset,
 			.connected = followed->conn != NULL,
 			.not_connected_why = followed->why_not,
 			.names = &followed->names,

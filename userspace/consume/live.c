@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bpf/abi/kind.h"
+#include "correlate/statement_log.h"
 #include "userspace/attach/engine.h"
 #include "userspace/base/clock.h"
 #include "userspace/consume/catalogs.h"
@@ -51,6 +52,9 @@ struct tap_live {
 	struct tap_snapshot end;
 	bool is_first;		       /* `begin` is the first one */
 	struct tap_lock_events *locks; /* NULL: not wanted */
+	struct tap_statement_log statements;
+	bool tells; /* statements are told of one by one */
+	uint32_t round;
 	struct tap_cost cost;
 	uint64_t budget_hits; /* since the last look at the budget */
 	int64_t budget_wall_ns;
@@ -87,6 +91,7 @@ static int start(struct tap_live *live, struct tap_error *err)
 		tap_lock_tell_set(tap_tracer_locks(live->tracer), !status);
 	}
 	if (!status) {
+		tap_tracer_set_wall(live->tracer, tap_clock_ahead_ns());
 		tap_tracer_set_gate(live->tracer, true);
 		status = tap_tracer_sync_clock(live->tracer, err);
 	}
@@ -177,6 +182,14 @@ static int snapshot_take(struct tap_live *live, bool io, struct tap_snapshot *re
 	return tap_reader_take(live->reader, &wants, ret, err);
 }
 
+/* What is told of from here on is of a window of its own. */
+static void statements_begin(struct tap_live *live)
+{
+	tap_statement_log_next(&live->statements);
+	if (live->tells)
+		tap_tracer_tell_statements(live->tracer, live->options.slow_ns, live->options.slowest, ++live->round);
+}
+
 static int window_begin(struct tap_live *live, struct tap_error *err)
 {
 	int status;
@@ -185,6 +198,7 @@ static int window_begin(struct tap_live *live, struct tap_error *err)
 	live->budget_hits = live->cost.hits_begin;
 	live->budget_wall_ns = live->cost.wall_begin_ns;
 	status = snapshot_take(live, false, &live->begin, err);
+	statements_begin(live);
 	live->is_first = true;
 	if (live->locks)
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
@@ -203,6 +217,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	if (!live)
 		return tap_error_set(err, -ENOMEM, "out of memory");
 	live->options = *options;
+	live->options.tracer.statements = options->depth == TAP_DEPTH_STATEMENT;
 	live->note = note_fn;
 	live->note_context = note_context;
 	live->cost.trap_ns = -1;
@@ -211,6 +226,8 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	tap_texts_init(&live->texts);
 	tap_snapshot_init(&live->begin);
 	tap_snapshot_init(&live->end);
+	tap_statement_log_init(&live->statements);
+	live->tells = live->options.tracer.statements && (options->slow_ns || options->slowest);
 	tap_instances_begin_search(&live->instances);
 	status = start(live, err);
 	if (!status)
@@ -243,6 +260,7 @@ void tap_live_free(struct tap_live *live)
 	tap_texts_done(&live->texts);
 	tap_snapshot_done(&live->begin);
 	tap_snapshot_done(&live->end);
+	tap_statement_log_done(&live->statements);
 	free(live);
 }
 
@@ -371,6 +389,15 @@ static int on_lock(void *context, const struct tap_lock_event *record)
 	return tap_lock_events_put(context, record);
 }
 
+static int on_statement(void *context, const void *record, size_t size)
+{
+	struct tap_live *live = context;
+	int status = tap_statement_log_put(&live->statements, record, size, tap_clock_ahead_ns());
+
+	/* One that contradicts itself is passed over. */
+	return status == -ENOMEM ? status : 0;
+}
+
 /*
  * Everything the ring holds. What the two clocks say belongs to the records that are there now. `all`: also of locks
  * that nobody was told of.
@@ -390,6 +417,8 @@ static int drain(struct tap_live *live, bool all)
 							       tap_clock_ns(CLOCK_MONOTONIC));
 		tap_reader_set_on_lock(live->reader, on_lock, live->locks);
 	}
+	if (live->tells)
+		tap_reader_set_on_statement(live->reader, on_statement, live);
 	return tap_reader_drain(live->reader, &live->texts);
 }
 
@@ -414,6 +443,8 @@ static int step(struct tap_live *live, int64_t left, struct tap_error *err)
 	int status;
 
 	tap_reader_sleep(live->reader, step_ms(live, left));
+	/* Only somebody who sets the clock changes it. */
+	tap_tracer_set_wall(live->tracer, tap_clock_ahead_ns());
 	status = drain(live, false);
 	if (!status && live->locks)
 		status = tap_lock_events_settle(live->locks, false);
@@ -475,6 +506,11 @@ static int locks_describe(const struct tap_live *live, struct tap_window_instanc
 					 &input->locks.n_inversions);
 }
 
+size_t tap_live_statements(const struct tap_live *live)
+{
+	return live->statements.count;
+}
+
 static int view_make(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
 		     struct tap_error *err)
 {
@@ -485,6 +521,7 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 		.end = &live->end,
 		.n_instances = live->instances.count,
 		.texts = &live->texts,
+		.statements = live->tells ? &live->statements : NULL,
 		.options = *options,
 	};
 	struct tap_window_instance *rows = NULL;
@@ -580,6 +617,7 @@ void tap_live_next(struct tap_live *live)
 	live->begin = live->end;
 	live->end = swap;
 	live->is_first = false;
+	statements_begin(live);
 	if (live->locks) {
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 		live->shown_serial = tap_lock_events_log(live->locks)->serial;

@@ -30,6 +30,8 @@ struct tap_live_options {
 	bool no_connect;
 	enum tap_depth depth;
 	double budget_percent; /* of one core, for traps */
+	uint64_t slow_ns;      /* statements that take so long are told of one by one; 0: none */
+	unsigned slowest;      /* ... and of each query so many of a window */
 	bool locks;	       /* follow lock waits: events, blockers, cycles, orders */
 	bool relations;	       /* the views name the relations that were read and written */
 	double interval;       /* seconds between two looks for instances and at the cost; 0: 1 */
@@ -64,6 +66,9 @@ int tap_live_wait(struct tap_live *live, double seconds, const volatile sig_atom
  */
 int tap_live_wait_locks(struct tap_live *live, double seconds, const volatile sig_atomic_t *stop, bool *ret_changed,
 			struct tap_error *err);
+
+/* How many statements were told of in this window. */
+size_t tap_live_statements(const struct tap_live *live);
 
 /* The view from the last window's end (or the opening) to now. */
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,

@@ -37,6 +37,8 @@ struct tap_reader {
 	struct tap_texts *draining;
 	tap_reader_on_lock on_lock;
 	void *lock_context;
+	tap_reader_on_statement on_statement;
+	void *statement_context;
 	char *stream;
 	size_t stream_capacity;
 	char *batch;
@@ -50,6 +52,9 @@ static int on_event(void *context, void *data, size_t size)
 
 	if (size == sizeof(struct tap_lock_event))
 		return reader->on_lock ? reader->on_lock(reader->lock_context, data) : 0;
+	if (size == sizeof(struct tap_statement_event) + TAP_STATEMENT_TEXT ||
+	    size == sizeof(struct tap_statement_event) + TAP_STATEMENT_TEXT_LONG)
+		return reader->on_statement ? reader->on_statement(reader->statement_context, data, size) : 0;
 	if (size < sizeof(*event) || event->text_size > sizeof(event->text) || !reader->draining)
 		return 0;
 	return tap_texts_put(reader->draining, &event->key, event->text, event->text_size, TAP_TEXT_RAW);
@@ -87,6 +92,12 @@ void tap_reader_set_on_lock(struct tap_reader *reader, tap_reader_on_lock on_loc
 {
 	reader->on_lock = on_lock;
 	reader->lock_context = context;
+}
+
+void tap_reader_set_on_statement(struct tap_reader *reader, tap_reader_on_statement on_statement, void *context)
+{
+	reader->on_statement = on_statement;
+	reader->statement_context = context;
 }
 
 /* Not ring_buffer__poll: it takes records out, and they are for drain alone. */
@@ -135,16 +146,29 @@ static int wait_entry_add(struct tap_snapshot *snapshot, const void *key, const 
 	return row ? tap_row_add_wait(row, wait_key->event, total->count, total->ns, 0) : -ENOMEM;
 }
 
-static int calls_entry_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+static int statement_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
-	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+	const struct tap_statement_total *total = value;
+	struct tap_row *row;
+
+	(void)key;
+	(void)parity;
+	if (!total->ended)
+		return 0;
+	row = tap_row_set_get(&snapshot->rows, &total->key);
+	if (!row)
+		return -ENOMEM;
+	row->exact_calls += total->ended;
+	return tap_statement_set_add(&snapshot->statements, total);
+}
+
+static int error_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
 	uint64_t count;
 
 	(void)parity;
 	memcpy(&count, value, sizeof(count));
-	if (row)
-		row->exact_calls += count;
-	return row ? 0 : -ENOMEM;
+	return tap_statement_set_add_error(&snapshot->statements, key, count);
 }
 
 /* What was taken and not used, or not yet, has no figures. */
@@ -195,7 +219,10 @@ static const struct relation rows = { TAP_MAP_ROWS, sizeof(struct tap_row_key), 
 				      row_entry_add };
 static const struct relation waits = { TAP_MAP_WAITS, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total),
 				       wait_entry_add };
-static const struct relation calls = { TAP_MAP_CALLS, sizeof(struct tap_row_key), sizeof(uint64_t), calls_entry_add };
+static const struct relation statements = { TAP_MAP_STATEMENTS, sizeof(uint32_t), sizeof(struct tap_statement_total),
+					    statement_add };
+static const struct relation errors = { TAP_MAP_ERRORS, sizeof(struct tap_statement_error_key), sizeof(uint64_t),
+					error_add };
 static const struct relation requests = { TAP_MAP_REQUESTS, sizeof(uint32_t), sizeof(struct tap_io_total),
 					  request_add };
 static const struct relation dirty = { TAP_MAP_DIRTY, sizeof(struct tap_dirty_key), sizeof(uint64_t), dirty_add };
@@ -273,6 +300,15 @@ static int totals_read(struct tap_reader *reader, struct tap_snapshot *snapshot,
 	int status = map_read(reader, &rows, snapshot, parity);
 
 	return status ? status : map_read(reader, &waits, snapshot, parity);
+}
+
+/* Of errors first: none is there that its statement does not have. */
+static int statements_read(struct tap_reader *reader, struct tap_snapshot *snapshot)
+{
+	uint32_t used = tap_tracer_statements_used(reader->tracer);
+	int status = used ? map_read(reader, &errors, snapshot, 0) : 0;
+
+	return status ? status : entries_read(reader, &statements, used, snapshot, 0);
 }
 
 static int stream_reserve(struct tap_reader *reader, size_t size)
@@ -425,7 +461,7 @@ int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wa
 	int status = rows_take_promptly(reader, ret);
 
 	if (!status)
-		status = map_read(reader, &calls, ret, 0);
+		status = statements_read(reader, ret);
 	if (!status)
 		status = io_read(reader, wants, ret);
 	if (!status)

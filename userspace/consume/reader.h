@@ -37,6 +37,10 @@ struct tap_lock_event;
 typedef int (*tap_reader_on_lock)(void *context, const struct tap_lock_event *record);
 void tap_reader_set_on_lock(struct tap_reader *reader, tap_reader_on_lock on_lock, void *context);
 
+/* ... with each record of a statement, tap_statement_event and its text. */
+typedef int (*tap_reader_on_statement)(void *context, const void *record, size_t size);
+void tap_reader_set_on_statement(struct tap_reader *reader, tap_reader_on_statement on_statement, void *context);
+
 /* Sleeps until the kernel side has something that cannot wait, at most `ms`, or a signal comes. */
 void tap_reader_sleep(struct tap_reader *reader, int ms);
 

@@ -6,7 +6,6 @@
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "userspace/load/iterator.h"
 #include "userspace/load/lock_tell.h"
 #include "userspace/load/parts.h"
+#include "userspace/load/probes.h"
 #include "userspace/load/stats.h"
 
 #include "tracer.skel.h" /* names the types above */
@@ -31,15 +31,7 @@ enum {
 	DEFAULT_ROWS = 32768,
 	DEFAULT_WAITS = 65536,
 	DEFAULT_TICK_HZ = 49, /* not a divisor of the kernel's own tick: the two do not beat */
-	CALLS_LINKS_MAX = TAP_INSTANCES_MAX,
-};
-
-/* A uprobe is on a place in a file, for all processes that run it: instances of one binary share it. */
-struct probe {
-	struct bpf_link *link;
-	dev_t device;
-	ino_t inode;
-	uint64_t offset;
+	DEFAULT_STATEMENTS = 8192,
 };
 
 struct tap_tracer {
@@ -54,8 +46,8 @@ struct tap_tracer {
 	struct bpf_link *trap;
 	struct bpf_link **ticks;
 	int n_cpus;
-	struct probe calls[CALLS_LINKS_MAX];
-	size_t n_calls;
+	struct tap_probes probes;
+	bool statements;
 	struct bpf_link *adopt_iterator;
 	struct bpf_link *snapshot_iterator;
 	struct tap_block block;
@@ -77,7 +69,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-static void programs_choose(struct tracer_bpf *skeleton)
+static void programs_choose(struct tracer_bpf *skeleton, bool statements)
 {
 	struct bpf_program *programs[] = {
 		skeleton->progs.on_sched_switch,
@@ -87,12 +79,13 @@ static void programs_choose(struct tracer_bpf *skeleton)
 		skeleton->progs.adopt,
 		skeleton->progs.snapshot,
 		skeleton->progs.tell_locks,
-		skeleton->progs.on_end_command,
 		skeleton->progs.empty_sched_switch,
 	};
 
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		bpf_program__set_autoload(programs[i], true);
+	bpf_program__set_autoload(skeleton->progs.on_end_command, statements);
+	bpf_program__set_autoload(skeleton->progs.on_error_cleanup, statements);
 	bpf_program__set_autoload(skeleton->progs.on_sock_send_length, tap_feature_has(TAP_FEATURE_SENDS));
 }
 
@@ -100,10 +93,15 @@ static void maps_size(struct tracer_bpf *maps, const struct tap_tracer_options *
 {
 	uint32_t rows = options->rows_max ? options->rows_max : DEFAULT_ROWS;
 	uint32_t waits = options->waits_max ? options->waits_max : DEFAULT_WAITS;
+	uint32_t statements = options->rows_max ? options->rows_max : DEFAULT_STATEMENTS;
 
 	bpf_map__set_max_entries(maps->maps.row_to_account, rows);
 	bpf_map__set_max_entries(maps->maps.row_to_wait, waits);
-	bpf_map__set_max_entries(maps->maps.row_to_calls, rows);
+	/* At ambient depth nobody looks at them. */
+	if (!options->statements)
+		statements = 1;
+	bpf_map__set_max_entries(maps->maps.statement_totals, statements + TAP_INSTANCES_MAX);
+	bpf_map__set_max_entries(maps->maps.row_to_statements, statements + TAP_INSTANCES_MAX);
 	bpf_map__set_max_entries(maps->maps.text_sent, rows < 4096 ? 4096 : rows);
 	tap_block_size(maps, options->io_max, options->dirty_max, options->files_max);
 }
@@ -124,7 +122,8 @@ static int load_parts(struct tap_tracer *tracer, const struct tap_tracer_options
 		return status;
 	maps_size(parts->maps, options);
 	parts->maps->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
-	programs_choose(parts->thread);
+	parts->maps->rodata->statement_depth = options->statements;
+	programs_choose(parts->thread, options->statements);
 	if (options->without_io)
 		block_drop(tracer, "it was not asked for");
 	else if (!tap_feature_has(TAP_FEATURE_BLOCK))
@@ -169,6 +168,7 @@ int tap_tracer_open(const struct tap_tracer_options *options, struct tap_tracer 
 	tap_parts_init(&tracer->parts);
 	/* First: the child has none of our descriptors yet. */
 	tracer->stats = tap_stats_switch_new();
+	tracer->statements = options->statements;
 	tracer->tick_hz = options->tick_hz ? options->tick_hz : DEFAULT_TICK_HZ;
 	tracer->n_cpus = libbpf_num_possible_cpus();
 	status = tracer->n_cpus > 0 ? load(tracer, options, err) : tap_error_set(err, -EIO, "cannot count the CPUs");
@@ -291,6 +291,22 @@ static int rest_rows_add(struct tap_tracer *tracer, uint32_t index)
 	return 0;
 }
 
+/* ... of statements: an entry of the array of its own. */
+static int rest_statements_add(struct tap_tracer *tracer, uint32_t index)
+{
+	struct tap_statement_total total = { .key = { .instance = index, .kind = TAP_KIND_REST } };
+	int map = bpf_map__fd(tracer->skeleton->maps.row_to_statements);
+	uint32_t place;
+
+	if (!tracer->statements || !bpf_map_lookup_elem(map, &total.key, &place))
+		return 0;
+	place = __atomic_fetch_add(&tracer->skeleton->bss->statement_totals_used, 1, __ATOMIC_SEQ_CST);
+	if (bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.statement_totals), &place, &total, BPF_ANY) ||
+	    bpf_map_update_elem(map, &total.key, &place, BPF_ANY))
+		return -errno;
+	return 0;
+}
+
 int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const struct tap_instance *instance,
 			    struct tap_error *err)
 {
@@ -300,6 +316,8 @@ int tap_tracer_set_instance(struct tap_tracer *tracer, uint32_t index, const str
 		return tap_error_set(err, -E2BIG, "more than %d instances on one host: name one with --instance",
 				     TAP_INSTANCES_MAX);
 	status = rest_rows_add(tracer, index);
+	if (!status)
+		status = rest_statements_add(tracer, index);
 	if (!status && bpf_map_update_elem(bpf_map__fd(tracer->skeleton->maps.instances), &index, instance, BPF_ANY))
 		status = -errno;
 	if (status)
@@ -411,41 +429,30 @@ struct tap_lock_tell *tap_tracer_locks(struct tap_tracer *tracer)
 	return &tracer->locks;
 }
 
-static bool is_probed(const struct tap_tracer *tracer, const struct probe *place)
+int tap_tracer_attach_calls(struct tap_tracer *tracer, enum tap_tracer_point point, const char *binary, uint64_t offset,
+			    struct tap_error *err)
 {
-	for (size_t i = 0; i < tracer->n_calls; i++) {
-		const struct probe *probe = &tracer->calls[i];
+	const struct bpf_program *programs[] = {
+		[TAP_POINT_END] = tracer->skeleton->progs.on_end_command,
+		[TAP_POINT_ERROR] = tracer->skeleton->progs.on_error_cleanup,
+	};
 
-		if (probe->device == place->device && probe->inode == place->inode && probe->offset == place->offset)
-			return true;
-	}
-	return false;
-}
-
-int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err)
-{
-	struct probe probe = { .offset = offset };
-	struct stat file;
-
-	if (stat(binary, &file))
-		return tap_error_set(err, -errno, "cannot probe %s: %s", binary, strerror(errno));
-	probe.device = file.st_dev;
-	probe.inode = file.st_ino;
-	if (is_probed(tracer, &probe))
-		return 0;
-	if (tracer->n_calls == CALLS_LINKS_MAX)
-		return tap_error_set(err, -E2BIG, "more than %d binaries to probe", CALLS_LINKS_MAX);
-	probe.link = bpf_program__attach_uprobe(tracer->skeleton->progs.on_end_command, false, -1, binary, offset);
-	if (!probe.link)
-		return tap_error_set(err, -errno, "cannot probe %s: %s", binary, strerror(errno));
-	tracer->calls[tracer->n_calls++] = probe;
-	return 0;
+	return tap_probes_add(&tracer->probes, programs[point], binary, offset, err);
 }
 
 void tap_tracer_detach_calls(struct tap_tracer *tracer)
 {
-	while (tracer->n_calls)
-		bpf_link__destroy(tracer->calls[--tracer->n_calls].link);
+	tap_probes_done(&tracer->probes);
+}
+
+int tap_tracer_probe_all(struct tap_tracer *tracer)
+{
+	return tap_probes_all(&tracer->probes);
+}
+
+int tap_tracer_probe_some(struct tap_tracer *tracer, const int32_t *pids, size_t count)
+{
+	return tap_probes_some(&tracer->probes, pids, count);
 }
 
 /* In this process alone, which is no traced thread: the program returns at once. */
@@ -462,7 +469,7 @@ void tap_tracer_detach_trap(struct tap_tracer *tracer)
 
 bool tap_tracer_has_calls(const struct tap_tracer *tracer)
 {
-	return tracer->n_calls > 0;
+	return tap_probes_are_on(&tracer->probes);
 }
 
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
@@ -472,8 +479,10 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 		return bpf_map__fd(tracer->skeleton->maps.row_to_account);
 	case TAP_MAP_WAITS:
 		return bpf_map__fd(tracer->skeleton->maps.row_to_wait);
-	case TAP_MAP_CALLS:
-		return bpf_map__fd(tracer->skeleton->maps.row_to_calls);
+	case TAP_MAP_STATEMENTS:
+		return bpf_map__fd(tracer->skeleton->maps.statement_totals);
+	case TAP_MAP_ERRORS:
+		return bpf_map__fd(tracer->skeleton->maps.statement_errors);
 	case TAP_MAP_EVENTS:
 		return bpf_map__fd(tracer->skeleton->maps.events);
 	case TAP_MAP_REQUESTS:
@@ -493,6 +502,27 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 uint32_t tap_tracer_requests_used(const struct tap_tracer *tracer)
 {
 	return __atomic_load_n(&tracer->skeleton->bss->io_totals_used, __ATOMIC_ACQUIRE);
+}
+
+uint32_t tap_tracer_statements_used(const struct tap_tracer *tracer)
+{
+	return __atomic_load_n(&tracer->skeleton->bss->statement_totals_used, __ATOMIC_ACQUIRE);
+}
+
+void tap_tracer_set_wall(struct tap_tracer *tracer, int64_t ahead_ns)
+{
+	__atomic_store_n(&tracer->skeleton->bss->wall_ahead_ns, ahead_ns, __ATOMIC_RELAXED);
+}
+
+void tap_tracer_tell_statements(struct tap_tracer *tracer, uint64_t slow_ns, uint32_t slowest, uint32_t round)
+{
+	struct tracer_bpf__bss *bss = tracer->skeleton->bss;
+
+	if (slowest > TAP_STATEMENT_SLOWEST)
+		slowest = TAP_STATEMENT_SLOWEST;
+	__atomic_store_n(&bss->statement_round, round, __ATOMIC_RELAXED);
+	__atomic_store_n(&bss->statement_slowest, slowest, __ATOMIC_RELAXED);
+	__atomic_store_n(&bss->statement_slow_ns, slow_ns, __ATOMIC_RELEASE);
 }
 
 int tap_tracer_end_unseen(struct tap_tracer *tracer)
@@ -573,12 +603,12 @@ void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_coun
 int tap_tracer_program_stats(const struct tap_tracer *tracer, size_t index, struct tap_tracer_program *ret)
 {
 	const struct bpf_program *programs[] = {
-		tracer->skeleton->progs.on_sched_switch,
-		tracer->skeleton->progs.on_sched_process_fork,
-		tracer->skeleton->progs.on_sched_process_exec,
-		tracer->skeleton->progs.on_tick,
+		tracer->skeleton->progs.on_sched_switch,       tracer->skeleton->progs.on_sched_process_fork,
+		tracer->skeleton->progs.on_sched_process_exec, tracer->skeleton->progs.on_tick,
+		tracer->skeleton->progs.on_end_command,	       tracer->skeleton->progs.on_error_cleanup,
 	};
-	size_t n = sizeof(programs) / sizeof(programs[0]);
+	/* The last two are loaded for statement depth alone. */
+	size_t n = sizeof(programs) / sizeof(programs[0]) - (tracer->statements ? 0 : 2);
 	const struct bpf_program *program = index < n ? programs[index] : tap_block_program(&tracer->block, index - n);
 
 	return program ? program_stats(program, ret) : -ENOENT;

@@ -30,6 +30,7 @@ struct tap_tracer_options {
 	uint32_t dirty_max; /* ... of the map of dirtied bytes; 0: default */
 	uint32_t files_max; /* ... of the map of files; 0: default */
 	bool without_io;    /* no programs of block requests */
+	bool statements;    /* what statement depth needs as well */
 };
 
 /* Loads all programs. -EPERM, -EOPNOTSUPP (kernel lacks something) and others, with what to do in `err`. */
@@ -89,12 +90,28 @@ void tap_tracer_clock(const struct tap_tracer *tracer, struct tap_clock_pair *re
 struct tap_lock_tell *tap_tracer_locks(struct tap_tracer *tracer);
 
 /*
- * The uprobe that counts statements: on the given file offset of a binary, in all processes that run it. Once a binary:
- * asked for the same one again it does nothing.
+ * The uprobes of statement depth, which the tracer was opened for: on the given file offset of a binary, in all
+ * processes that run it. Once a place: asked for the same one again it does nothing.
  */
-int tap_tracer_attach_calls(struct tap_tracer *tracer, const char *binary, uint64_t offset, struct tap_error *err);
+enum tap_tracer_point {
+	TAP_POINT_END,	 /* what each statement that succeeds comes to */
+	TAP_POINT_ERROR, /* what those that fail come to instead */
+};
+int tap_tracer_attach_calls(struct tap_tracer *tracer, enum tap_tracer_point point, const char *binary, uint64_t offset,
+			    struct tap_error *err);
 void tap_tracer_detach_calls(struct tap_tracer *tracer);
 bool tap_tracer_has_calls(const struct tap_tracer *tracer);
+/* In these processes alone, none with `count` 0, and in all again: probes.h. 0 or -errno. */
+int tap_tracer_probe_some(struct tap_tracer *tracer, const int32_t *pids, size_t count);
+int tap_tracer_probe_all(struct tap_tracer *tracer);
+
+/* By how much the wall clock is ahead of the monotonic one: servers tell with it when a statement began. */
+void tap_tracer_set_wall(struct tap_tracer *tracer, int64_t ahead_ns);
+/*
+ * Which statements are told of one by one: those that took so long or longer (0: none), and of each row the
+ * slowest of a window, as many as TAP_STATEMENT_SLOWEST at most. Another `round` is another window.
+ */
+void tap_tracer_tell_statements(struct tap_tracer *tracer, uint64_t slow_ns, uint32_t slowest, uint32_t round);
 
 /* The same program that counts nothing, for finding out what a trap costs. */
 int tap_tracer_attach_trap(struct tap_tracer *tracer, const char *binary, uint64_t offset);
@@ -104,7 +121,8 @@ void tap_tracer_detach_trap(struct tap_tracer *tracer);
 enum tap_tracer_map {
 	TAP_MAP_ROWS,
 	TAP_MAP_WAITS,
-	TAP_MAP_CALLS,
+	TAP_MAP_STATEMENTS, /* array of tap_statement_total, tap_tracer_statements_used() of them in use */
+	TAP_MAP_ERRORS,	    /* tap_statement_error_key -> uint64_t */
 	TAP_MAP_EVENTS,
 	TAP_MAP_REQUESTS,  /* array of tap_io_total, tap_tracer_requests_used() of them in use */
 	TAP_MAP_DIRTY,	   /* tap_dirty_key -> uint64_t */
@@ -118,6 +136,7 @@ int tap_tracer_end_unseen(struct tap_tracer *tracer);
 int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map);
 /* Grows. */
 uint32_t tap_tracer_requests_used(const struct tap_tracer *tracer);
+uint32_t tap_tracer_statements_used(const struct tap_tracer *tracer);
 int tap_tracer_snapshot_fd(struct tap_tracer *tracer, uint32_t epoch);
 uint32_t tap_tracer_epoch(const struct tap_tracer *tracer);
 

@@ -40,8 +40,16 @@ static const struct tap_field relation_fields[] = {
 };
 static const struct tap_row_shape relation_shape = SHAPE(tap_view_relation, relation_fields);
 
+static const struct tap_field error_fields[] = {
+	FIELD(tap_view_error, NULL, "sqlstate", STRING, sqlstate),
+	FIELD(tap_view_error, NULL, "count", COUNT, count),
+};
+static const struct tap_row_shape error_shape = SHAPE(tap_view_error, error_fields);
+
 static const struct tap_field query_tail[] = {
 	LIST(tap_view_query, "waits", ROWS, waits, &wait_shape),
+	LATENCY(tap_view_query, "latency_ns", latency_ns),
+	LIST(tap_view_query, "errors_by_code", ROWS, errors, &error_shape),
 	LATENCY(tap_view_query, "io_latency_ns", io_latency_ns),
 	LIST(tap_view_query, "relations", ROWS, relations, &relation_shape),
 	FIELD(tap_view_query, NULL, "digest", STRING, digest),
@@ -99,6 +107,34 @@ static const struct tap_field instance_fields[] = {
 	FIELD(tap_view_instance, NULL, "not_connected_why", STRING, not_connected_why),
 	FIELD(tap_view_instance, NULL, "lock_source", STRING, lock_source),
 	FIELD(tap_view_instance, NULL, "processes", COUNT, processes),
+};
+
+static const struct tap_field statement_fields[] = {
+	FIELD(tap_view_statement, NULL, "ended", TIME, ended_ns),
+	FIELD(tap_view_statement, NULL, "instance", STRING, instance),
+	FIELD(tap_view_statement, NULL, "engine", ENGINE, instance),
+	FIELD(tap_view_statement, NULL, "database", STRING, database),
+	FIELD(tap_view_statement, NULL, "user", STRING, user),
+	FIELD(tap_view_statement, NULL, "pid", INT, pid),
+	FIELD(tap_view_statement, NULL, "query_id", STRING, query_id),
+	FIELD(tap_view_statement, NULL, "query_id_source", STRING, query_id_source),
+	FIELD(tap_view_statement, NULL, "query", STRING, query),
+	FIELD(tap_view_statement, NULL, "query_cut", BOOL, cut),
+	FIELD(tap_view_statement, NULL, "duration_ns", INT, duration_ns),
+	FIELD(tap_view_statement, NULL, "cpu_ns", INT, cpu_ns),
+	FIELD(tap_view_statement, NULL, "runq_ns", INT, runq_ns),
+	FIELD(tap_view_statement, NULL, "wait_ns", INT, wait_ns),
+	FIELD(tap_view_statement, NULL, "unknown_ns", INT, unknown_ns),
+	LIST(tap_view_statement, "waits", ROWS, waits, &wait_shape),
+	FIELD(tap_view_statement, NULL, "minor_faults", COUNT, minor_faults),
+	FIELD(tap_view_statement, NULL, "major_faults", COUNT, major_faults),
+	FIELD(tap_view_statement, NULL, "rchar_bytes", COUNT, rchar_bytes),
+	FIELD(tap_view_statement, NULL, "wchar_bytes", COUNT, wchar_bytes),
+	FIELD(tap_view_statement, NULL, "read_bytes", COUNT, read_bytes),
+	FIELD(tap_view_statement, NULL, "dirtied_bytes", COUNT, dirtied_bytes),
+	FIELD(tap_view_statement, NULL, "slow", BOOL, slow),
+	FIELD(tap_view_statement, NULL, "failed", BOOL, failed),
+	FIELD(tap_view_statement, NULL, "sqlstate", STRING, sqlstate),
 };
 
 static const struct {
@@ -180,6 +216,9 @@ void tap_rows_init(struct tap_rows *rows, const struct tap_view *view, enum tap_
 	case TAP_PART_INSTANCES:
 		SET_ROWS(rows, view->instances, view->n_instances, instance_fields);
 		rows->figures = instance_figures;
+		break;
+	case TAP_PART_STATEMENTS:
+		SET_ROWS(rows, view->statements, view->n_statements, statement_fields);
 		break;
 	default:
 		if (tap_part_whole(part) == TAP_PART_IO)

@@ -37,7 +37,8 @@
 	X(LOCK_LOSSES, "locks", "losses") \
 	X(LOCK_BY_QUERY, "locks", "by_query") \
 	X(LOCK_BY_LOCK, "locks", "by_lock") \
-	X(LOCK_INTERNAL, "locks", "internal")
+	X(LOCK_INTERNAL, "locks", "internal") \
+	X(STATEMENTS, NULL, "statements")
 
 enum tap_view_part {
 #define X(id, group, name) TAP_PART_##id,

@@ -97,6 +97,9 @@ static void add_limit(const struct tap_view *view, enum tap_view_part part, size
 	} else if (part == TAP_PART_WAITS) {
 		shown = view->n_events;
 		all = view->n_events_all;
+	} else if (part == TAP_PART_STATEMENTS) {
+		shown = view->n_statements;
+		all = view->n_statements_all;
 	}
 	if (shown >= all)
 		return;

@@ -17,6 +17,9 @@ void tap_text_render(const struct tap_view *view, enum tap_view_part part, unsig
 /* Append the time, who waits for whose locks at the end of the window and who did within it, without head and foot. */
 void tap_text_render_locks_now(const struct tap_view *view, unsigned width, struct tap_strbuf *out);
 
+/* Each statement of the view in a few lines, without head and foot: what follows them live. */
+void tap_text_render_statements_now(const struct tap_view *view, unsigned width, struct tap_strbuf *out);
+
 /* Append the lines on attribution, loss and overhead alone: what the CSV output has no place for. */
 void tap_text_render_footer(const struct tap_view *view, struct tap_strbuf *out);
 

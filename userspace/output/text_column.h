@@ -19,7 +19,7 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
-	TAP_TEXT_COLUMNS_MAX = 16, /* of one table */
+	TAP_TEXT_COLUMNS_MAX = 20, /* of one table */
 };
 
 /* What the cells of one table are made from. */
@@ -38,6 +38,7 @@ enum tap_text_condition {
 	TAP_TEXT_IF_MANY,
 	TAP_TEXT_IF_WIDE,
 	TAP_TEXT_IF_COMPACT,
+	TAP_TEXT_IF_LATENCY, /* statements were timed */
 };
 
 struct tap_text_column {
@@ -56,6 +57,8 @@ struct tap_text_table {
 const struct tap_text_table *tap_text_io_table(enum tap_view_part part);
 const struct tap_text_table *tap_text_lock_table(enum tap_view_part part);
 const struct tap_text_table *tap_text_lock_stat_table(enum tap_view_part part);
+/* text_statements.c */
+const struct tap_text_table *tap_text_statement_table(void);
 
 /* Append the first `limit` rows (0: all) as a table. 0 or -ENOMEM. */
 int tap_text_rows_render(const struct tap_text_table *table, const struct tap_rows *rows, size_t limit,
@@ -73,6 +76,8 @@ void tap_cell_bytes(const struct tap_text_context *context, uint64_t bytes);
 void tap_cell_ns(const struct tap_text_context *context, int64_t ns);
 /* Negative: none. */
 void tap_cell_age(const struct tap_text_context *context, int64_t ns);
+/* "85.0us/1.20ms/9.10ms": without the spaces that would make three columns of it. */
+void tap_cell_latency(const struct tap_text_context *context, const struct tap_view_latency *latency);
 /* Two texts with something between, either may be missing. */
 void tap_cell_pair(const struct tap_text_context *context, const char *first, const char *between, const char *second);
 /* The text; where the kind has no column of its own and is not what one expects, the kind before it. */

@@ -41,27 +41,11 @@ static void put_pattern(const struct tap_text_context *context, const struct tap
 	tap_table_cell(context->table, text);
 }
 
-/* "85.0us/1.20ms/9.10ms": without the spaces that would make three columns of it. */
 static void put_latency(const struct tap_text_context *context, const struct tap_view_requests *requests)
 {
-	const int64_t values[] = { requests->latency.p50, requests->latency.p95, requests->latency.p99 };
-	char text[3 * TAP_NUMBER_MAX + 3], *to = text;
+	struct tap_view_latency none = { -1, -1, -1, -1 };
 
-	if (!requests->requests || requests->latency.p50 < 0) {
-		tap_table_cell(context->table, NULL);
-		return;
-	}
-	for (size_t i = 0; i < COUNT_OF(values); i++) {
-		char number[TAP_NUMBER_MAX];
-
-		if (i)
-			*to++ = '/';
-		for (const char *from = tap_number_ns(number, values[i]); *from; from++)
-			if (*from != ' ')
-				*to++ = *from;
-	}
-	*to = '\0';
-	tap_table_cell(context->table, text);
+	tap_cell_latency(context, requests->requests ? &requests->latency : &none);
 }
 
 static void put_histogram(const struct tap_text_context *context, const struct tap_view_requests *requests)

@@ -42,6 +42,28 @@ void tap_cell_share(const struct tap_text_context *context, const struct tap_fig
 			       tap_number_percent(text, 100.0 * (double)figures->value[figure] / (double)elapsed, 0));
 }
 
+void tap_cell_latency(const struct tap_text_context *context, const struct tap_view_latency *latency)
+{
+	const int64_t values[] = { latency->p50, latency->p95, latency->p99 };
+	char text[3 * TAP_NUMBER_MAX + 3], *to = text;
+
+	if (latency->p50 < 0) {
+		tap_table_cell(context->table, NULL);
+		return;
+	}
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
+		char number[TAP_NUMBER_MAX];
+
+		if (i)
+			*to++ = '/';
+		for (const char *from = tap_number_ns(number, values[i]); *from; from++)
+			if (*from != ' ')
+				*to++ = *from;
+	}
+	*to = '\0';
+	tap_table_cell(context->table, text);
+}
+
 void tap_cell_int(const struct tap_text_context *context, int64_t value)
 {
 	char text[TAP_NUMBER_MAX];
@@ -157,6 +179,8 @@ TAP_TEXT_CELL(query_database, tap_view_query, tap_table_cell(context->table, row
 TAP_TEXT_CELL(query_user, tap_view_query, tap_table_cell(context->table, row->user))
 TAP_TEXT_CELL(query_id, tap_view_query, tap_table_cell(context->table, row->query_id))
 TAP_TEXT_CELL(query_calls, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_CALLS))
+TAP_TEXT_CELL(query_errors, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_ERRORS))
+TAP_TEXT_CELL(query_latency, tap_view_query, tap_cell_latency(context, &row->latency_ns))
 TAP_TEXT_CELL(query_time, tap_view_query, tap_cell_figure(context, &row->figures, TAP_FIGURE_ELAPSED))
 TAP_TEXT_CELL(query_cpu, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_CPU))
 TAP_TEXT_CELL(query_runq, tap_view_query, tap_cell_share(context, &row->figures, TAP_FIGURE_RUNQ))
@@ -277,6 +301,8 @@ static const struct tap_text_column query_columns[] = {
 	{ { "USER", .max = 16, .rank = 5 }, TAP_TEXT_ALWAYS, query_user },
 	{ { "QUERY ID", .right = true, .max = 20, .rank = 7 }, TAP_TEXT_ALWAYS, query_id },
 	{ { "CALLS", .right = true, .rank = 1 }, TAP_TEXT_ALWAYS, query_calls },
+	{ { "ERRORS", .right = true, .rank = 6 }, TAP_TEXT_IF_LATENCY, query_errors },
+	{ { "50/95/99%", .right = true, .rank = 2 }, TAP_TEXT_IF_LATENCY, query_latency },
 	{ { "TIME", .right = true }, TAP_TEXT_ALWAYS, query_time },
 	{ { "CPU%", .right = true }, TAP_TEXT_ALWAYS, query_cpu },
 	{ { "RUNQ%", .right = true, .rank = 4 }, TAP_TEXT_ALWAYS, query_runq },
@@ -354,6 +380,8 @@ static const struct tap_text_table *table_of(enum tap_view_part part)
 {
 	if (part < COUNT_OF(part_tables))
 		return &part_tables[part];
+	if (part == TAP_PART_STATEMENTS)
+		return tap_text_statement_table();
 	return tap_part_whole(part) == TAP_PART_IO ? tap_text_io_table(part) : tap_text_lock_table(part);
 }
 
@@ -380,6 +408,14 @@ bool tap_text_table_shows(enum tap_view_part part, const char *field)
 	return false;
 }
 
+static bool has_latencies(const struct tap_view *view)
+{
+	for (size_t i = 0; i < view->n_queries; i++)
+		if (view->queries[i].latency_ns.p50 > 0)
+			return true;
+	return false;
+}
+
 static bool applies(const struct tap_text_context *context, const struct tap_text_column *column)
 {
 	switch (column->condition) {
@@ -389,6 +425,8 @@ static bool applies(const struct tap_text_context *context, const struct tap_tex
 		return !context->compact;
 	case TAP_TEXT_IF_COMPACT:
 		return context->compact;
+	case TAP_TEXT_IF_LATENCY:
+		return has_latencies(context->view);
 	case TAP_TEXT_ALWAYS:
 		break;
 	}

@@ -323,11 +323,13 @@ struct fake_kernel {
 	struct task_struct *current;
 	char *memory; /* FAKE_MEMORY bytes of the process that runs, seen from FAKE_MEMORY_START on */
 	unsigned user_reads;
-	bool memory_is_gone; /* every read of user memory fails */
+	bool memory_is_gone;	    /* every read of user memory fails */
+	const void *second_storage; /* the other storage map, one value for all: texts of uprobes */
+	char second[4096];
 	struct fake_map maps[FAKE_MAPS];
 	size_t n_maps;
 	struct {
-		char bytes[2048];
+		char bytes[20000];
 		unsigned sent;
 		bool full;
 		__u64 size; /* of the record that was reserved last */
@@ -524,11 +526,12 @@ static inline long bpf_task_pt_regs(struct task_struct *task)
 	return (long)&task->regs;
 }
 
-/* The one storage map of these programs. */
+/* The storage map of these programs, and the one for texts. */
 static inline void *bpf_task_storage_get(const void *identity, struct task_struct *task, const void *value, __u64 flags)
 {
-	(void)identity;
 	(void)value;
+	if (identity == kernel.second_storage)
+		return kernel.second;
 	if (!task->storage && flags == BPF_LOCAL_STORAGE_GET_F_CREATE && !task->storage_is_full)
 		task->storage = calloc(1, fake_storage_size);
 	return task->storage;

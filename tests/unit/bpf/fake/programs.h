@@ -15,6 +15,8 @@
 /* The program's own is constant, as the verifier wants it. */
 static bool fake_has_bpf_loop;
 #define has_bpf_loop fake_has_bpf_loop
+static bool fake_statement_depth;
+#define statement_depth fake_statement_depth
 
 #define IO_SLOT_BITS 5
 #define IO_STREAM_BITS 4
@@ -33,7 +35,9 @@ static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __att
 #include "bpf/lock.bpf.h"
 #include "bpf/my_lock.bpf.h"
 #include "bpf/pg.bpf.h"
+#include "bpf/spent.bpf.h"
 #include "bpf/statement.bpf.h"
+#include "bpf/statement_end.bpf.h"
 #include "bpf/task.bpf.h"
 #include "bpf/text.bpf.h"
 
@@ -46,6 +50,8 @@ int on_sched_process_exec(struct task_struct *task);
 int adopt(struct bpf_iter__task *ctx);
 int snapshot(struct bpf_iter__task *ctx);
 int tell_locks(struct bpf_iter__task *ctx);
+int on_end_command(struct pt_regs *ctx);
+int on_error_cleanup(struct pt_regs *ctx);
 
 #undef __noinline
 #define __noinline
@@ -54,6 +60,9 @@ int tell_locks(struct bpf_iter__task *ctx);
 #undef LICENSE
 #define LICENSE fake_license_tasks
 #include "bpf/tasks.bpf.c"
+#undef LICENSE
+#define LICENSE fake_license_calls
+#include "bpf/calls.bpf.c"
 #undef LICENSE
 #pragma GCC diagnostic pop
 
@@ -74,6 +83,7 @@ static inline void fake_rest_add(__u32 instance)
 
 enum {
 	FAKE_LOCK_SUMS = 4,
+	FAKE_STATEMENTS = 4,
 };
 
 /* A fresh kernel with the gate open and no instance yet. */
@@ -90,6 +100,9 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_map_add(&adopted, sizeof(__u32), sizeof(struct tap_adoption), 64);
 	fake_map_add(&row_to_account, sizeof(struct tap_row_key), sizeof(struct tap_account), rows_max);
 	fake_map_add(&row_to_wait, sizeof(struct tap_wait_key), sizeof(struct tap_wait_total), waits_max);
+	fake_array_add(&statement_totals, sizeof(struct tap_statement_total), FAKE_STATEMENTS);
+	fake_map_add(&row_to_statements, sizeof(struct tap_row_key), sizeof(__u32), FAKE_STATEMENTS);
+	fake_map_add(&statement_errors, sizeof(struct tap_statement_error_key), sizeof(__u64), FAKE_STATEMENTS);
 	fake_map_add(&text_sent, sizeof(struct tap_text_key), sizeof(__u8), FAKE_ENTRIES);
 	fake_array_add(&lock_sums, sizeof(struct tap_lock_sum), FAKE_LOCK_SUMS);
 	fake_map_add(&lock_key_to_sum, sizeof(struct tap_lock_sum_key), sizeof(__u32), FAKE_LOCK_SUMS);
@@ -102,6 +115,11 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	memset(lock_untold_ns, 0, sizeof(lock_untold_ns));
 	lock_woken_ns = lock_tell_due_ns = lock_long_due_ns = 0;
 	lock_round = lock_sums_used = 0;
+	statement_totals_used = statement_slowest = statement_round = 0;
+	statement_hits = statement_slow_ns = 0;
+	wall_ahead_ns = 0;
+	fake_statement_depth = false;
+	kernel.second_storage = &task_to_text;
 	memset(losses, 0, sizeof(losses));
 	memset(&clock_pair, 0, sizeof(clock_pair));
 	fingerprint_count = fingerprint_ns = 0;

@@ -168,6 +168,7 @@ struct tap_tracer {
 	int set_status, stage_status, adopt_status, probe_status;
 	char probed[64];
 	uint64_t probed_offset;
+	uint64_t probed_error_offset;
 };
 
 static struct tap_tracer tracer;
@@ -203,8 +204,13 @@ int tap_tracer_begin_checkpoints(struct tap_tracer *to, uint32_t instance, int32
 	return 0;
 }
 
-int tap_tracer_attach_calls(struct tap_tracer *to, const char *binary, uint64_t offset, struct tap_error *err)
+int tap_tracer_attach_calls(struct tap_tracer *to, enum tap_tracer_point point, const char *binary, uint64_t offset,
+			    struct tap_error *err)
 {
+	if (point == TAP_POINT_ERROR) {
+		to->probed_error_offset = offset;
+		return to->probe_status;
+	}
 	snprintf(to->probed, sizeof(to->probed), "%s", binary);
 	to->probed_offset = offset;
 	to->probes++;
@@ -714,6 +720,12 @@ START_TEST(test_probe)
 	ck_assert_int_eq(search(), 0);
 	ck_assert_str_eq(tracer.probed, "/proc/100/exe");
 	ck_assert_uint_eq(tracer.probed_offset, 0x1234);
+	/* Not every binary exports what statements that fail come to. */
+	ck_assert_uint_eq(tracer.probed_error_offset, 0);
+	target->statement_error_offset = 0x5678;
+	instances.items[0].alive = false;
+	ck_assert_int_eq(search(), 0);
+	ck_assert_uint_eq(tracer.probed_error_offset, 0x5678);
 	ck_assert_str_eq(instances.unprobed.text, "");
 }
 END_TEST

@@ -46,9 +46,10 @@ struct map {
 
 /* Stands in for userspace/load/tracer and what of libbpf the reader calls. */
 struct tap_tracer {
-	struct map maps[TAP_MAP_STREAMS + 1];
+	struct map maps[TAP_MAP_LOCK_SUMS + 1];
 	bool has_io;
 	uint32_t requests_used;
+	uint32_t statements_used;
 	char stream[STREAM_MAX];
 	size_t stream_size;
 	int stream_fd; /* NO_STREAM: from `stream`; otherwise this, or the error */
@@ -86,6 +87,11 @@ bool tap_tracer_has_io(const struct tap_tracer *from)
 uint32_t tap_tracer_requests_used(const struct tap_tracer *from)
 {
 	return from->requests_used;
+}
+
+uint32_t tap_tracer_statements_used(const struct tap_tracer *from)
+{
+	return from->statements_used;
 }
 
 uint32_t tap_tracer_epoch(const struct tap_tracer *from)
@@ -180,10 +186,11 @@ int ring_buffer__consume(struct ring_buffer *buffer)
 
 static const struct {
 	size_t key, value;
-} sizes[TAP_MAP_STREAMS + 1] = {
+} sizes[TAP_MAP_LOCK_SUMS + 1] = {
 	[TAP_MAP_ROWS] = { sizeof(struct tap_row_key), sizeof(struct tap_account) },
 	[TAP_MAP_WAITS] = { sizeof(struct tap_wait_key), sizeof(struct tap_wait_total) },
-	[TAP_MAP_CALLS] = { sizeof(struct tap_row_key), sizeof(uint64_t) },
+	[TAP_MAP_STATEMENTS] = { sizeof(uint32_t), sizeof(struct tap_statement_total) },
+	[TAP_MAP_ERRORS] = { sizeof(struct tap_statement_error_key), sizeof(uint64_t) },
 	[TAP_MAP_REQUESTS] = { sizeof(uint32_t), sizeof(struct tap_io_total) },
 	[TAP_MAP_DIRTY] = { sizeof(struct tap_dirty_key), sizeof(uint64_t) },
 	[TAP_MAP_FILES] = { sizeof(struct tap_file_key), sizeof(struct tap_file) },
@@ -277,11 +284,23 @@ static const struct tap_row *row(uint64_t query_id)
 	return tap_row_set_find(&snapshot.rows, &key);
 }
 
+static void put_statements(uint64_t id, uint64_t ended, uint64_t errors)
+{
+	struct tap_statement_total total = { .key = key_of(id, 0), .ended = ended, .errors = errors };
+	struct tap_statement_error_key error = { .row = total.key, .code = 33816706 };
+
+	total.latency[7] = (uint32_t)ended;
+	put(TAP_MAP_STATEMENTS, &tracer.statements_used, &total);
+	tracer.statements_used++;
+	if (errors)
+		put(TAP_MAP_ERRORS, &error, &errors);
+}
+
 /* Totals of both parities and what threads hold are one row; the calls of a row have no parity. */
 START_TEST(test_everything_adds_up)
 {
 	struct tap_row_key key = key_of(1, 0);
-	uint64_t calls = 40;
+	const struct tap_statement_sum *sum;
 
 	for (uint8_t parity = 0; parity < 2; parity++) {
 		put_row(1, parity, 100);
@@ -289,12 +308,18 @@ START_TEST(test_everything_adds_up)
 	}
 	put_thread(1, 7);
 	put_thread(2, 8);
-	put(TAP_MAP_CALLS, &key, &calls);
+	put_statements(1, 40, 3);
+	put_statements(2, 0, 0); /* taken, and not used yet */
 	tracer.losses[TAP_LOSS_RING_FULL] = 3;
 	ck_assert_int_eq(take(), 0);
 	ck_assert_uint_eq(snapshot.rows.count, 2);
 	ck_assert_uint_eq(row(1)->account.cpu_ns, 207);
 	ck_assert_uint_eq(row(1)->exact_calls, 40);
+	sum = tap_statement_set_find(&snapshot.statements, &key);
+	ck_assert(sum && sum->ended == 40 && sum->errors == 3 && sum->latency[7] == 40);
+	ck_assert_uint_eq(snapshot.statements.count, 1);
+	ck_assert_uint_eq(snapshot.statements.n_errors, 1);
+	ck_assert_uint_eq(snapshot.statements.errors[0].count, 3);
 	ck_assert_uint_eq(row(1)->n_waits, 1);
 	ck_assert_int_eq(row(1)->waits[0].ns, 2000);
 	ck_assert_uint_eq(row(1)->waits[0].count, 2);
@@ -369,11 +394,13 @@ END_TEST
 
 START_TEST(test_map_cannot_be_read)
 {
-	struct map *map = &tracer.maps[_i % 3];
+	static const enum tap_tracer_map maps[] = { TAP_MAP_ROWS, TAP_MAP_WAITS, TAP_MAP_STATEMENTS };
+	struct map *map = &tracer.maps[maps[_i % 3]];
 
 	for (uint64_t id = 1; id <= 2000; id++) {
 		put_row(id, 0, id);
 		put_wait(id, 0, 5, 1);
+		put_statements(id, 1, 0);
 	}
 	map->fail_after = 1 + _i / 3;
 	map->fail_with = EIO;
@@ -580,8 +607,6 @@ END_TEST
 
 START_TEST(test_take_out_of_memory)
 {
-	struct tap_row_key key = key_of(9, 0);
-	uint64_t calls = 1;
 	long n = 1;
 
 	for (uint64_t id = 1; id <= 3; id++) {
@@ -589,7 +614,7 @@ START_TEST(test_take_out_of_memory)
 		put_wait(10 + id, id & 1, 5, 1);
 		put_thread(20 + id, 1);
 	}
-	put(TAP_MAP_CALLS, &key, &calls);
+	put_statements(9, 1, 1);
 	for (;; n++) {
 		int status;
 

@@ -352,20 +352,20 @@ END_TEST
 START_TEST(test_probes)
 {
 	ck_assert(!tap_tracer_has_calls(tracer));
-	ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/nowhere/postgres", 16, &err), -ENOENT);
+	ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/nowhere/postgres", 16, &err), -ENOENT);
 	assert_says("cannot probe /nowhere/postgres");
-	ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/proc/self/exe", 16, &err), 0);
-	ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/proc/self/exe", 16, &err), 0);
+	ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/proc/self/exe", 16, &err), 0);
+	ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/proc/self/exe", 16, &err), 0);
 	ck_assert_int_eq(bpf.links, 1);
 	ck_assert(tap_tracer_has_calls(tracer));
 	bpf.uprobe = (struct refusal){ 1, EACCES, 0 };
-	ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/proc/self/exe", 32, &err), -EACCES);
+	ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/proc/self/exe", 32, &err), -EACCES);
 	assert_says("cannot probe /proc/self/exe: Permission denied");
 	ck_assert_int_eq(tap_tracer_attach_trap(tracer, "/proc/self/exe", 32), -EACCES);
 	bpf.uprobe = (struct refusal){ NEVER, 0, 0 };
-	for (uint64_t offset = 100; offset < 100 + TAP_INSTANCES_MAX - 1; offset++)
-		ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/proc/self/exe", offset, &err), 0);
-	ck_assert_int_eq(tap_tracer_attach_calls(tracer, "/proc/self/exe", 99, &err), -E2BIG);
+	for (uint64_t offset = 100; offset < 100 + 2 * TAP_INSTANCES_MAX - 1; offset++)
+		ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/proc/self/exe", offset, &err), 0);
+	ck_assert_int_eq(tap_tracer_attach_calls(tracer, TAP_POINT_END, "/proc/self/exe", 99, &err), -E2BIG);
 	assert_says("binaries to probe");
 	tap_tracer_detach_calls(tracer);
 	ck_assert(!tap_tracer_has_calls(tracer));

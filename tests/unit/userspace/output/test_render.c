@@ -442,6 +442,9 @@ START_TEST(test_csv)
 	query.waits = (struct tap_view_wait[]){ { "Ext:a", "b;c=1/2", 3, -4 }, { NULL, "x", 1, 2 } };
 	query.n_waits = 2;
 	query.io_latency_ns = (struct tap_view_latency){ 1, 2, 3, -1 };
+	query.latency_ns = (struct tap_view_latency){ 4, 5, 6, 7 };
+	query.errors = (struct tap_view_error[]){ { "22012", 3 }, { NULL, 1 } };
+	query.n_errors = 2;
 	query.relations = (struct tap_view_relation[]){ { "public.a;b", "table", NULL, 1, 2, { 3, 4, 5 }, 6, 7 },
 							{ NULL, "index", "a:b", 8, 0, { 0, 0, 0 }, 0, 9 } };
 	query.n_relations = 2;
@@ -455,12 +458,14 @@ START_TEST(test_csv)
 		   "wait_ns,unknown_ns,sleeps,preemptions,minor_faults,major_faults,rchar_bytes,wchar_bytes,read_bytes,"
 		   "dirtied_bytes,read_requests,cache_read_bytes,read_seq_bytes,read_near_bytes,read_rand_bytes,"
 		   "write_bytes,write_requests,submitted_write_bytes,write_seq_bytes,write_near_bytes,write_rand_bytes,"
-		   "temp_bytes,waits,io_latency_ns_p50,io_latency_ns_p95,io_latency_ns_p99,io_latency_ns_max,relations,"
+		   "temp_bytes,errors,waits,latency_ns_p50,latency_ns_p95,latency_ns_p99,latency_ns_max,errors_by_code,"
+		   "io_latency_ns_p50,io_latency_ns_p95,io_latency_ns_p99,io_latency_ns_max,relations,"
 		   "digest,absent\r\n"
 		   "postgres-5432,postgres,shop,,parallel,88172633,engine,"
 		   "\"SELECT region, sum(total) FROM orders GROUP BY "
 		   "region\",,0,0,2000000000,1650000000,30000000,310000000,"
-		   "10000000,0,0,0,0,0,0,268435456,0,0,0,0,0,0,0,0,0,0,0,0,0,\"Ext_a:b_c_1_2=3/-4;:x=1/2\",1,2,3,,"
+		   "10000000,0,0,0,0,0,0,268435456,0,0,0,0,0,0,0,0,0,0,0,0,0,0,\"Ext_a:b_c_1_2=3/-4;:x=1/2\","
+		   "4,5,6,7,\"22012=3;=1\",1,2,3,,"
 		   "\"public.a_b:table:=1/2/3/4/5/6/7;:index:a_b=8/0/0/0/0/0/9\",0123abcd,"
 		   "\"calls=needs --depth statement;user=needs a connection to the server\"\r\n");
 }
