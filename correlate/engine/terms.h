@@ -31,6 +31,14 @@ enum tap_advice {
 	TAP_ADVICE_COUNT
 };
 
+/* What is to be done about who blocks others. */
+enum tap_lock_advice {
+	TAP_LOCK_ADVICE_IDLE,	  /* a transaction left open */
+	TAP_LOCK_ADVICE_PREPARED, /* one that was prepared and left */
+	TAP_LOCK_ADVICE_QUEUE,	  /* a strong lock that others queue behind */
+	TAP_LOCK_ADVICE_COUNT
+};
+
 struct tap_strbuf;
 
 struct tap_terms {
@@ -41,7 +49,8 @@ struct tap_terms {
 
 	/* In terms of the engine's own settings; NULL: such a hint says nothing of it, and is not given. */
 	const char *advice[TAP_ADVICE_COUNT];
-	const char *sort_memory; /* the setting that bounds what a sort or hash may take */
+	const char *lock_advice[TAP_LOCK_ADVICE_COUNT]; /* never NULL */
+	const char *sort_memory;			/* the setting that bounds what a sort or hash may take */
 
 	/* Both names of a wait event, always: "unknown" and "unknown-0x0b000001" stand in for what is not known. */
 	void (*wait_event)(int32_t version_number, uint32_t event, char ret_class[TAP_WAIT_CLASS_MAX],

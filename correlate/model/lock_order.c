@@ -12,6 +12,10 @@ enum {
 	/* Modes that go with row locks: ROW SHARE (SELECT FOR ...) and all stronger ones. */
 	ROW_LOCKING_MODES = (1 << TAP_LOCK_MODE_COUNT) - (1 << TAP_LOCK_MODE_ROW_SHARE),
 	HELD_MAX = 64, /* locks of one transaction that are looked at */
+	/* InnoDB: modes of tables that go with locks of their rows, read and written. */
+	READ_ROWS = 1 << TAP_LOCK_TABLE_IS | 1 << TAP_LOCK_TABLE_S,
+	WRITTEN_ROWS = 1 << TAP_LOCK_TABLE_IX | 1 << TAP_LOCK_TABLE_X,
+	READING_RECORDS = 1 << TAP_LOCK_RECORD_S_GAP | 1 << TAP_LOCK_RECORD_S_ONLY | 1 << TAP_LOCK_RECORD_S,
 };
 
 void tap_lock_order_init(struct tap_lock_order *order)
@@ -125,7 +129,7 @@ int tap_lock_order_learn(struct tap_lock_order *order, const struct tap_lock_ste
 static bool is_row_wait(const struct tap_lock_wait *wait)
 {
 	return wait->tag.type == TAP_LOCK_TUPLE || wait->tag.type == TAP_LOCK_TRANSACTION ||
-	       wait->tag.type == TAP_LOCK_SPECTOKEN;
+	       wait->tag.type == TAP_LOCK_SPECTOKEN || wait->tag.type == TAP_LOCK_RECORD;
 }
 
 static bool is_user_relation(const struct tap_lock_entry *entry)
@@ -192,12 +196,29 @@ void tap_lock_object_settle(const struct tap_lock_table *table, const struct tap
 static bool node_of(const struct tap_lock_object *object, struct tap_lock_object *ret)
 {
 	*ret = *object;
+	if (object->relation && object->type == TAP_LOCK_METADATA)
+		return true;
+	if (object->relation && tap_lock_is_of_storage(object->type)) {
+		ret->type = TAP_LOCK_ENGINE_TABLE;
+		return true;
+	}
 	if (object->relation) {
 		ret->type = TAP_LOCK_RELATION;
 		return object->relation >= TAP_LOCK_FIRST_USER_OID;
 	}
 	return object->type == TAP_LOCK_ADVISORY || object->type == TAP_LOCK_OBJECT ||
-	       object->type == TAP_LOCK_USERLOCK;
+	       object->type == TAP_LOCK_USERLOCK || object->type == TAP_LOCK_NAMED;
+}
+
+/* Of records as of their table; the lock for numbers of new rows is given back before the transaction ends. */
+static uint16_t held_of(const struct tap_lock_entry *entry)
+{
+	if (entry->tag.type == TAP_LOCK_RECORD)
+		return (uint16_t)((entry->held & READING_RECORDS ? 1 << TAP_LOCK_TABLE_IS : 0) |
+				  (entry->held & ~READING_RECORDS ? 1 << TAP_LOCK_TABLE_IX : 0));
+	if (entry->tag.type == TAP_LOCK_ENGINE_TABLE)
+		return entry->held & (uint16_t) ~(1u << TAP_LOCK_TABLE_AUTO_INC);
+	return entry->held;
 }
 
 static struct tap_lock_step step_of(const struct tap_lock_wait *wait)
@@ -225,7 +246,8 @@ static int observe_held(struct tap_lock_order *order, const struct tap_lock_tabl
 		struct tap_lock_step step = step_of(wait);
 		struct tap_lock_object held;
 
-		if (entry->pid != wait->pid || !entry->held || entry->tag.type == TAP_LOCK_TUPLE)
+		if (entry->pid != wait->pid || !held_of(entry) || entry->tag.type == TAP_LOCK_TUPLE ||
+		    entry->tag.type == TAP_LOCK_RECORD)
 			continue;
 		tap_lock_object_of(wait->instance, &entry->tag, &held);
 		if (!node_of(&held, &step.before) || objects_equal(&step.before, after))
@@ -234,7 +256,7 @@ static int observe_held(struct tap_lock_order *order, const struct tap_lock_tabl
 			continue;
 		looked++;
 		step.after = *after;
-		step.held = entry->held;
+		step.held = held_of(entry);
 		step.sure = !held.relation;
 		status = tap_lock_order_learn(order, &step);
 	}
@@ -268,6 +290,16 @@ static struct tap_lock_object row_node(uint32_t instance, const struct tap_lock_
 					 .relation = tuple->field2,
 					 .id1 = tuple->field3,
 					 .id2 = tuple->field4 };
+}
+
+/* InnoDB's: page, and place in it. */
+static struct tap_lock_object record_node(uint32_t instance, const struct tap_lock_tag *record)
+{
+	return (struct tap_lock_object){ .instance = instance,
+					 .type = TAP_LOCK_RECORD,
+					 .relation = record->field3,
+					 .id1 = record->field2,
+					 .id2 = record->field4 };
 }
 
 static int learn_row_order(struct tap_lock_order *order, const struct tap_lock_table *table,
@@ -318,6 +350,37 @@ static int observe_waited_for(struct tap_lock_order *order, const struct tap_loc
 	return status;
 }
 
+/* InnoDB: a record is in the table because somebody waits for it, so that who holds it had it before. */
+static int observe_records(struct tap_lock_order *order, const struct tap_lock_table *table,
+			   const struct tap_lock_wait *wait, const struct tap_lock_object *after)
+{
+	size_t looked = 0;
+	int status = 0;
+
+	for (size_t i = 0; i < table->count && !status && looked < HELD_MAX; i++) {
+		const struct tap_lock_entry *entry = &table->entries[i];
+		struct tap_lock_step step = step_of(wait);
+		struct tap_lock_object held;
+
+		if (entry->pid != wait->pid || !entry->held || entry->wanted || entry->tag.type != TAP_LOCK_RECORD)
+			continue;
+		looked++;
+		tap_lock_object_of(wait->instance, &entry->tag, &held);
+		if (!node_of(&held, &step.before))
+			continue;
+		step.after = *after;
+		step.held = held_of(entry);
+		step.sure = true;
+		if (objects_equal(&step.before, after) && wait->tag.type == TAP_LOCK_RECORD) {
+			step.before = record_node(wait->instance, &entry->tag);
+			step.after = record_node(wait->instance, &wait->tag);
+		}
+		status = tap_lock_order_learn(order, &step);
+		status = status == -EINVAL ? 0 : status;
+	}
+	return status;
+}
+
 int tap_lock_order_observe(struct tap_lock_order *order, const struct tap_lock_table *table,
 			   const struct tap_lock_wait *wait, tap_lock_mentions mentions, void *context)
 {
@@ -328,7 +391,9 @@ int tap_lock_order_observe(struct tap_lock_order *order, const struct tap_lock_t
 	if (!node_of(&object, &after))
 		return 0;
 	status = observe_held(order, table, wait, &after, mentions, context);
-	return status ? status : observe_waited_for(order, table, wait, &after);
+	if (!status)
+		status = observe_waited_for(order, table, wait, &after);
+	return status ? status : observe_records(order, table, wait, &after);
 }
 
 /* --- contradictions --------------------------------------------------------------------------- */
@@ -360,12 +425,20 @@ static size_t pairs_from(struct tap_lock_pair **sorted, size_t count, const stru
 	return low;
 }
 
+/* Modes of a relation that go with row locks which who waits for a row of it may meet. */
+static uint16_t row_lockers(const struct tap_lock_pair *wanting)
+{
+	if (!tap_lock_is_of_storage(wanting->key.after.type))
+		return ROW_LOCKING_MODES;
+	return wanting->wanted & ~READING_RECORDS ? READ_ROWS | WRITTEN_ROWS : WRITTEN_ROWS;
+}
+
 /* Whether what one wants of a lock can be refused for what the other holds of it. */
 static bool wants_conflict(const struct tap_lock_pair *wanting, const struct tap_lock_pair *holding)
 {
 	uint8_t type = wanting->key.after.type;
 
-	if (wanting->rows && holding->held & ROW_LOCKING_MODES)
+	if (wanting->rows && holding->held & row_lockers(wanting))
 		return true;
 	for (uint8_t want = 1; want < tap_lock_mode_count(type) && !wanting->rows; want++) {
 		if (wanting->wanted >> want & 1 && tap_lock_mode_conflicts(type, want) & holding->held)

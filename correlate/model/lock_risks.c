@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "correlate/engine/terms.h"
 #include "userspace/base/number.h"
 #include "userspace/base/strbuf.h"
 
@@ -95,6 +96,11 @@ static bool is_idle(const struct tap_session *session)
 			   session->state == TAP_SESSION_IDLE_IN_TRANSACTION_ABORTED);
 }
 
+static const char *advice_of(const struct risks *risks, enum tap_lock_advice advice)
+{
+	return tap_terms_of(risks->part->info->engine)->lock_advice[advice];
+}
+
 /* ---- blockers that do nothing, and blockers of many ---- */
 
 static void idle_look(struct risks *risks, const struct tap_lock_node *node)
@@ -114,7 +120,7 @@ static void idle_look(struct risks *risks, const struct tap_lock_node *node)
 	if (!node->pid) {
 		row->evidence = text_of(risks->build, "prepared transaction %" PRIu32 " blocks %" PRIu64 " sessions",
 					node->xid, node->victims);
-		row->advice = "COMMIT PREPARED or ROLLBACK PREPARED it: pg_prepared_xacts has its name";
+		row->advice = advice_of(risks, TAP_LOCK_ADVICE_PREPARED);
 		return;
 	}
 	idle_ns = tap_lock_age_ns(risks->part, session->state_change_us);
@@ -122,8 +128,7 @@ static void idle_look(struct risks *risks, const struct tap_lock_node *node)
 		tap_number_ns(age, idle_ns);
 	row->evidence = text_of(risks->build, "session %" PRId32 " has been %s for %s and blocks %" PRIu64 " sessions",
 				node->pid, tap_session_state_name(session->state), age, node->victims);
-	row->advice = "end the transaction where the application leaves it open, or set "
-		      "idle_in_transaction_session_timeout";
+	row->advice = advice_of(risks, TAP_LOCK_ADVICE_IDLE);
 }
 
 static void convoy_look(struct risks *risks, const struct tap_lock_node *node)
@@ -146,9 +151,11 @@ static void convoy_look(struct risks *risks, const struct tap_lock_node *node)
 
 /* ---- strong locks queued behind readers ---- */
 
-static bool is_strong(uint8_t mode)
+static bool is_strong(const struct tap_lock_entry *entry)
 {
-	return mode >= TAP_LOCK_MODE_SHARE;
+	if (entry->tag.type == TAP_LOCK_METADATA)
+		return entry->wanted >= TAP_LOCK_METADATA_SNW;
+	return entry->tag.type == TAP_LOCK_RELATION && entry->wanted >= TAP_LOCK_MODE_SHARE;
 }
 
 /* Who holds the mode that `waiter` cannot have, and has done so for longest; 0: nobody of this host's. */
@@ -215,7 +222,7 @@ static void queue_look(struct risks *risks, size_t first, size_t end)
 	int64_t ns;
 	int32_t pid;
 
-	if (entry->tag.type != TAP_LOCK_RELATION || !is_strong(entry->wanted))
+	if (!is_strong(entry))
 		return;
 	behind = queued_behind(part, node, &ns);
 	pid = holder_before(part, edges, end - first);
@@ -232,7 +239,7 @@ static void queue_look(struct risks *risks, size_t first, size_t end)
 				"session %" PRId32 " wants %s on %s and waits for session %" PRId32 "; %" PRIu64
 				" sessions queue behind it that could go on otherwise",
 				entry->pid, lock.mode, lock.name ? lock.name : "?", pid, behind);
-	row->advice = "take such locks with a short lock_timeout and try again, and not while long statements run";
+	row->advice = advice_of(risks, TAP_LOCK_ADVICE_QUEUE);
 }
 
 /* ---- upgrades ---- */
@@ -349,16 +356,23 @@ static int part_look(struct risks *risks)
 	return tuples_look(risks);
 }
 
-/* "public.a before public.b" */
-static const char *order_of(struct tap_build *build, const struct tap_view_lock *a, const struct tap_view_lock *b)
+/* "public.a before public.b"; of one relation "row (3,7) before row (3,8) of public.a". */
+static const char *order_of(struct tap_build *build, const struct tap_lock_object *a, const struct tap_lock_object *b)
 {
+	struct tap_view_lock first, second;
+
+	tap_lock_describe_object(build, a, 0, &first);
+	tap_lock_describe_object(build, b, 0, &second);
+	if (a->relation && a->relation == b->relation && a->database == b->database)
+		return text_of(build, "row (%" PRIu32 ",%" PRIu32 ") before row (%" PRIu32 ",%" PRIu32 ") of %s",
+			       a->id1, a->id2, b->id1, b->id2, first.relation ? first.relation : "?");
 	return text_of(build, "%s before %s",
-		       a->relation ? a->relation
-		       : a->name   ? a->name
-				   : "?",
-		       b->relation ? b->relation
-		       : b->name   ? b->name
-				   : "?");
+		       first.relation ? first.relation
+		       : first.name   ? first.name
+				      : "?",
+		       second.relation ? second.relation
+		       : second.name   ? second.name
+				       : "?");
 }
 
 static void inversion_tell(struct risks *risks, const struct tap_lock_inversion *inversion)
@@ -366,20 +380,17 @@ static void inversion_tell(struct risks *risks, const struct tap_lock_inversion 
 	struct tap_view_lock_risk *row = risk_add(risks, "order_inversion", 0);
 	const struct tap_window_instance *info = tap_build_instance(risks->build, inversion->a.instance);
 	const struct tap_row_key *first = &inversion->first, *second = &inversion->second;
-	struct tap_view_lock a, b;
 
 	if (!row)
 		return;
-	tap_lock_describe_object(risks->build, &inversion->a, 0, &a);
-	tap_lock_describe_object(risks->build, &inversion->b, 0, &b);
 	row->instance = info ? tap_arena_string(risks->build->arena, info->id) : NULL;
 	row->first_query_id = tap_build_query_id(risks->build, first->source, first->query_id);
 	row->first_query = tap_build_text(risks->build, first->instance, first->source, first->query_id);
-	row->first_order = order_of(risks->build, &a, &b);
+	row->first_order = order_of(risks->build, &inversion->a, &inversion->b);
 	row->first_seen = inversion->first_seen;
 	row->second_query_id = tap_build_query_id(risks->build, second->source, second->query_id);
 	row->second_query = tap_build_text(risks->build, second->instance, second->source, second->query_id);
-	row->second_order = order_of(risks->build, &b, &a);
+	row->second_order = order_of(risks->build, &inversion->b, &inversion->a);
 	row->second_seen = inversion->second_seen;
 	row->evidence = text_of(risks->build, "%s, seen %" PRIu64 " times, and %s, seen %" PRIu64 " times%s",
 				row->first_order ? row->first_order : "", inversion->first_seen,

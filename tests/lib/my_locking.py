@@ -16,6 +16,19 @@ STATES = "select id, state from information_schema.processlist where command = '
 WAITING = "select trx_mysql_thread_id from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
 
 
+# Versions whose locks are read from memory, and whose waits the kernel side tells of as they begin and end.
+FOLLOWED = ("host", "mariadb-11.8")
+
+
+def is_followed(server):
+    return server.build.name in FOLLOWED
+
+
+def login(server, user="root"):
+    """MySQL's users want a plugin of the client library, which dbtap loads for a user that was named only."""
+    return ("--dsn", f"{server.instance}=user={user}") if user != "root" or server.build.product == "mysql" else ()
+
+
 class Session:
     """A connection in a transaction; statements of it may wait in the background."""
 

@@ -37,7 +37,8 @@ MATRIX_SECONDS = 2400  # of one version
 MATRIX_TESTS = ("test_smoke", "test_calls", "test_cpu", "test_conservation", "test_rows", "test_sessions", "test_waits",
                 "test_fingerprint_live", "test_locks_graph", "test_aio", "test_background", "test_restart", "test_identity",
                 "test_io_labels_pg")
-MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout", "test_my_kinds")
+MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout", "test_my_kinds", "test_my_locks", "test_my_locks_asked",
+                   "test_my_locks_order")
 # What takes more time, connections or servers than a run of everything should, with the installed server.
 SCALE_TESTS = ("test_scale", "test_distinct", "test_unknown_build", "test_background")
 SCALE = "scale"

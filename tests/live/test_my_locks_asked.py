@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """test_my_locks_asked.py - MariaDB and MySQL: locks as the server's views tell them, where memory cannot be read."""
+import os
 import time
 
 import my_locking
@@ -32,14 +33,9 @@ def sessions(asked_server):
         one.close()
 
 
-def login(server, user="root"):
-    """MySQL's users want a plugin of the client library, which dbtap loads for a user that was named only."""
-    return ("--dsn", f"{server.instance}=user={user}") if user != "root" or server.build.product == "mysql" else ()
-
-
 def look(dbtap, server, arguments=None, seconds=0.3):
     """The locks of this moment."""
-    arguments = arguments or login(server)
+    arguments = arguments or my_locking.login(server)
     return dbtap("locks", "--instance", server.instance, "--format", "json", "--duration", seconds, *arguments,
                  env=NO_MEMORY).ok().json()
 
@@ -70,12 +66,13 @@ def test_row_locks(dbtap, asked_server, sessions):
     assert root["state"] == "idle in transaction" and root["blocks"] == [second.id], root
 
 
+@pytest.mark.skipif("TAP_MY_SERVER" not in os.environ, reason="runs in the matrix")
 def test_a_wait_of_known_length(dbtap, asked_server, sessions):
     """Nobody tells when it begins and ends: it is looked for, four times a second."""
     made = sessions()
     holder = made.open("update items set v = v + 1 where id = 7")
     waiter = made.open("select 1")
-    with trace.window(dbtap, asked_server, *login(asked_server), command="locks", env=NO_MEMORY) as traced:
+    with trace.window(dbtap, asked_server, *my_locking.login(asked_server), command="locks", env=NO_MEMORY) as traced:
         time.sleep(0.5)
         waiter.start("update items set v = v + 2 where id = 7")
         time.sleep(2)
@@ -105,6 +102,7 @@ def test_metadata_locks(dbtap, asked_server, sessions):
     assert wait_of(document, waiter.id)["lock"]["name"] == "user lock mine"
 
 
+@pytest.mark.skipif("TAP_MY_SERVER" not in os.environ, reason="runs in the matrix")
 def test_convoy(dbtap, asked_server, sessions):
     made = sessions()
     holder = made.open("update items set v = 1 where id = 9")
@@ -117,13 +115,14 @@ def test_convoy(dbtap, asked_server, sessions):
     assert root["victims"] == 12, root
 
 
+@pytest.mark.skipif("TAP_MY_SERVER" not in os.environ, reason="runs in the matrix")
 def test_without_privileges(dbtap, asked_server, sessions):
     """One line says what to grant; all else is there."""
     made = sessions()
     made.ask("create user if not exists poor@localhost")
     holder = made.open("update items set v = 1 where id = 9")
     made.wait_row("update items set v = 2 where id = 9")
-    document = look(dbtap, asked_server, login(asked_server, "poor"))
+    document = look(dbtap, asked_server, my_locking.login(asked_server, "poor"))
     assert not document["locks"]["waits"]
     assert "grant PROCESS" in document["absent"]["locks"], document["absent"]
     assert document["instances"][0]["connected"] and holder.id

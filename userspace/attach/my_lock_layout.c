@@ -13,11 +13,11 @@ struct row {
 	struct tap_my_lock_layout layout;
 };
 
-/* Found with 10.11.19 as Debian builds it. */
-#define ROW_10_11 \
+/* What has stayed where it is; found with Debian's 10.11.19 and 11.8.6. */
+#define ROW(number, trx_of_thd, thd_of_trx) \
 	{ \
-		.version = 101100, .machine = EM_X86_64, .layout = { \
-			.trx = 0x2a80, \
+		.version = number, .machine = EM_X86_64, .layout = { \
+			.trx = trx_of_thd, \
 			.metadata = 0x160, \
 			.trx_id = 0x48, \
 			.wait_lock = 0x80, \
@@ -25,7 +25,7 @@ struct row {
 			.trx_state = 0x5c, \
 			.trx_active = 2, \
 			.trx_victim = 0xc8, \
-			.trx_thd = 0x8d0, \
+			.trx_thd = thd_of_trx, \
 			.trx_locks = 0x7d0, \
 			.trx_n_locks = 0x7c8, \
 			.lock_trx = 0, \
@@ -55,7 +55,8 @@ struct row {
 	}
 
 static const struct row rows[] = {
-	ROW_10_11,
+	ROW(101100, 0x2a80, 0x8d0),
+	ROW(110800, 0x2c28, 0x8c0),
 };
 
 const struct tap_my_lock_layout *tap_my_lock_layout_find(int32_t version_number, uint16_t machine)

@@ -31,6 +31,7 @@ enum {
 	ASKED_SHARE = 20, /* of a table that is asked for */
 	ASKED_REST_NS = 150000000,
 	ASKED_FOLLOW_NS = 250000000, /* where nothing else tells that somebody waits */
+	ASKED_FOLLOW_MAX_NS = 1000000000,
 	BURST_MS = 5000,
 	RETRY_NS = 1000000000,	   /* after a table could not be read */
 	READ_AT_ONCE_NS = 1000000, /* due so soon that it is now */
@@ -322,7 +323,11 @@ static void place_rest(struct place *place, int64_t began_ns, int64_t cpu_ns, bo
 	if (source == TAP_LOCKS_ASKED) {
 		took_ns = tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 		rest_ns = place->unfollowed ? ASKED_FOLLOW_NS : ASKED_REST_NS;
-		place->waited_due_ns = began_ns + (took_ns * ASKED_SHARE > rest_ns ? took_ns * ASKED_SHARE : rest_ns);
+		if (took_ns * ASKED_SHARE > rest_ns)
+			rest_ns = took_ns * ASKED_SHARE;
+		if (place->unfollowed && rest_ns > ASKED_FOLLOW_MAX_NS)
+			rest_ns = ASKED_FOLLOW_MAX_NS;
+		place->waited_due_ns = began_ns + rest_ns;
 		return;
 	}
 	place->waited_due_ns =

@@ -137,6 +137,14 @@ static int64_t begin_of(const struct tap_lock_look *look, const struct tap_lock_
 	return begin_ns ? begin_ns + (end_ns - begin_ns) / 2 : 0;
 }
 
+/* Whether it may be the statement that waited when the table was read; else that wait is over by now. */
+static bool is_current(const struct tap_lock_look *look, const struct tap_statement *statement)
+{
+	if (!look->unfollowed)
+		return true;
+	return statement->state == TAP_SESSION_ACTIVE && statement->query_start_us <= look->table.realtime_ns / 1000;
+}
+
 /* Waits that the table has and no record told of: they began before we came, or their record was lost. */
 static int adopt_waits(struct tap_lock_look *look)
 {
@@ -159,7 +167,7 @@ static int adopt_waits(struct tap_lock_look *look)
 		if (!entry->wanted || !entry->pid || !wait.begin_ns || (look->some_untold && !wait.adopted) ||
 		    tap_lock_log_find(log, look->instance, entry->pid))
 			continue;
-		if (tap_lock_look_statement(look, entry->pid, &statement))
+		if (tap_lock_look_statement(look, entry->pid, &statement) || !is_current(look, &statement))
 			continue;
 		tap_lock_look_row(look, &statement, &wait.row);
 		tap_lock_object_of(look->instance, &entry->tag, &wait.object);

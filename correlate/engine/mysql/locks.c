@@ -115,9 +115,10 @@ int tap_my_query_locks(struct tap_my_conn *conn, struct tap_lock_table *table, s
 	table->source = TAP_LOCKS_ASKED;
 	table->complete = true;
 	table->is_told = true;
+	/* It is as of then, or later: what began since then is not in it. */
+	table->realtime_ns = tap_clock_ns(CLOCK_REALTIME);
 	if (!r)
 		r = tap_my_lock_ask_rows(&ask, err);
-	table->realtime_ns = tap_clock_ns(CLOCK_REALTIME);
 	if (!r && ask.n_waiting)
 		qsort(ask.waiting, ask.n_waiting, sizeof(*ask.waiting), compare_owners);
 	if (!r)

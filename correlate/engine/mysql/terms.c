@@ -57,6 +57,11 @@ const struct tap_terms tap_terms_mysql = {
 	.stems = stems,
 	.client_read = "ClientRead",
 	.lock_views = "its own views of locks",
+	.lock_advice = {
+		[TAP_LOCK_ADVICE_IDLE] = "end the transaction where the application leaves it open, or let MariaDB do so: idle_transaction_timeout",
+		[TAP_LOCK_ADVICE_PREPARED] = "XA COMMIT or XA ROLLBACK it: XA RECOVER has its name",
+		[TAP_LOCK_ADVICE_QUEUE] = "take such locks with a short lock_wait_timeout and try again, and not while long transactions are open",
+	},
 	.sort_memory = "sort_buffer_size",
 	.wait_event = wait_event,
 	.wait_event_is_idle = wait_event_is_idle,

@@ -33,6 +33,11 @@ const struct tap_terms tap_terms_postgres = {
 	.stems = stems,
 	.client_read = "ClientRead",
 	.lock_views = "pg_locks and pg_blocking_pids",
+	.lock_advice = {
+		[TAP_LOCK_ADVICE_IDLE] = "end the transaction where the application leaves it open, or set idle_in_transaction_session_timeout",
+		[TAP_LOCK_ADVICE_PREPARED] = "COMMIT PREPARED or ROLLBACK PREPARED it: pg_prepared_xacts has its name",
+		[TAP_LOCK_ADVICE_QUEUE] = "take such locks with a short lock_timeout and try again, and not while long statements run",
+	},
 	.advice = {
 		[TAP_ADVICE_FULL_SCAN] =
 			("if it returns few rows, an index on what it filters or joins by spares the scan; if it "

@@ -255,6 +255,127 @@ START_TEST(test_rows_of_one_relation)
 }
 END_TEST
 
+/* ---- InnoDB ---- */
+
+#define TABLE_HELD(mode) (1u << TAP_LOCK_TABLE_##mode)
+#define RECORD_HELD(mode) (1u << TAP_LOCK_RECORD_##mode)
+
+/* Number 7 is below PostgreSQL's own: here it is a table like others. */
+enum {
+	SMALL = 7,
+};
+
+static void has_table(int32_t pid, uint32_t number, uint16_t held)
+{
+	entry(pid, TAP_LOCK_ENGINE_TABLE, number, 0, number, 0, held, 0);
+}
+
+static struct tap_lock_wait record_wait(int32_t pid, uint64_t query_id, uint32_t number, uint16_t place, uint8_t mode)
+{
+	struct tap_lock_wait wait = row_wait(pid, query_id, A, 1, 0);
+
+	table_clear();
+	wait.tag = (struct tap_lock_tag){
+		.field1 = 6, .field2 = 3, .field3 = number, .field4 = place, .type = TAP_LOCK_RECORD
+	};
+	wait.mode = mode;
+	tap_lock_object_of(1, &wait.tag, &wait.object);
+	entry(pid, TAP_LOCK_RECORD, 6, 3, number, place, 0, mode);
+	has_table(pid, number, TABLE_HELD(IX));
+	return wait;
+}
+
+static void record_waits_holding(uint64_t query_id, uint32_t in, uint8_t mode, uint32_t holding, uint16_t held)
+{
+	struct tap_lock_wait wait = record_wait(10, query_id, in, 8, mode);
+
+	has_table(10, holding, held);
+	observe(&wait, names);
+}
+
+START_TEST(test_innodb_tables)
+{
+	struct tap_lock_inversion found;
+
+	record_waits_holding(UPDATE_B, B, TAP_LOCK_RECORD_X_ONLY, A, TABLE_HELD(IX));
+	record_waits_holding(UPDATE_B, B, TAP_LOCK_RECORD_X_ONLY, A, TABLE_HELD(IX));
+	ck_assert_uint_eq(inversions(&found), 0);
+	/* What is held for the numbers of new rows is given back with the statement. */
+	record_waits_holding(UPDATE_A, A, TAP_LOCK_RECORD_X_ONLY, B, TABLE_HELD(AUTO_INC));
+	ck_assert_uint_eq(inversions(&found), 0);
+	record_waits_holding(UPDATE_A, A, TAP_LOCK_RECORD_X_ONLY, B, TABLE_HELD(IX));
+	ck_assert_uint_eq(inversions(&found), 1);
+	ck_assert_uint_eq(found.a.type, TAP_LOCK_ENGINE_TABLE);
+	ck_assert_uint_eq(found.first_seen + found.second_seen, 3);
+	ck_assert(!found.sure);
+}
+END_TEST
+
+/* Who only reads rows and who only reads rows do not meet; with a writer they do. */
+START_TEST(test_innodb_modes)
+{
+	struct tap_lock_inversion found;
+
+	record_waits_holding(UPDATE_B, B, TAP_LOCK_RECORD_S_ONLY, SMALL, TABLE_HELD(IS));
+	record_waits_holding(UPDATE_A, SMALL, TAP_LOCK_RECORD_S_ONLY, B, TABLE_HELD(IS));
+	ck_assert_uint_eq(inversions(&found), 0);
+	record_waits_holding(UPDATE_A, SMALL, TAP_LOCK_RECORD_X, B, TABLE_HELD(IX));
+	ck_assert_uint_eq(inversions(&found), 1);
+}
+END_TEST
+
+/* A record is in the table because somebody waits for it: beyond doubt, also within one table and one statement. */
+START_TEST(test_innodb_records)
+{
+	struct tap_lock_inversion found;
+	struct tap_lock_wait wait = record_wait(10, UPDATE_A, A, 8, TAP_LOCK_RECORD_X_ONLY);
+
+	entry(10, TAP_LOCK_RECORD, 6, 3, A, 9, RECORD_HELD(X_ONLY), 0);
+	entry(11, TAP_LOCK_RECORD, 6, 3, A, 9, 0, TAP_LOCK_RECORD_X_ONLY);
+	observe(&wait, names);
+	ck_assert_uint_eq(inversions(&found), 0);
+	wait = record_wait(10, UPDATE_A, A, 9, TAP_LOCK_RECORD_X_ONLY);
+	entry(10, TAP_LOCK_RECORD, 6, 3, A, 8, RECORD_HELD(X_ONLY), 0);
+	observe(&wait, names);
+	ck_assert_uint_eq(inversions(&found), 1);
+	ck_assert(found.sure);
+	ck_assert_uint_eq(found.a.type, TAP_LOCK_RECORD);
+	ck_assert_uint_eq(found.a.id1, 3);
+	ck_assert(found.a.id2 + found.b.id2 == 17);
+	/* Of another table: the tables are told, and that it had the first before, whatever its text names. */
+	wait = record_wait(10, BOTH, B, 8, TAP_LOCK_RECORD_X_ONLY);
+	entry(10, TAP_LOCK_RECORD, 6, 3, A, 9, RECORD_HELD(X_ONLY), 0);
+	observe(&wait, names);
+	wait = record_wait(10, UPDATE_A, A, 8, TAP_LOCK_RECORD_X_ONLY);
+	entry(10, TAP_LOCK_RECORD, 6, 3, B, 9, RECORD_HELD(S_ONLY), 0);
+	observe(&wait, names);
+	ck_assert_uint_eq(inversions(&found), 2);
+}
+END_TEST
+
+START_TEST(test_user_and_metadata_locks)
+{
+	struct tap_lock_inversion found;
+
+	for (uint32_t first = 0; first < 2; first++) {
+		struct tap_lock_wait wait =
+			tag_wait(10, UPDATE_A + first, TAP_LOCK_NAMED, 50 + first, 0, TAP_LOCK_METADATA_X);
+
+		entry(10, TAP_LOCK_NAMED, 0, 51 - first, 0, 0, 1u << TAP_LOCK_METADATA_X, 0);
+		observe(&wait, NULL);
+	}
+	ck_assert_uint_eq(inversions(&found), 1);
+	for (uint32_t first = 0; first < 2; first++) {
+		struct tap_lock_wait wait =
+			tag_wait(10, UPDATE_A + first, TAP_LOCK_METADATA, 60 + first, 0, TAP_LOCK_METADATA_X);
+
+		entry(10, TAP_LOCK_METADATA, DATABASE, 61 - first, 0, 0, 1u << TAP_LOCK_METADATA_SR, 0);
+		observe(&wait, NULL);
+	}
+	ck_assert_uint_eq(inversions(&found), 2);
+}
+END_TEST
+
 START_TEST(test_advisory_locks)
 {
 	struct tap_lock_inversion found;
@@ -406,6 +527,10 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, test_one_statement_with_both);
 	tcase_add_test(tcase, test_sure_orders);
 	tcase_add_test(tcase, test_rows_of_one_relation);
+	tcase_add_test(tcase, test_innodb_tables);
+	tcase_add_test(tcase, test_innodb_modes);
+	tcase_add_test(tcase, test_innodb_records);
+	tcase_add_test(tcase, test_user_and_metadata_locks);
 	tcase_add_test(tcase, test_advisory_locks);
 	tcase_add_test(tcase, test_compatible_modes);
 	tcase_add_test(tcase, test_settle);
