@@ -34,7 +34,9 @@ def fetch(folder, suites, major):
     run(["patchelf", "--version"])
     apt = debian_apt.Apt(os.path.join(folder, "apt"), suites)
     root = os.path.join(folder, "root")
-    apt.unpack([f"postgresql-{major}/{suites[0]}", *apt.libraries(f"postgresql-{major}")], root)
+    packages = [f"postgresql-{major}", f"postgresql-client-{major}"]
+    libraries = {library for package in packages for library in apt.libraries(package)}
+    apt.unpack([*(f"{package}/{suites[0]}" for package in packages), *sorted(libraries)], root)
     headers = os.path.join(folder, "headers")
     apt.unpack([f"postgresql-server-dev-{major}/{suites[0]}"], headers)
     apt.close()

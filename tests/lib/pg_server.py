@@ -26,7 +26,8 @@ USER = "postgres"
 # What a throwaway server has unless the caller says otherwise; tests of reads and writes want real fsyncs, so those stay on.
 SETTINGS = {"listen_addresses": "127.0.0.1", "shared_buffers": "64MB", "max_connections": "100", "logging_collector": "off",
             "log_line_prefix": "%m [%p] ", "compute_query_id": "on"}
-SINCE = {"compute_query_id": 14}  # settings that older versions do not know
+# Settings that older versions do not know.
+SINCE = {"compute_query_id": 14, "io_method": 18, "io_min_workers": 19}
 
 
 def binaries(version="15"):

@@ -65,8 +65,9 @@ def test_walsenders_by_what_they_serve(dbtap, make_server):
     server = make_server(settings={"wal_level": "logical", "max_wal_senders": 6, "max_replication_slots": 4, "wal_keep_size": "64MB"})
     folder = server.folder
     for program in ("pg_receivewal", "pg_recvlogical", "pg_basebackup"):
-        if not os.access(pg_server.client(program, folder.binaries), os.X_OK):
-            pytest.skip(f"{program} is not there")
+        place = os.path.dirname(pg_server.client(program, folder.binaries))
+        if not os.access(os.path.join(place, program), os.X_OK) or pg_server.major_of(place) < folder.major:
+            pytest.skip(f"{program} is not there, or older than the server")
     server.query("create table t as select i from generate_series(1, 1000) i")
     server.query("select pg_create_logical_replication_slot('decoded', 'test_decoding')")
     received = os.path.join(folder.path, f"received{server.port}")
