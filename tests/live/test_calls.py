@@ -146,6 +146,9 @@ def test_pipelines_at_statement_depth(dbtap, calls_server, load, protocol):
 
 def several(server, times):
     """Two statements in one string, again and again."""
+    if server.folder.major < 14:
+        pytest.skip("without the engine's ids a string is one statement")
+
     def work():
         connection = server.connect()
         with connection.cursor() as cursor:

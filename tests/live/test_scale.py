@@ -131,7 +131,8 @@ def test_idle_sessions(dbtap, make_server, record_property):
     note(record_property, idle=IDLE, share=share, peak_bytes=peak, **start)
     assert document["instances"][0]["processes"] >= IDLE
     assert peak <= (80e6 if FULL else 50e6), peak
-    assert share <= (0.02 if FULL else 0.01) + 0.01, f"{share:.2%} of one core"
+    # As many times 1 % of a core as there are thousands of sessions.
+    assert share <= (0.05 if FULL else 0.02), f"{share:.2%} of one core"
 
 
 def test_active_sessions(dbtap, make_server, load, record_property):
