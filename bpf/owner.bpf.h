@@ -45,6 +45,13 @@ static __always_inline void row_copy(struct tap_row_key *row, struct tap_task *a
 		key_make(row, account, account->identity.kind, TAP_QUERY_ID_NONE, 0);
 }
 
+/* Whether a thread of MariaDB or MySQL may work for another row than at its last boundary: all but those that do one
+ * thing. */
+static __always_inline bool my_row_is_stale(const struct tap_task *account)
+{
+	return account->status_address || !account->thread_kind || account->thread_kind == TAP_KIND_INNODB_WORKER;
+}
+
 /* Its own row, brought up to date first; the pid its session is known by. */
 static __always_inline __u32 owner_traced(struct tap_row_key *row, struct tap_task *account, bool exiting)
 {
@@ -67,7 +74,7 @@ static __always_inline __u32 owner_traced(struct tap_row_key *row, struct tap_ta
 		if (instance && account->identity.kind == TAP_KIND_IO_WORKER)
 			asker = aio_owner(account, instance, row);
 	}
-	if (account->role == TAP_ROLE_MY_THREAD && !exiting && account->status_address)
+	if (account->role == TAP_ROLE_MY_THREAD && !exiting && my_row_is_stale(account))
 		boundary_now(account);
 	if (asker)
 		pid = asker;
@@ -86,6 +93,13 @@ static __always_inline bool owner_leader(struct tap_row_key *row, struct tap_tas
 {
 	__u32 seq;
 
+	if (leader->role == TAP_ROLE_MY_THREAD) {
+		/* The server's ring is everybody's. */
+		key_make(row, leader, TAP_KIND_IO_THREAD, TAP_QUERY_ID_NONE, 0);
+		row->database = 0;
+		row->user = 0;
+		return true;
+	}
 	if (leader->role != TAP_ROLE_BACKEND)
 		return false;
 	for (int i = 0; i < 2; i++) {
@@ -111,15 +125,16 @@ TAP_GLOBAL __u32 owner_of_current(struct tap_row_key *row)
 		row_of_none(row, TAP_KIND_KERNEL);
 		return 0;
 	}
-	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
-	if (!account || account->role < TAP_ROLE_BACKEND) {
-		row_of_none(row, TAP_KIND_OTHER);
-		return task->tgid;
-	}
+	/* The kernel makes these without telling of a fork. */
 	if (flags & PF_IO_WORKER) {
 		leader = bpf_task_storage_get(&task_to_account, task->group_leader, NULL, 0);
 		if (leader && owner_leader(row, leader))
 			return leader->ns_pid;
+	}
+	account = bpf_task_storage_get(&task_to_account, task, NULL, 0);
+	if (!account || account->role < TAP_ROLE_BACKEND) {
+		row_of_none(row, TAP_KIND_OTHER);
+		return task->tgid;
 	}
 	return owner_traced(row, account, flags & PF_EXITING);
 }

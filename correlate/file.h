@@ -33,7 +33,12 @@
 	X(STATISTICS, "statistics") /* pg_stat, pg_stat_tmp */ \
 	X(LOG, "log") \
 	X(SERVER, "server")	/* any other file of the instance */ \
-	X(METADATA, "metadata") /* the file system's own: inodes, maps, journal */
+	X(METADATA, "metadata") /* the file system's own: inodes, maps, journal */ \
+	X(SYSTEM, \
+	  "system") /* InnoDB's system tablespace: in MariaDB its doublewrite buffer, and undo unless that is apart */ \
+	X(UNDO, "undo") \
+	X(DOUBLEWRITE, "doublewrite") \
+	X(BINLOG, "binlog") /* what replication sends, or has got */
 
 enum tap_file_kind {
 #define X(id, name) TAP_FILE_##id,

@@ -129,8 +129,9 @@ class Folder:
             self.template = data
         return self.template
 
-    def server(self, settings=None, start=True):
-        server = Server(self, len(self.servers), settings or {})
+    def server(self, settings=None, start=True, data=None):
+        """`data`: where its data folder is to be, on another file system perhaps."""
+        server = Server(self, len(self.servers), settings or {}, data)
         self.servers.append(server)
         if start:
             server.start()
@@ -145,10 +146,10 @@ class Server(server_process.Process):
 
     REFUSED = pymysql.err.OperationalError if pymysql else OSError
 
-    def __init__(self, folder, number, settings):
+    def __init__(self, folder, number, settings, data=None):
         self.folder = folder
         self.build = folder.build
-        self.data = os.path.join(folder.path, f"data{number}")
+        self.data = data or os.path.join(folder.path, f"data{number}")
         self.socket = os.path.join(folder.path, f"s{number}.sock")
         self.log = os.path.join(folder.path, f"log{number}")
         self.settings = {**SETTINGS, **PRODUCT_SETTINGS[self.build.product], **settings}
