@@ -42,6 +42,7 @@ static __always_inline void account_add(struct tap_account *to, const struct tap
 	ADD(calls);
 	ADD(uncounted);
 	ADD(preemptions);
+	ADD(anon_bytes);
 	ADD(minor_faults);
 	ADD(major_faults);
 	ADD(rchar_bytes);
@@ -60,6 +61,7 @@ static __always_inline void account_sum(struct tap_account *to, const struct tap
 	to->calls += from->calls;
 	to->uncounted += from->uncounted;
 	to->preemptions += from->preemptions;
+	to->anon_bytes += from->anon_bytes;
 	to->minor_faults += from->minor_faults;
 	to->major_faults += from->major_faults;
 	to->rchar_bytes += from->rchar_bytes;

@@ -224,6 +224,36 @@ static __always_inline void task_syscall_arguments(struct task_struct *task, str
 #endif
 }
 
+/*
+ * Pages of private memory that a task's process holds. Since 6.2 (commit f1a7941243c1) each CPU keeps up to 32 of them
+ * to itself (on hosts of more than 16 CPUs twice as many as CPUs), before that each thread up to 64.
+ */
+enum {
+	MM_ANONPAGES = 1,
+};
+
+static __always_inline __s64 task_anon_pages(struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+	__s64 pages = 0;
+	long shared = 0;
+	int own = 0;
+
+	if (!mm)
+		return 0;
+	if (bpf_core_field_exists(struct mm_struct, rss_stat[0].count)) {
+		pages = mm->rss_stat[MM_ANONPAGES].count;
+	} else if (bpf_core_field_exists(struct mm_struct___split, rss_stat.count)) {
+		bpf_core_read(&shared, sizeof(shared),
+			      &((const struct mm_struct___split *)mm)->rss_stat.count[MM_ANONPAGES].counter);
+		if (bpf_core_field_exists(struct task_struct___split, rss_stat.count))
+			bpf_core_read(&own, sizeof(own),
+				      &((const struct task_struct___split *)task)->rss_stat.count[MM_ANONPAGES]);
+		pages = (__s64)shared + own;
+	}
+	return pages > 0 ? pages : 0;
+}
+
 /* Numbers that kernels gave new values: request flags became an enumeration in 6.11 (commit 5f89154e8e9e). */
 enum rqf_flags {
 	__RQF_FLUSH_SEQ,

@@ -140,7 +140,6 @@ struct {
 const volatile bool has_block_io_start __weak = true; /* 6.5 (commit 5a80bd075f3b); else block_getrq stands in */
 const volatile __u64 direct_end_io __weak = 0;	      /* address of iomap_dio_bio_end_io; 0: not known */
 const volatile __u64 chain_end_io __weak = 0;	      /* of bio_chain_endio */
-const volatile __u32 page_shift __weak = 12;
 
 /* Whole disks whose requests, and file systems whose dirtied pages are looked at; filled by userspace. */
 struct tap_number_set watched_disks __weak = {};

@@ -14,6 +14,7 @@
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
 #include "bpf/abi/statement.h"
+#include "bpf/abi/stall.h"
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
 
@@ -79,6 +80,30 @@ struct {
 	__type(key, struct tap_wait_key);
 	__type(value, struct tap_wait_total);
 } row_to_wait __weak SEC(".maps");
+
+/* The most private memory that a process held while it worked for a row, tap_peak_make; resized. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct tap_row_key);
+	__type(value, __u64);
+} row_to_peak __weak SEC(".maps");
+
+/* What a row waited because memory was short. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct tap_row_key);
+	__type(value, struct tap_stall);
+} row_to_stall __weak SEC(".maps");
+
+/* When a thread, with the kind of stall above its number, began to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u64);
+} stall_begins __weak SEC(".maps");
 
 /* Sums of statements at statement depth, the first statement_totals_used of them in use; resized. */
 struct {
@@ -157,6 +182,7 @@ struct {
 
 /* Set by userspace before the load. */
 const volatile bool has_bpf_loop __weak = false;
+const volatile __u32 page_shift __weak = 12;
 /* ... Ambient depth is loaded without what only statement depth does. */
 const volatile bool statement_depth __weak = false;
 

@@ -14,6 +14,7 @@
 #include "bpf/compat.bpf.h"
 #include "bpf/engine.bpf.h"
 #include "bpf/lock.bpf.h"
+#include "bpf/memory.bpf.h"
 #include "bpf/my_lock.bpf.h"
 #include "bpf/spent.bpf.h"
 #include "bpf/task.bpf.h"
@@ -139,6 +140,9 @@ static __always_inline void time_account(struct tap_task *account, struct task_s
 	in_epoll = why == TAP_OFF_SLEEP && account->role == TAP_ROLE_BACKEND && is_epoll_wait(task_syscall(task));
 	rows = rows_follow(account, exiting, id_wanted || why == TAP_OFF_SLEEP, in_epoll);
 	run_charge(account, rows_run(rows), &now, runq_ns);
+	if (memory_concerns(account, now.minor_faults, exiting))
+		memory_follow(account, task, rows_run(rows),
+			      rows_run(rows) == rows_next(rows) && !kind_is_idle(rows_next_kind(rows)));
 	account->counters = now;
 	account->current_way = rows_next(rows);
 	account->current_kind = rows_next_kind(rows);

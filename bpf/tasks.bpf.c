@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/account.bpf.h"
+#include "bpf/compat.bpf.h"
 #include "bpf/lock_tell.bpf.h"
 #include "bpf/task.bpf.h"
 
@@ -101,6 +102,8 @@ int adopt(struct bpf_iter__task *ctx)
 	account->ns_pid = namespace_pid(task);
 	account->read_epoch = snapshot_epoch;
 	adopt_clock(account, task);
+	if (adoption->role != TAP_ROLE_MY_THREAD)
+		account->anon_pages = task_anon_pages(task);
 	adopt_state(account, adoption, task);
 	/* Last: from here on the thread's own switch writes. */
 	__sync_lock_test_and_set(&account->seq, 0);
@@ -125,6 +128,7 @@ static __always_inline void record_fill(struct tap_task_record *record, struct t
 	record->gone = copy->gone;
 	record->gone_wait_ns = copy->gone_wait_ns;
 	record->gone_sleeps = copy->gone_sleeps;
+	record->anon_bytes_seen = (__u64)copy->anon_pages << page_shift;
 	way = way_at(copy, copy->current_way);
 	if (way)
 		record->current_row = way->key;
@@ -196,6 +200,7 @@ int snapshot(struct bpf_iter__task *ctx)
 		return 0;
 	record_take(&record, copy, account, task);
 	record_fill(&record, copy, task);
+	record.anon_bytes = (__u64)task_anon_pages(task) << page_shift;
 	for (int i = 0; i < TAP_WAYS; i++)
 		record.n_ways += !way_is_free(&copy->ways[i]);
 	record.size = sizeof(record) + record.n_ways * sizeof(struct tap_way);

@@ -50,7 +50,12 @@ enum tap_unit {
 	X(WRITE_NEAR, write_near_bytes, BYTES, "submitted to a device close to the request before") \
 	X(WRITE_RAND, write_rand_bytes, BYTES, "submitted to a device at random") \
 	X(TEMP, temp_bytes, BYTES, "written to temporary files: page cache dirtied by spills") \
-	X(ERRORS, errors, COUNT, "of the statements that ended, those that ended in an error")
+	X(ERRORS, errors, COUNT, "of the statements that ended, those that ended in an error") \
+	X(ANON_GROWTH, anon_growth_bytes, BYTES, "private memory its processes gained, less what they gave back") \
+	X(ANON_PEAK, anon_peak_bytes, BYTES, "the most private memory that one process held at a time") \
+	X(RECLAIM, reclaim_ns, NS, "of its time, freeing memory before it got some (direct reclaim)") \
+	X(RECLAIMS, reclaims, COUNT, "times that it had to") \
+	X(COMPACT, compact_ns, NS, "of its time, moving pages together for a large one (compaction)")
 
 enum tap_figure {
 #define X(id, name, unit, meaning) TAP_FIGURE_##id,
@@ -88,6 +93,9 @@ int tap_figure_by_name(const char *name);
 	X(NO_DISK, "its files lie on no block device of this host: memory, network or an overlay of one") \
 	X(NO_FILES, "the process reads from pipes or sockets too, which the kernel counts with files") \
 	X(READ_AHEAD, "more was read from the device than it asked for: what the cache gave cannot be told") \
+	X(ONE_PROCESS, "the server's threads share its memory") \
+	X(NO_GROWTH, "no process gained or gave back memory for it in this window") \
+	X(NO_RECLAIM, "the kernel has no tracepoints of reclaim: dbtap doctor says more") \
 	X(SHARED, "figures of the rows this process worked for are in the queries view")
 
 enum tap_reason {

@@ -87,6 +87,28 @@ void tap_row_add_account(struct tap_row *row, const struct tap_account *account)
 	memcpy(&row->account, to, sizeof(to));
 }
 
+void tap_row_add_stall(struct tap_row *row, const struct tap_stall *stall)
+{
+	row->stall.reclaim_ns += stall->reclaim_ns;
+	row->stall.reclaims += stall->reclaims;
+	row->stall.compact_ns += stall->compact_ns;
+	row->stall.compactions += stall->compactions;
+}
+
+static void stall_subtract(struct tap_stall *from, const struct tap_stall *what)
+{
+	from->reclaim_ns -= what->reclaim_ns;
+	from->reclaims -= what->reclaims;
+	from->compact_ns -= what->compact_ns;
+	from->compactions -= what->compactions;
+}
+
+void tap_row_add_peak(struct tap_row *row, uint64_t peak)
+{
+	if (peak > row->peak)
+		row->peak = peak;
+}
+
 static void account_subtract(struct tap_account *from, const struct tap_account *what)
 {
 	uint64_t to[ACCOUNT_FIELDS], minus[ACCOUNT_FIELDS];
@@ -157,7 +179,8 @@ static bool row_is_empty(const struct tap_row *row)
 {
 	static const struct tap_account nothing;
 
-	return !memcmp(&row->account, &nothing, sizeof(nothing)) && !row->n_waits && !row->running && !row->exact_calls;
+	return !memcmp(&row->account, &nothing, sizeof(nothing)) && !row->n_waits && !row->running &&
+	       !row->exact_calls && !row->stall.reclaims && !row->stall.compactions;
 }
 
 /* Keeps only waits that say something. */
@@ -177,6 +200,8 @@ int tap_row_add(struct tap_row *to, const struct tap_row *from)
 	tap_row_add_account(to, &from->account);
 	to->running += from->running;
 	to->exact_calls += from->exact_calls;
+	tap_row_add_stall(to, &from->stall);
+	tap_row_add_peak(to, from->peak);
 	for (size_t i = 0; i < from->n_waits; i++) {
 		const struct tap_row_wait *wait = &from->waits[i];
 
@@ -190,6 +215,7 @@ static int row_subtract(struct tap_row *row, const struct tap_row *begin)
 {
 	account_subtract(&row->account, &begin->account);
 	row->exact_calls -= begin->exact_calls;
+	stall_subtract(&row->stall, &begin->stall);
 	for (size_t i = 0; i < begin->n_waits; i++) {
 		const struct tap_row_wait *wait = &begin->waits[i];
 
@@ -205,8 +231,9 @@ static bool account_is_less(const struct tap_account *end, const struct tap_acco
 	struct tap_account now = *end, before = *begin;
 	uint64_t to[ACCOUNT_FIELDS], from[ACCOUNT_FIELDS];
 
-	/* The only one that may shrink of itself. */
+	/* These may shrink of themselves. */
 	now.unknown_ns = before.unknown_ns = 0;
+	now.anon_bytes = before.anon_bytes = 0;
 	memcpy(to, &now, sizeof(to));
 	memcpy(from, &before, sizeof(from));
 	for (size_t i = 0; i < ACCOUNT_FIELDS; i++) {
@@ -241,6 +268,7 @@ static void row_clear(struct tap_row *row)
 	memset(&row->account, 0, sizeof(row->account));
 	row->running = 0;
 	row->exact_calls = 0;
+	row->stall = (struct tap_stall){ 0 };
 	row->n_waits = 0;
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bpf/abi/account.h"
+#include "bpf/abi/stall.h"
 #include "userspace/base/hash.h"
 
 struct tap_row_wait {
@@ -25,6 +26,8 @@ struct tap_row {
 	struct tap_account account;
 	uint64_t running;     /* statements unfinished when the set was taken */
 	uint64_t exact_calls; /* counted by the uprobe */
+	struct tap_stall stall;
+	uint64_t peak; /* tap_peak_make of private memory; of two the larger one; 0: none was seen */
 	struct tap_row_wait *waits;
 	size_t n_waits;
 	size_t waits_capacity;
@@ -55,6 +58,10 @@ int tap_row_add(struct tap_row *to, const struct tap_row *from);
 /* Adds figures to a row. 0 or -ENOMEM. */
 void tap_row_add_account(struct tap_row *row, const struct tap_account *account);
 int tap_row_add_wait(struct tap_row *row, uint32_t event, uint64_t count, int64_t ns, uint64_t open);
+
+void tap_row_add_stall(struct tap_row *row, const struct tap_stall *stall);
+/* Raises the row's peak of private memory to this one (tap_peak_make). */
+void tap_row_add_peak(struct tap_row *row, uint64_t peak);
 
 /* Sum of the row's waits. */
 int64_t tap_row_wait_ns(const struct tap_row *row);

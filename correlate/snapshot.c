@@ -20,6 +20,7 @@ void tap_snapshot_init(struct tap_snapshot *snapshot)
 	tap_row_set_init(&snapshot->rows);
 	tap_io_set_init(&snapshot->io);
 	tap_statement_set_init(&snapshot->statements);
+	tap_memory_set_init(&snapshot->memory);
 }
 
 void tap_snapshot_done(struct tap_snapshot *snapshot)
@@ -31,6 +32,7 @@ void tap_snapshot_done(struct tap_snapshot *snapshot)
 	free(snapshot->checkpoints);
 	tap_io_set_done(&snapshot->io);
 	tap_statement_set_done(&snapshot->statements);
+	tap_memory_set_done(&snapshot->memory);
 	tap_snapshot_init(snapshot);
 }
 
@@ -127,6 +129,12 @@ static struct progress progress_of(const struct tap_task_record *record)
 	return progress;
 }
 
+/* Threads of a server share theirs. */
+static bool has_own_memory(const struct tap_task_record *record)
+{
+	return record->role != TAP_ROLE_MY_THREAD;
+}
+
 static int add_progress(struct tap_snapshot *snapshot, struct tap_thread *thread, const struct tap_task_record *record)
 {
 	const struct tap_counters *now = &record->current, *seen = &record->seen;
@@ -140,6 +148,7 @@ static int add_progress(struct tap_snapshot *snapshot, struct tap_thread *thread
 		.wchar_bytes = now->wchar_bytes - seen->wchar_bytes,
 		.read_bytes = now->read_bytes - seen->read_bytes,
 		.dirtied_bytes = now->dirtied_bytes - seen->dirtied_bytes,
+		.anon_bytes = has_own_memory(record) ? (int64_t)(record->anon_bytes - record->anon_bytes_seen) : 0,
 	};
 	bool sleeping = !record->on_cpu && !record->last_queued_ns;
 	struct tap_row_wait wait = { .event = record->sleep_event, .ns = (int64_t)progress.off_ns };
@@ -189,18 +198,31 @@ int tap_snapshot_add_thread(struct tap_snapshot *snapshot, const struct tap_task
 	thread->account = record->gone;
 	thread->wait_ns = record->gone_wait_ns;
 	thread->sleeps = record->gone_sleeps;
+	thread->anon_bytes = record->anon_bytes;
 	for (uint32_t i = 0; i < record->n_ways && !status; i++)
 		status = add_way(snapshot, thread, &ways[i]);
 	if (!status)
 		status = add_progress(snapshot, thread, &whole);
 	if (status)
 		return status;
-	if (record->in_statement && record->identity.kind == TAP_KIND_CLIENT) {
-		row = tap_row_set_get(&snapshot->rows, &whole.current_row);
-		if (row)
-			row->running++;
+	row = tap_row_set_get(&snapshot->rows, &whole.current_row);
+	if (row && record->in_statement && record->identity.kind == TAP_KIND_CLIENT)
+		row->running++;
+	if (row && has_own_memory(record))
+		tap_row_add_peak(row, tap_peak_make(snapshot->epoch, record->anon_bytes >> 10));
+	return row ? 0 : -ENOMEM;
+}
+
+void tap_snapshot_keep_peaks(struct tap_snapshot *snapshot, const struct tap_snapshot *earlier, uint32_t begin_epoch)
+{
+	for (size_t i = 0; i < snapshot->rows.count; i++) {
+		struct tap_row *row = &snapshot->rows.rows[i];
+		const struct tap_row *before = tap_row_set_find(&earlier->rows, &row->key);
+
+		if (before && tap_peak_is_since(before->peak, begin_epoch) &&
+		    tap_peak_bytes(before->peak) > tap_peak_bytes(row->peak))
+			row->peak = tap_peak_make(snapshot->epoch, tap_peak_bytes(before->peak) >> 10);
 	}
-	return 0;
 }
 
 int tap_snapshot_add_stream(struct tap_snapshot *snapshot, const void *stream, size_t size)

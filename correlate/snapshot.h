@@ -13,6 +13,7 @@
 #include "bpf/abi/loss.h"
 #include "bpf/abi/task.h"
 #include "correlate/io.h"
+#include "correlate/memory.h"
 #include "correlate/row.h"
 #include "correlate/statement.h"
 
@@ -29,11 +30,13 @@ struct tap_thread {
 	struct tap_account account; /* of all its rows since the attach, evicted ones included */
 	int64_t wait_ns;
 	uint64_t sleeps;
+	uint64_t anon_bytes; /* private memory of its process, which other threads may share */
 };
 
 struct tap_snapshot {
 	int64_t realtime_ns; /* since the epoch */
 	int64_t monotonic_ns;
+	uint32_t epoch; /* its number: what rows held at most after an earlier one says which that was */
 	struct tap_row_set rows;
 	struct tap_thread *threads;
 	size_t n_threads;
@@ -42,8 +45,10 @@ struct tap_snapshot {
 	uint64_t statement_hits;
 	uint64_t fingerprint_ns;
 	uint64_t fingerprints;
+	bool stalls_traced;
 	struct tap_io_set io;
 	struct tap_statement_set statements;
+	struct tap_memory_set memory;
 	struct tap_checkpoints *checkpoints; /* by instance; those past the last are not known */
 	size_t n_checkpoints;
 };
@@ -57,6 +62,12 @@ void tap_snapshot_done(struct tap_snapshot *snapshot);
  */
 int tap_snapshot_add_thread(struct tap_snapshot *snapshot, const struct tap_task_record *record,
 			    const struct tap_way *ways);
+
+/*
+ * The kernel side keeps the peaks since the last snapshot: of a window that begins at snapshot `begin_epoch`, and was
+ * looked at in `earlier`, `snapshot` gets those that were higher then.
+ */
+void tap_snapshot_keep_peaks(struct tap_snapshot *snapshot, const struct tap_snapshot *earlier, uint32_t begin_epoch);
 
 /* Parses the iterator's whole output. -EBADMSG on a cut or contradictory stream: what came before it is in. */
 int tap_snapshot_add_stream(struct tap_snapshot *snapshot, const void *stream, size_t size);

@@ -16,6 +16,7 @@
 #include "bpf/abi/io.h"
 #include "correlate/figure.h"
 #include "correlate/lock.h"
+#include "correlate/memory.h"
 #include "userspace/base/arena.h"
 
 /* A field outside the figures that could not be had, and why. */
@@ -272,6 +273,46 @@ struct tap_view_event {
 	bool idle; /* a wait for work (class Activity, ClientRead of an idle session), not of a query */
 };
 
+/* One process; figures that could not be had are TAP_MEMORY_NONE. */
+struct tap_view_process {
+	const char *instance;
+	int64_t pid;
+	const char *kind; /* NULL: a session of it is not known */
+	const char *database;
+	const char *user;
+	const char *state;
+	const char *query_id;
+	const char *query;
+	struct tap_process_memory memory;
+	int64_t anon_growth; /* since the window began, or the process, if that was later */
+};
+
+struct tap_view_memory_group {
+	const char *instance;
+	const char *path;
+	struct tap_memory_group memory; /* its path is not the view's */
+	int64_t oom_kills;		/* in the window */
+};
+
+/* A process that was killed for want of memory. */
+struct tap_view_kill {
+	const char *instance;
+	int64_t at_ns; /* since the epoch */
+	int64_t pid;
+	const char *kind;
+	const char *database;
+	const char *user;
+	const char *query_id;
+	const char *query;
+	int64_t anon;
+};
+
+struct tap_view_host_memory {
+	struct tap_host_memory memory;
+	int64_t some_stall_ns; /* in the window */
+	int64_t full_stall_ns;
+};
+
 struct tap_view_instance {
 	const char *id;	     /* "postgres-5432" */
 	const char *engine;  /* "postgres" */
@@ -346,6 +387,17 @@ struct tap_view {
 	size_t n_checkpoints;
 	struct tap_view_hint *hints; /* most confident first */
 	size_t n_hints;
+
+	/* The memory view's lists: largest first. */
+	struct tap_view_process *processes;
+	size_t n_processes;
+	size_t n_processes_all; /* before the limit */
+	struct tap_view_memory_group *memory_groups;
+	size_t n_memory_groups;
+	struct tap_view_kill *kills; /* in the order in which they were */
+	size_t n_kills;
+	struct tap_view_host_memory *host_memory;
+	size_t n_host_memory; /* 1 where the view is one of memory */
 
 	struct tap_lock_view locks;
 

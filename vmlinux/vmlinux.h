@@ -124,6 +124,15 @@ struct thread_struct {
 };
 #endif
 
+/* Of a process's memory; before 6.2 mm_struct___split stands in, see bpf/compat.bpf.h. */
+struct percpu_counter {
+	long long count;
+};
+
+struct mm_struct {
+	struct percpu_counter rss_stat[4];
+};
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
@@ -138,6 +147,7 @@ struct task_struct {
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
 	struct files_struct *files;
+	struct mm_struct *mm;
 	struct thread_struct thread;
 };
 
@@ -285,6 +295,20 @@ struct request {
 };
 
 /* What some kernels name or place differently; bpf/compat.bpf.h tells which. What follows ___ is not part of a name. */
+struct mm_struct___split {
+	struct {
+		struct {
+			long counter;
+		} count[4];
+	} rss_stat;
+};
+
+struct task_struct___split {
+	struct {
+		int count[4];
+	} rss_stat;
+};
+
 struct page___head {
 	unsigned long compound_head;
 };

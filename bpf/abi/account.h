@@ -16,6 +16,30 @@ enum {
 	TAP_WAY_WAITS = 8, /* wait events a way keeps at once */
 };
 
+/*
+ * Value of the map of peaks: how much private memory a process held at most while it worked for the row, in KiB, and
+ * above that the number of the snapshot after which it did; so the larger one of two is the one to keep.
+ */
+enum {
+	TAP_PEAK_BITS = 40,
+};
+
+static inline __u64 tap_peak_make(__u32 epoch, __u64 kib)
+{
+	return (__u64)epoch << TAP_PEAK_BITS | (kib & ((1ull << TAP_PEAK_BITS) - 1));
+}
+
+static inline __u64 tap_peak_bytes(__u64 peak)
+{
+	return (peak & ((1ull << TAP_PEAK_BITS) - 1)) << 10;
+}
+
+/* Whether it is of what came after the snapshot of this number; of its number 24 bits are kept. */
+static inline int tap_peak_is_since(__u64 peak, __u32 epoch)
+{
+	return peak && (((peak >> TAP_PEAK_BITS) - epoch) & 0xffffff) < 0x800000;
+}
+
 enum tap_query_id_source {
 	TAP_QUERY_ID_NONE = 0,	 /* the row has no query id */
 	TAP_QUERY_ID_ENGINE = 1, /* the engine's own */
@@ -47,7 +71,7 @@ struct tap_account {
 	__u64 calls;	  /* statements seen to end */
 	__u64 uncounted;  /* statements of the session, of any row, that may have ended unseen before these: at most */
 	__u64 preemptions;
-	__u64 reserved;
+	__s64 anon_bytes; /* private memory gained, less what was given back */
 	__u64 minor_faults;
 	__u64 major_faults;
 	__u64 rchar_bytes;   /* asked of read-like system calls */

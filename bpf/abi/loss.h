@@ -26,7 +26,9 @@
 	X(STATEMENTS_LOST, "statements_lost", "the event ring was full: a slow statement was not reported") \
 	X(STATEMENTS_TIMELESS, "statements_timeless", \
 	  "when a statement began is not known, or the clock was set: it is counted, its latency is not") \
-	X(ERRORS_FULL, "errors_full", "the map of errors by code was full: errors are counted, their codes are not")
+	X(ERRORS_FULL, "errors_full", "the map of errors by code was full: errors are counted, their codes are not") \
+	X(PEAKS_FULL, "peaks_full", "the map of memory peaks was full: queries have no peak") \
+	X(STALLS_FULL, "stalls_full", "the map of memory stalls was full: what a query waited for memory is missing")
 
 enum tap_loss {
 #define X(id, name, meaning) TAP_LOSS_##id,

@@ -106,9 +106,15 @@ struct tap_task {
 	__u32 text_size;	  /* of the text at activity_address; 0: a NUL ends it */
 	__u32 tags[TAP_WAYS];	  /* of the ways' keys, to find one without touching them all; 0: free */
 	__u8 next_ways[TAP_WAYS]; /* the statement's row that followed each one last time: most often it does again */
-	__u8 thread_kind;	  /* enum tap_kind: MariaDB's, MySQL's thread while it serves no session; 0: not told */
-	__u8 session_kind;	  /* ... its session, when it is no client's; 0: not told, or it is */
-	__u8 pad3[2];
+	union {
+		struct {
+			__u8 thread_kind; /* enum tap_kind: MariaDB's, MySQL's thread while it serves no session; 0: not
+					     told */
+			__u8 session_kind; /* ... its session, when it is no client's; 0: not told, or it is */
+			__u8 pad3[2];
+		};
+		__u32 anon_pages; /* of others: private memory of the process when it was last looked at */
+	};
 
 	struct tap_way ways[TAP_WAYS]; /* kind NONE: free */
 
@@ -117,8 +123,8 @@ struct tap_task {
 	__s64 gone_wait_ns;
 	__u64 gone_sleeps;
 
-	__u64 pad4;
-	struct tap_lock_open lock;	     /* a cache line of its own */
+	__u64 peak;		   /* tap_peak_make of the most seen of the current row; 0: memory is not looked at */
+	struct tap_lock_open lock; /* a cache line of its own */
 	struct tap_statement_task statement; /* at statement depth */
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
@@ -168,8 +174,10 @@ struct tap_task_record {
 	struct tap_account gone; /* of tap_task */
 	__s64 gone_wait_ns;
 	__u64 gone_sleeps;
+	__u64 anon_bytes;      /* private memory of the process, now */
+	__u64 anon_bytes_seen; /* ... that is accounted for */
 };
-TAP_ABI_SIZE(tap_task_record, 400);
+TAP_ABI_SIZE(tap_task_record, 416);
 
 /* Configuration of an instance: map `instances`. */
 struct tap_instance {

@@ -47,6 +47,8 @@ struct tap_terms {
 	const char *client_read;  /* name of the wait event of a session that waits for its client */
 	const char *lock_views;	  /* what a server is asked for its locks where memory does not tell; in the plural */
 
+	bool threads; /* sessions are threads of one process */
+
 	/* In terms of the engine's own settings; NULL: such a hint says nothing of it, and is not given. */
 	const char *advice[TAP_ADVICE_COUNT];
 	const char *lock_advice[TAP_LOCK_ADVICE_COUNT]; /* never NULL */

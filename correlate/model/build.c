@@ -170,6 +170,7 @@ void tap_build_figures(struct tap_figures *ret, const struct tap_account *accoun
 	value[TAP_FIGURE_WCHAR] = (int64_t)account->wchar_bytes;
 	value[TAP_FIGURE_READ] = (int64_t)account->read_bytes;
 	value[TAP_FIGURE_DIRTIED] = (int64_t)account->dirtied_bytes;
+	value[TAP_FIGURE_ANON_GROWTH] = account->anon_bytes;
 }
 
 void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum tap_reason reason)
@@ -181,14 +182,18 @@ void tap_build_absent(struct tap_figures *figures, enum tap_figure figure, enum 
 /* A row that cannot have a figure, or has it as nothing, leaves the sum as it is. */
 static bool is_nothing(uint8_t reason)
 {
-	return reason == TAP_REASON_NOT_A_STATEMENT || reason == TAP_REASON_NO_FILES || reason == TAP_REASON_NO_DISK;
+	return reason == TAP_REASON_NOT_A_STATEMENT || reason == TAP_REASON_NO_FILES || reason == TAP_REASON_NO_DISK ||
+	       reason == TAP_REASON_NO_GROWTH;
 }
 
 /* Any other absent part leaves the sum absent. */
 void tap_build_figures_add(struct tap_figures *to, const struct tap_figures *from)
 {
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
-		to->value[i] = (int64_t)((uint64_t)to->value[i] + (uint64_t)from->value[i]);
+		if (i == TAP_FIGURE_ANON_PEAK) /* of one process: the most of any */
+			to->value[i] = to->value[i] > from->value[i] ? to->value[i] : from->value[i];
+		else
+			to->value[i] = (int64_t)((uint64_t)to->value[i] + (uint64_t)from->value[i]);
 		if (from->absent[i] && !is_nothing(from->absent[i]))
 			to->absent[i] = from->absent[i];
 	}

@@ -81,6 +81,8 @@ int tap_build_disks(struct tap_build *build);	    /* of the lists of block I/O, 
 int tap_build_io(struct tap_build *build);	    /* the others */
 int tap_build_checkpoints(struct tap_build *build); /* also where block requests are not traced; before the hints */
 int tap_build_hints(struct tap_build *build);
+/* After the sessions, and only where memory was read. */
+int tap_build_memory(struct tap_build *build);
 /* Only when the view is one of locks. */
 int tap_build_locks(struct tap_build *build);
 /* Only when statements were told of one by one. slow.c. */

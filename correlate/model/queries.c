@@ -131,6 +131,24 @@ static void io_fill(struct tap_build *build, struct tap_view_query *query, const
 	tap_build_query_absent(build, query, "relations", tap_reason_texts[reason]);
 }
 
+/* Private memory; build.h gave the growth. */
+static void memory_fill(struct tap_build *build, struct tap_figures *figures, const struct tap_row *row)
+{
+	figures->value[TAP_FIGURE_RECLAIM] = (int64_t)row->stall.reclaim_ns;
+	figures->value[TAP_FIGURE_RECLAIMS] = (int64_t)row->stall.reclaims;
+	figures->value[TAP_FIGURE_COMPACT] = (int64_t)row->stall.compact_ns;
+	for (int i = TAP_FIGURE_RECLAIM; i <= TAP_FIGURE_COMPACT && !build->input->end->stalls_traced; i++)
+		tap_build_absent(figures, i, TAP_REASON_NO_RECLAIM);
+	if (tap_build_terms(build, row->key.instance)->threads) {
+		tap_build_absent(figures, TAP_FIGURE_ANON_GROWTH, TAP_REASON_ONE_PROCESS);
+		tap_build_absent(figures, TAP_FIGURE_ANON_PEAK, TAP_REASON_ONE_PROCESS);
+	} else if (tap_peak_is_since(row->peak, build->input->begin->epoch)) {
+		figures->value[TAP_FIGURE_ANON_PEAK] = (int64_t)tap_peak_bytes(row->peak);
+	} else {
+		tap_build_absent(figures, TAP_FIGURE_ANON_PEAK, TAP_REASON_NO_GROWTH);
+	}
+}
+
 static const char *digest_of(struct tap_build *build, const struct tap_row_key *row)
 {
 	struct tap_text_key key = { .instance = row->instance, .source = row->source, .query_id = row->query_id };
@@ -158,6 +176,7 @@ static void query_fill(struct tap_build *build, const struct tap_unseen *unseen,
 	tap_build_figures(&query->figures, &row->account, tap_row_wait_ns(row), tap_row_sleeps(row));
 	calls_fill(build, unseen, query, row);
 	tap_build_statement_figures(build, query, row);
+	memory_fill(build, &query->figures, row);
 	io_fill(build, query, row);
 	waits_fill(build, query, row);
 }

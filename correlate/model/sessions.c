@@ -43,6 +43,11 @@ static void figures_fill(struct tap_build *build, struct tap_view_session *sessi
 	tap_build_absent(&session->figures, TAP_FIGURE_UNSEEN, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_RUNNING, TAP_REASON_SHARED);
 	tap_build_absent(&session->figures, TAP_FIGURE_ERRORS, TAP_REASON_SHARED);
+	tap_build_absent(&session->figures, TAP_FIGURE_ANON_PEAK, TAP_REASON_SHARED);
+	for (int i = TAP_FIGURE_RECLAIM; i <= TAP_FIGURE_COMPACT; i++)
+		tap_build_absent(&session->figures, i, TAP_REASON_SHARED);
+	if (tap_build_terms(build, instance)->threads)
+		tap_build_absent(&session->figures, TAP_FIGURE_ANON_GROWTH, TAP_REASON_ONE_PROCESS);
 	tap_io_figures_absent(&session->figures, build->io ? TAP_REASON_SHARED : TAP_REASON_IO_OFF);
 }
 

@@ -26,8 +26,6 @@ static const struct {
 
 /* What a later part of dbtap will fill and this version cannot. */
 static const struct tap_absence not_traced[] = {
-	{ "anon_peak_bytes", "this version does not trace anonymous memory" },
-	{ "anon_growth_bytes", "this version does not trace anonymous memory" },
 	{ "client_pid", "this version does not look up local clients" },
 };
 
@@ -327,6 +325,8 @@ int tap_window_view(const struct tap_window_input *input, struct tap_view **ret)
 		status = tap_build_sessions(&build);
 	if (!status)
 		status = tap_build_events(&build);
+	if (!status && input->begin->memory.read && input->end->memory.read)
+		status = tap_build_memory(&build);
 	if (!status && build.io && (input->options.io || input->options.disks))
 		status = tap_build_disks(&build);
 	if (!status && build.io && input->options.io)

@@ -11,6 +11,7 @@
 #include "correlate/file.h"
 #include "correlate/lock_event.h"
 #include "correlate/model/lock_order.h"
+#include "correlate/memory.h"
 #include "correlate/names.h"
 #include "correlate/objects.h"
 #include "correlate/relation_names.h"
@@ -98,6 +99,7 @@ struct tap_window_input {
 	const struct tap_texts *texts;
 	const struct tap_statement_log *statements; /* told of one by one; NULL: none are */
 	struct tap_window_locks locks;
+	const struct tap_memory_kills *kills; /* in the window; NULL: not known */
 	struct tap_window_cost cost;
 	struct tap_window_options options;
 };

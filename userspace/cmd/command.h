@@ -31,6 +31,7 @@ extern const struct tap_command tap_command_queries;
 extern const struct tap_command tap_command_sessions;
 extern const struct tap_command tap_command_waits;
 extern const struct tap_command tap_command_io;
+extern const struct tap_command tap_command_memory;
 extern const struct tap_command tap_command_locks;
 extern const struct tap_command tap_command_statements;
 extern const struct tap_command tap_command_top;

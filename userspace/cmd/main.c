@@ -19,9 +19,9 @@
 #endif
 
 static const struct tap_command *const commands[] = {
-	&tap_command_queries, &tap_command_sessions,   &tap_command_waits, &tap_command_io,
-	&tap_command_locks,   &tap_command_statements, &tap_command_top,   &tap_command_instances,
-	&tap_command_doctor,  &tap_command_demo,       &tap_command_bench,
+	&tap_command_queries,	&tap_command_sessions, &tap_command_waits,	&tap_command_io,
+	&tap_command_locks,	&tap_command_memory,   &tap_command_statements, &tap_command_top,
+	&tap_command_instances, &tap_command_doctor,   &tap_command_demo,	&tap_command_bench,
 };
 
 static const size_t n_commands = sizeof(commands) / sizeof(commands[0]);

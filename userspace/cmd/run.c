@@ -57,6 +57,7 @@ int tap_run_open(const struct tap_options *options, enum tap_view_part part, str
 	struct tap_error err = { "" };
 
 	live_options.locks = tap_part_whole(part) == TAP_PART_LOCKS;
+	live_options.memory = tap_part_whole(part) == TAP_PART_MEMORY;
 	live_options.relations = part == TAP_PART_QUERIES || tap_part_whole(part) == TAP_PART_IO;
 	if (!tap_live_open(&live_options, on_note, partial, ret, &err))
 		return TAP_EXIT_OK;
@@ -199,9 +200,12 @@ struct tap_window_options tap_run_window(const struct tap_options *options, enum
 {
 	struct tap_window_options window = tap_options_window(options, options->format == TAP_FORMAT_TEXT);
 
-	window.sessions = part == TAP_PART_SESSIONS;
+	window.sessions = part == TAP_PART_SESSIONS || tap_part_whole(part) == TAP_PART_MEMORY;
 	window.io = tap_part_whole(part) == TAP_PART_IO;
 	window.locks = tap_part_whole(part) == TAP_PART_LOCKS;
+	/* Of time nothing is shown there. */
+	if (tap_part_whole(part) == TAP_PART_MEMORY && window.sort < 0)
+		window.sort = TAP_FIGURE_ANON_PEAK;
 	return window;
 }
 

@@ -51,6 +51,7 @@ struct tap_live {
 	struct tap_snapshot begin;
 	struct tap_snapshot end;
 	bool is_first;		       /* `begin` is the first one */
+	struct tap_memory_kills kills; /* in this window */
 	struct tap_lock_events *locks; /* NULL: not wanted */
 	struct tap_statement_log statements;
 	bool tells; /* statements are told of one by one */
@@ -72,6 +73,20 @@ static void note(const struct tap_live *live, const char *text)
 		live->note(live->note_context, text);
 }
 
+static int on_kill(void *context, const struct tap_kill_event *record)
+{
+	struct tap_live *live = context;
+	int64_t ahead_ns = tap_clock_ns(CLOCK_REALTIME) - tap_clock_ns(CLOCK_MONOTONIC);
+
+	if (live->kills.count < TAP_KILLS_MAX)
+		live->kills.items[live->kills.count++] =
+			(struct tap_memory_kill){ .row = record->row,
+						  .pid = record->pid,
+						  .realtime_ns = ahead_ns + (int64_t)record->monotonic_ns,
+						  .anon = (int64_t)record->anon_bytes };
+	return 0;
+}
+
 /* Everything attached first, then the gate. */
 static int start(struct tap_live *live, struct tap_error *err)
 {
@@ -83,6 +98,8 @@ static int start(struct tap_live *live, struct tap_error *err)
 		status = tap_tracer_attach(live->tracer, err);
 	if (!status)
 		status = tap_reader_new(live->tracer, &live->reader, err);
+	if (!status)
+		tap_reader_set_on_kill(live->reader, on_kill, live);
 	if (!status && live->options.locks) {
 		status = tap_lock_events_new(&live->instances, &live->texts, &live->locks);
 		if (!status)
@@ -177,6 +194,7 @@ static int snapshot_take(struct tap_live *live, bool io, struct tap_snapshot *re
 		.n_disks = live->instances.disks.count,
 		.n_instances = live->instances.count,
 		.streams = io,
+		.memory = live->options.memory,
 	};
 
 	return tap_reader_take(live->reader, &wants, ret, err);
@@ -522,6 +540,7 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 		.n_instances = live->instances.count,
 		.texts = &live->texts,
 		.statements = live->tells ? &live->statements : NULL,
+		.kills = &live->kills,
 		.options = *options,
 	};
 	struct tap_window_instance *rows = NULL;
@@ -576,14 +595,19 @@ static void learn_prepared(struct tap_live *live)
 int tap_live_view(struct tap_live *live, const struct tap_window_options *options, struct tap_view **ret,
 		  struct tap_error *err)
 {
+	struct tap_snapshot earlier;
 	struct tap_row_set rows;
 	int status;
 
 	if (!live->cost.sampled_ns)
 		tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
 	tap_tracer_sync_clock(live->tracer, err);
-	tap_snapshot_done(&live->end);
+	earlier = live->end;
+	tap_snapshot_init(&live->end);
 	status = snapshot_take(live, options->io, &live->end, err);
+	if (!status && earlier.epoch > live->begin.epoch)
+		tap_snapshot_keep_peaks(&live->end, &earlier, live->begin.epoch);
+	tap_snapshot_done(&earlier);
 	if (status)
 		return status;
 	status = drain(live, true);
@@ -618,6 +642,7 @@ void tap_live_next(struct tap_live *live)
 	live->end = swap;
 	live->is_first = false;
 	statements_begin(live);
+	live->kills.count = 0;
 	if (live->locks) {
 		tap_lock_log_next(tap_lock_events_log(live->locks), live->begin.realtime_ns);
 		live->shown_serial = tap_lock_events_log(live->locks)->serial;

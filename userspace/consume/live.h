@@ -33,6 +33,7 @@ struct tap_live_options {
 	uint64_t slow_ns;      /* statements that take so long are told of one by one; 0: none */
 	unsigned slowest;      /* ... and of each query so many of a window */
 	bool locks;	       /* follow lock waits: events, blockers, cycles, orders */
+	bool memory;	       /* what processes, their groups and the host hold is read with each snapshot */
 	bool relations;	       /* the views name the relations that were read and written */
 	double interval;       /* seconds between two looks for instances and at the cost; 0: 1 */
 	const struct tap_dsn *dsns;

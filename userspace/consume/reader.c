@@ -19,6 +19,8 @@
 
 #include "userspace/base/clock.h"
 #include "userspace/consume/diskstats.h"
+#include "userspace/consume/memory_files.h"
+#include "userspace/load/features.h"
 
 enum {
 	STREAM_CHUNK = 64 * 1024,
@@ -39,6 +41,8 @@ struct tap_reader {
 	void *lock_context;
 	tap_reader_on_statement on_statement;
 	void *statement_context;
+	tap_reader_on_kill on_kill;
+	void *kill_context;
 	char *stream;
 	size_t stream_capacity;
 	char *batch;
@@ -50,6 +54,8 @@ static int on_event(void *context, void *data, size_t size)
 	struct tap_reader *reader = context;
 	const struct tap_text_event *event = data;
 
+	if (size == sizeof(struct tap_kill_event))
+		return reader->on_kill ? reader->on_kill(reader->kill_context, data) : 0;
 	if (size == sizeof(struct tap_lock_event))
 		return reader->on_lock ? reader->on_lock(reader->lock_context, data) : 0;
 	if (size == sizeof(struct tap_statement_event) + TAP_STATEMENT_TEXT ||
@@ -98,6 +104,12 @@ void tap_reader_set_on_statement(struct tap_reader *reader, tap_reader_on_statem
 {
 	reader->on_statement = on_statement;
 	reader->statement_context = context;
+}
+
+void tap_reader_set_on_kill(struct tap_reader *reader, tap_reader_on_kill on_kill, void *context)
+{
+	reader->on_kill = on_kill;
+	reader->kill_context = context;
 }
 
 /* Not ring_buffer__poll: it takes records out, and they are for drain alone. */
@@ -171,6 +183,28 @@ static int error_add(struct tap_snapshot *snapshot, const void *key, const void 
 	return tap_statement_set_add_error(&snapshot->statements, key, count);
 }
 
+static int stall_entry_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
+	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+
+	(void)parity;
+	if (row)
+		tap_row_add_stall(row, value);
+	return row ? 0 : -ENOMEM;
+}
+
+static int peak_entry_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
+{
+	struct tap_row *row = tap_row_set_get(&snapshot->rows, key);
+	uint64_t peak;
+
+	(void)parity;
+	memcpy(&peak, value, sizeof(peak));
+	if (row)
+		tap_row_add_peak(row, peak);
+	return row ? 0 : -ENOMEM;
+}
+
 /* What was taken and not used, or not yet, has no figures. */
 static int request_add(struct tap_snapshot *snapshot, const void *key, const void *value, uint8_t parity)
 {
@@ -223,6 +257,9 @@ static const struct relation statements = { TAP_MAP_STATEMENTS, sizeof(uint32_t)
 					    statement_add };
 static const struct relation errors = { TAP_MAP_ERRORS, sizeof(struct tap_statement_error_key), sizeof(uint64_t),
 					error_add };
+static const struct relation peaks = { TAP_MAP_PEAKS, sizeof(struct tap_row_key), sizeof(uint64_t), peak_entry_add };
+static const struct relation stalls = { TAP_MAP_STALLS, sizeof(struct tap_row_key), sizeof(struct tap_stall),
+					stall_entry_add };
 static const struct relation requests = { TAP_MAP_REQUESTS, sizeof(uint32_t), sizeof(struct tap_io_total),
 					  request_add };
 static const struct relation dirty = { TAP_MAP_DIRTY, sizeof(struct tap_dirty_key), sizeof(uint64_t), dirty_add };
@@ -428,6 +465,7 @@ static int rows_take(struct tap_reader *reader, struct tap_snapshot *ret, int64_
 	int status = totals_read(reader, ret, epoch + 1);
 	int64_t realtime_ns = tap_clock_ns(CLOCK_REALTIME), monotonic_ns = tap_clock_ns(CLOCK_MONOTONIC);
 
+	ret->epoch = epoch;
 	if (!status)
 		status = threads_read(reader, ret, epoch);
 	*ret_took_ns = tap_clock_ns(CLOCK_MONOTONIC) - monotonic_ns;
@@ -463,9 +501,16 @@ int tap_reader_take(struct tap_reader *reader, const struct tap_reader_wants *wa
 	if (!status)
 		status = statements_read(reader, ret);
 	if (!status)
+		status = map_read(reader, &peaks, ret, 0);
+	ret->stalls_traced = tap_feature_has(TAP_FEATURE_RECLAIM);
+	if (!status)
+		status = map_read(reader, &stalls, ret, 0);
+	if (!status)
 		status = io_read(reader, wants, ret);
 	if (!status)
 		status = checkpoints_read(reader, wants->n_instances, ret);
+	if (!status && wants->memory)
+		status = tap_memory_files_read(&(struct tap_memory_roots){ "/proc", "/sys/fs/cgroup" }, ret);
 	counters_copy(reader, ret);
 	if (status)
 		return tap_error_set(err, status, "cannot read the figures from the kernel: %s", strerror(-status));

@@ -22,6 +22,7 @@ struct tap_reader_wants {
 	size_t n_disks;
 	size_t n_instances; /* whose checkpoints are read */
 	bool streams;	    /* as well: many and large */
+	bool memory;	    /* what processes, groups and the host hold: a few files a process */
 };
 
 /* Everything the kernel side knows now, into an initialised, empty snapshot. Exact: no row is counted twice or missed.
@@ -40,6 +41,10 @@ void tap_reader_set_on_lock(struct tap_reader *reader, tap_reader_on_lock on_loc
 /* ... with each record of a statement, tap_statement_event and its text. */
 typedef int (*tap_reader_on_statement)(void *context, const void *record, size_t size);
 void tap_reader_set_on_statement(struct tap_reader *reader, tap_reader_on_statement on_statement, void *context);
+/* ... of each process that was chosen to be killed. */
+struct tap_kill_event;
+typedef int (*tap_reader_on_kill)(void *context, const struct tap_kill_event *record);
+void tap_reader_set_on_kill(struct tap_reader *reader, tap_reader_on_kill on_kill, void *context);
 
 /* Sleeps until the kernel side has something that cannot wait, at most `ms`, or a signal comes. */
 void tap_reader_sleep(struct tap_reader *reader, int ms);

@@ -74,14 +74,10 @@ static void programs_choose(const struct tracer_bpf *skeleton)
 void tap_block_prepare(struct tap_block *block, struct tracer_bpf *maps, struct tracer_bpf *skeleton)
 {
 	struct tap_symbol symbols[] = { { .name = "iomap_dio_bio_end_io" }, { .name = "bio_chain_endio" } };
-	uint32_t shift = 0;
 
 	block->skeleton = skeleton;
 	programs_choose(skeleton);
 	tap_symbols_find(symbols, 2, NULL);
-	while (1l << shift < sysconf(_SC_PAGESIZE))
-		shift++;
-	maps->rodata->page_shift = shift;
 	maps->rodata->direct_end_io = symbols[0].address;
 	maps->rodata->chain_end_io = symbols[1].address;
 	maps->rodata->has_block_io_start = tap_feature_has(TAP_FEATURE_BLOCK_IO_START);

@@ -105,8 +105,23 @@ static bool probe_task_io(void)
 
 /* Those that are asked for. */
 static const char *const tracepoints[] = {
-	"block_rq_issue",	"block_rq_complete", "block_rq_requeue", "block_rq_merge",	  "block_bio_backmerge",
-	"block_bio_frontmerge", "block_getrq",	     "block_io_start",	 "writeback_dirty_folio", "sock_send_length",
+	"block_rq_issue",
+	"block_rq_complete",
+	"block_rq_requeue",
+	"block_rq_merge",
+	"block_bio_backmerge",
+	"block_bio_frontmerge",
+	"block_getrq",
+	"block_io_start",
+	"writeback_dirty_folio",
+	"sock_send_length",
+	"mm_vmscan_direct_reclaim_begin",
+	"mm_vmscan_direct_reclaim_end",
+	"mm_vmscan_memcg_reclaim_begin",
+	"mm_vmscan_memcg_reclaim_end",
+	"mm_compaction_begin",
+	"mm_compaction_end",
+	"mark_victim",
 };
 
 enum {
@@ -114,7 +129,16 @@ enum {
 };
 
 /* The kernel's types hold a "btf_trace_NAME" for each: one pass over them, which take longer to read than to search. */
-static void tracepoints_find(bool found[TRACEPOINTS])
+/* How many arguments the program of a tracepoint has; its type is a pointer to a function that has one more. */
+static int tracepoint_arguments(const struct btf *types, const struct btf_type *type)
+{
+	const struct btf_type *pointer = btf__type_by_id(types, type->type);
+	const struct btf_type *function = pointer && btf_is_ptr(pointer) ? btf__type_by_id(types, pointer->type) : NULL;
+
+	return function && btf_is_func_proto(function) ? btf_vlen(function) - 1 : 0;
+}
+
+static void tracepoints_find(int found[TRACEPOINTS])
 {
 	static const char prefix[] = "btf_trace_";
 	const size_t length = sizeof(prefix) - 1;
@@ -126,15 +150,19 @@ static void tracepoints_find(bool found[TRACEPOINTS])
 
 		if (!name || strncmp(name, prefix, length) != 0)
 			continue;
-		for (size_t i = 0; i < TRACEPOINTS; i++)
-			found[i] |= !strcmp(name + length, tracepoints[i]);
+		for (size_t i = 0; i < TRACEPOINTS; i++) {
+			if (!strcmp(name + length, tracepoints[i]))
+				found[i] = 1 + tracepoint_arguments(types, type);
+		}
 	}
 	btf__free(types);
 }
 
-static bool has_tracepoint(const char *name)
+/* 0: there is none; else one more than it has arguments. */
+static int has_tracepoint(const char *name)
 {
-	static bool searched, found[TRACEPOINTS]; /* a cache, as below */
+	static int found[TRACEPOINTS]; /* a cache, as below */
+	static bool searched;
 
 	if (!searched)
 		tracepoints_find(found);
@@ -143,7 +171,7 @@ static bool has_tracepoint(const char *name)
 		if (!strcmp(name, tracepoints[i]))
 			return found[i];
 	}
-	return false;
+	return 0;
 }
 
 /* The floor has them all; a kernel without a block layer has none. */
@@ -169,6 +197,19 @@ static bool probe_dirty_folio(void)
 static bool probe_sends(void)
 {
 	return has_tracepoint("sock_send_length");
+}
+
+static bool probe_reclaim(void)
+{
+	return has_tracepoint("mm_vmscan_direct_reclaim_begin") && has_tracepoint("mm_vmscan_direct_reclaim_end") &&
+	       has_tracepoint("mm_vmscan_memcg_reclaim_begin") && has_tracepoint("mm_vmscan_memcg_reclaim_end") &&
+	       has_tracepoint("mm_compaction_begin") && has_tracepoint("mm_compaction_end");
+}
+
+/* Before 6.9 it has a number alone. */
+static bool probe_victim(void)
+{
+	return has_tracepoint("mark_victim") == 1 + 2;
 }
 
 static bool probe_direct_io(void)
@@ -218,6 +259,14 @@ const struct tap_feature_info tap_feature_infos[TAP_FEATURE_COUNT] = {
 	[TAP_FEATURE_SENDS] = { "tracepoint sock_send_length (6.3)", "short statements of a MariaDB with a thread pool",
 				"with thread_handling=pool-of-threads only statements that sleep are told apart", false,
 				probe_sends },
+	[TAP_FEATURE_RECLAIM] = { "tracepoints of reclaim and compaction", "waits for memory by query",
+				  "what a query waits for memory to be freed is not told apart; boot a kernel with "
+				  "CONFIG_MEMCG and CONFIG_COMPACTION",
+				  false, probe_reclaim },
+	[TAP_FEATURE_VICTIM] = { "tracepoint mark_victim with a task (6.9)", "who is killed for want of memory",
+				 "the query of a process that the kernel kills is not known; the control group counts "
+				 "kills",
+				 false, probe_victim },
 };
 
 bool tap_feature_has(enum tap_feature feature)

@@ -16,6 +16,7 @@
 #include "bpf/abi/io.h"
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
+#include "bpf/abi/stall.h"
 #include "userspace/load/block.h"
 #include "userspace/load/checkpoint.h"
 #include "userspace/load/features.h"
@@ -23,6 +24,7 @@
 #include "userspace/load/lock_tell.h"
 #include "userspace/load/parts.h"
 #include "userspace/load/probes.h"
+#include "userspace/load/reclaim.h"
 #include "userspace/load/stats.h"
 
 #include "tracer.skel.h" /* names the types above */
@@ -51,6 +53,7 @@ struct tap_tracer {
 	struct bpf_link *adopt_iterator;
 	struct bpf_link *snapshot_iterator;
 	struct tap_block block;
+	struct tap_reclaim reclaim;
 	struct tap_lock_tell locks;
 	uint32_t tick_hz;
 };
@@ -87,6 +90,7 @@ static void programs_choose(struct tracer_bpf *skeleton, bool statements)
 	bpf_program__set_autoload(skeleton->progs.on_end_command, statements);
 	bpf_program__set_autoload(skeleton->progs.on_error_cleanup, statements);
 	bpf_program__set_autoload(skeleton->progs.on_sock_send_length, tap_feature_has(TAP_FEATURE_SENDS));
+	tap_reclaim_choose(skeleton);
 }
 
 static void maps_size(struct tracer_bpf *maps, const struct tap_tracer_options *options)
@@ -102,6 +106,7 @@ static void maps_size(struct tracer_bpf *maps, const struct tap_tracer_options *
 		statements = 1;
 	bpf_map__set_max_entries(maps->maps.statement_totals, statements + TAP_INSTANCES_MAX);
 	bpf_map__set_max_entries(maps->maps.row_to_statements, statements + TAP_INSTANCES_MAX);
+	bpf_map__set_max_entries(maps->maps.row_to_peak, rows);
 	bpf_map__set_max_entries(maps->maps.text_sent, rows < 4096 ? 4096 : rows);
 	tap_block_size(maps, options->io_max, options->dirty_max, options->files_max);
 }
@@ -121,6 +126,8 @@ static int load_parts(struct tap_tracer *tracer, const struct tap_tracer_options
 	if (status)
 		return status;
 	maps_size(parts->maps, options);
+	while (1l << parts->maps->rodata->page_shift < sysconf(_SC_PAGESIZE))
+		parts->maps->rodata->page_shift++;
 	parts->maps->rodata->has_bpf_loop = tap_feature_has(TAP_FEATURE_BPF_LOOP);
 	parts->maps->rodata->statement_depth = options->statements;
 	programs_choose(parts->thread, options->statements);
@@ -248,6 +255,8 @@ int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
 	if (!status)
 		status = ticks_attach(tracer, err);
 	if (!status)
+		status = tap_reclaim_attach(&tracer->reclaim, tracer->skeleton, err);
+	if (!status)
 		status = tap_block_attach(&tracer->block, err);
 	if (status)
 		tap_tracer_detach(tracer);
@@ -257,6 +266,7 @@ int tap_tracer_attach(struct tap_tracer *tracer, struct tap_error *err)
 void tap_tracer_detach(struct tap_tracer *tracer)
 {
 	tap_block_detach(&tracer->block);
+	tap_reclaim_detach(&tracer->reclaim);
 	link_drop(&tracer->sched_switch);
 	link_drop(&tracer->fork);
 	link_drop(&tracer->exec);
@@ -483,6 +493,10 @@ int tap_tracer_map_fd(const struct tap_tracer *tracer, enum tap_tracer_map map)
 		return bpf_map__fd(tracer->skeleton->maps.statement_totals);
 	case TAP_MAP_ERRORS:
 		return bpf_map__fd(tracer->skeleton->maps.statement_errors);
+	case TAP_MAP_PEAKS:
+		return bpf_map__fd(tracer->skeleton->maps.row_to_peak);
+	case TAP_MAP_STALLS:
+		return bpf_map__fd(tracer->skeleton->maps.row_to_stall);
 	case TAP_MAP_EVENTS:
 		return bpf_map__fd(tracer->skeleton->maps.events);
 	case TAP_MAP_REQUESTS:

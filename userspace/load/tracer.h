@@ -15,6 +15,7 @@
 
 #include "bpf/abi/checkpoint.h"
 #include "bpf/abi/io.h"
+#include "bpf/abi/stall.h"
 #include "bpf/abi/task.h"
 #include "bpf/abi/text.h"
 #include "userspace/base/error.h"
@@ -123,6 +124,8 @@ enum tap_tracer_map {
 	TAP_MAP_WAITS,
 	TAP_MAP_STATEMENTS, /* array of tap_statement_total, tap_tracer_statements_used() of them in use */
 	TAP_MAP_ERRORS,	    /* tap_statement_error_key -> uint64_t */
+	TAP_MAP_STALLS,	    /* tap_row_key -> tap_stall */
+	TAP_MAP_PEAKS,	    /* tap_row_key -> uint64_t, tap_peak_make */
 	TAP_MAP_EVENTS,
 	TAP_MAP_REQUESTS,  /* array of tap_io_total, tap_tracer_requests_used() of them in use */
 	TAP_MAP_DIRTY,	   /* tap_dirty_key -> uint64_t */

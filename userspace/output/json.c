@@ -222,9 +222,9 @@ static void put_part(struct tap_json *json, const struct tap_view *view, enum ta
 {
 	enum tap_view_part whole = tap_part_whole(part);
 
-	if (whole == TAP_PART_IO)
+	if (whole == TAP_PART_IO || whole == TAP_PART_MEMORY)
 		put_list(json, view, TAP_PART_QUERIES, true);
-	if (whole == TAP_PART_IO || whole == TAP_PART_LOCKS)
+	if (whole == TAP_PART_IO || whole == TAP_PART_MEMORY || whole == TAP_PART_LOCKS)
 		put_group(json, view, tap_part_name(whole));
 	else if (part != TAP_PART_INSTANCES)
 		put_list(json, view, part, true);

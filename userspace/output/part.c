@@ -160,6 +160,8 @@ enum tap_view_part tap_part_whole(enum tap_view_part part)
 {
 	if (part >= TAP_PART_IO && part <= TAP_PART_IO_HINTS)
 		return TAP_PART_IO;
+	if (part >= TAP_PART_MEMORY && part <= TAP_PART_MEMORY_HOST)
+		return TAP_PART_MEMORY;
 	return part >= TAP_PART_LOCKS && part <= TAP_PART_LOCK_INTERNAL ? TAP_PART_LOCKS : part;
 }
 
@@ -223,6 +225,8 @@ void tap_rows_init(struct tap_rows *rows, const struct tap_view *view, enum tap_
 	default:
 		if (tap_part_whole(part) == TAP_PART_IO)
 			tap_part_io_rows(rows, part);
+		else if (tap_part_whole(part) == TAP_PART_MEMORY)
+			tap_part_memory_rows(rows, part);
 		else
 			tap_part_lock_rows(rows, part);
 		break;
@@ -317,6 +321,8 @@ struct tap_value tap_rows_value(const struct tap_rows *rows, const void *row, co
 		return (struct tap_value){ .type = TAP_VALUE_UINT, .u = *(const uint64_t *)at };
 	case TAP_FIELD_BOOL:
 		return (struct tap_value){ .type = TAP_VALUE_BOOL, .b = *(const bool *)at };
+	case TAP_FIELD_MEMORY:
+		return int_value(*(const int64_t *)at, TAP_MEMORY_NONE + 1);
 	case TAP_FIELD_RESIDUAL:
 		return (struct tap_value){ .type = *(const int64_t *)at == -1 ? TAP_VALUE_ABSENT : TAP_VALUE_INT,
 					   .i = *(const int64_t *)at };

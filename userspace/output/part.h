@@ -14,7 +14,10 @@
 
 #include "correlate/view.h"
 
-/* id, the JSON object it sits in, name there. IO and LOCKS are all of theirs; as rows they are the first of them. */
+/*
+ * id, the JSON object it sits in, name there. IO, MEMORY and LOCKS are all of theirs; as rows they are the first of
+ * them.
+ */
 #define TAP_VIEW_PARTS(X) \
 	X(QUERIES, NULL, "queries") \
 	X(SESSIONS, NULL, "sessions") \
@@ -28,6 +31,11 @@
 	X(IO_BLAME, "io", "blame") \
 	X(IO_CHECKPOINTS, "io", "checkpoints") \
 	X(IO_HINTS, "io", "hints") \
+	X(MEMORY, NULL, "memory") \
+	X(MEMORY_PROCESSES, "memory", "processes") \
+	X(MEMORY_GROUPS, "memory", "groups") \
+	X(MEMORY_KILLS, "memory", "kills") \
+	X(MEMORY_HOST, "memory", "host") \
 	X(LOCKS, NULL, "locks") \
 	X(LOCK_WAITS, "locks", "waits") \
 	X(LOCK_HOLDERS, "locks", "holders") \
@@ -51,7 +59,7 @@ enum tap_view_part {
 const char *tap_part_name(enum tap_view_part part);
 /* The JSON object the list sits in, which is then the command's name: "io"; NULL: none. */
 const char *tap_part_group(enum tap_view_part part);
-/* IO for each of its lists, LOCKS for each of its; any other part itself. */
+/* IO, MEMORY or LOCKS for each of its lists; any other part itself. */
 enum tap_view_part tap_part_whole(enum tap_view_part part);
 
 enum tap_field_type {
@@ -64,6 +72,7 @@ enum tap_field_type {
 	TAP_FIELD_DOUBLE,	/* double; not finite: absent */
 	TAP_FIELD_BOOL,		/* bool */
 	TAP_FIELD_RESIDUAL,	/* int64_t; -1: absent */
+	TAP_FIELD_MEMORY,	/* int64_t; TAP_MEMORY_NONE: absent */
 	TAP_FIELD_TIME,		/* int64_t, nanoseconds since the epoch; negative: absent */
 	TAP_FIELD_PART_OF,	/* int64_t; absent unless the one at count_offset is positive */
 	TAP_FIELD_SIZES,	/* uint64_t[TAP_SIZE_BUCKETS] */

@@ -41,8 +41,9 @@
 		(rows)->n_fields = COUNT_OF(of_fields); \
 	} while (0)
 
-/* part_io.c and part_locks.c: the lists of the io and of the locks view; rows->view is set. */
+/* part_io.c, part_memory.c and part_locks.c: the lists of those views; rows->view is set. */
 void tap_part_io_rows(struct tap_rows *rows, enum tap_view_part part);
+void tap_part_memory_rows(struct tap_rows *rows, enum tap_view_part part);
 void tap_part_lock_rows(struct tap_rows *rows, enum tap_view_part part);
 
 #endif

@@ -302,6 +302,9 @@ static void add_body(const struct tap_view *view, enum tap_view_part part, size_
 	case TAP_PART_IO:
 		tap_text_io_render(view, part, width, out);
 		break;
+	case TAP_PART_MEMORY:
+		tap_text_memory_render(view, width, out);
+		break;
 	case TAP_PART_LOCKS:
 		tap_text_locks_render(view, part, width, out);
 		break;

@@ -53,8 +53,9 @@ struct tap_text_table {
 	const char *fields; /* that have a column, with a space before and after each */
 };
 
-/* The tables of text_io.c, text_locks.c and text_lock_stats.c. NULL: that list is no table. */
+/* The tables of text_io.c, text_memory.c, text_locks.c and text_lock_stats.c. NULL: that list is no table. */
 const struct tap_text_table *tap_text_io_table(enum tap_view_part part);
+const struct tap_text_table *tap_text_memory_table(enum tap_view_part part);
 const struct tap_text_table *tap_text_lock_table(enum tap_view_part part);
 const struct tap_text_table *tap_text_lock_stat_table(enum tap_view_part part);
 /* text_statements.c */

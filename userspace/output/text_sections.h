@@ -21,6 +21,9 @@ void tap_text_checkpoints_render(const struct tap_view *view, bool all, size_t w
 /* What each disk reads and writes in a second, in one line; nothing when none is known. */
 void tap_text_io_rates(const struct tap_view *view, size_t width, struct tap_strbuf *out);
 
+/* text_memory.c: the host, then queries and processes. */
+void tap_text_memory_render(const struct tap_view *view, size_t width, struct tap_strbuf *out);
+
 /* text_locks.c: the tree of who waits for whom, and what the window adds. */
 /* The tree, the cycles and the waits that ended alone. */
 void tap_text_locks_now(const struct tap_view *view, size_t width, struct tap_strbuf *out);

@@ -382,6 +382,8 @@ static const struct tap_text_table *table_of(enum tap_view_part part)
 		return &part_tables[part];
 	if (part == TAP_PART_STATEMENTS)
 		return tap_text_statement_table();
+	if (tap_part_whole(part) == TAP_PART_MEMORY)
+		return tap_text_memory_table(part);
 	return tap_part_whole(part) == TAP_PART_IO ? tap_text_io_table(part) : tap_text_lock_table(part);
 }
 

@@ -55,6 +55,7 @@ static bool statement_reports_progress(const char *text)
 const struct tap_terms tap_terms_mysql = {
 	.name = "mariadb",
 	.stems = stems,
+	.threads = true,
 	.client_read = "ClientRead",
 	.lock_views = "its own views of locks",
 	.lock_advice = {

@@ -115,6 +115,29 @@ struct fake_thread {
 	} uw;
 };
 
+struct percpu_counter {
+	long long count;
+};
+
+struct mm_struct {
+	struct percpu_counter rss_stat[4];
+};
+
+/* As kernels before 6.2 have it; not used here. */
+struct mm_struct___split {
+	struct {
+		struct {
+			long counter;
+		} count[4];
+	} rss_stat;
+};
+
+struct task_struct___split {
+	struct {
+		int count[4];
+	} rss_stat;
+};
+
 struct task_struct {
 	unsigned int __state;
 	unsigned int flags;
@@ -129,6 +152,7 @@ struct task_struct {
 	unsigned long maj_flt;
 	struct task_io_accounting ioac;
 	struct files_struct *files;
+	struct mm_struct *mm;
 	struct fake_thread thread;
 	struct fake_pt_regs regs;
 	void *storage; /* value of task_to_account; NULL: none */

@@ -54,6 +54,7 @@ enum {
 struct pg_process {
 	struct task_struct task;
 	struct pid pid;
+	struct mm_struct mm;
 	char memory[FAKE_MEMORY] __attribute__((aligned(8)));
 };
 
@@ -106,6 +107,7 @@ static inline void pg_process_init(struct pg_process *process, int pid)
 	memset(process, 0, sizeof(*process));
 	process->pid.numbers[0].nr = pid;
 	process->task.thread_pid = &process->pid;
+	process->task.mm = &process->mm;
 	process->task.group_leader = &process->task;
 	process->task.pid = process->task.tgid = pid;
 	process->task.regs.orig_ax = PG_SYSCALL_EPOLL;

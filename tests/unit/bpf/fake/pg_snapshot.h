@@ -30,6 +30,15 @@ static inline void totals_add(struct tap_snapshot *to, __u8 parity)
 	}
 }
 
+static inline void peaks_add(struct tap_snapshot *to)
+{
+	const struct fake_map *peaks = fake_map_of(&row_to_peak);
+
+	for (size_t i = 0; i < peaks->count; i++)
+		tap_row_add_peak(tap_row_set_get(&to->rows, (const void *)(peaks->keys + i * peaks->key_size)),
+				 *(const __u64 *)(const void *)(peaks->values + i * peaks->value_size));
+}
+
 /* What the iterator writes of one thread goes into the snapshot. Also keeps the two clocks the same. */
 static inline void thread_take(struct tap_snapshot *to, struct pg_process *process)
 {
@@ -51,6 +60,7 @@ static inline void snapshot_take(struct tap_snapshot *ret, struct pg_process **p
 	tap_snapshot_init(ret);
 	totals_add(ret, (epoch + 1) & 1);
 	snapshot_epoch = epoch;
+	ret->epoch = epoch;
 	for (size_t i = 0; i < n; i++) {
 		if (between)
 			between(i, context);
@@ -59,6 +69,7 @@ static inline void snapshot_take(struct tap_snapshot *ret, struct pg_process **p
 	if (between)
 		between(n, context);
 	totals_add(ret, epoch & 1);
+	peaks_add(ret);
 }
 
 #endif

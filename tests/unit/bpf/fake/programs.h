@@ -33,6 +33,7 @@ static __u64 fake_direct_end_io __attribute__((unused)), fake_chain_end_io __att
 #include "bpf/engine.bpf.h"
 #include "bpf/io.bpf.h"
 #include "bpf/lock.bpf.h"
+#include "bpf/memory.bpf.h"
 #include "bpf/my_lock.bpf.h"
 #include "bpf/pg.bpf.h"
 #include "bpf/spent.bpf.h"
@@ -103,6 +104,7 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_array_add(&statement_totals, sizeof(struct tap_statement_total), FAKE_STATEMENTS);
 	fake_map_add(&row_to_statements, sizeof(struct tap_row_key), sizeof(__u32), FAKE_STATEMENTS);
 	fake_map_add(&statement_errors, sizeof(struct tap_statement_error_key), sizeof(__u64), FAKE_STATEMENTS);
+	fake_map_add(&row_to_peak, sizeof(struct tap_row_key), sizeof(__u64), rows_max);
 	fake_map_add(&text_sent, sizeof(struct tap_text_key), sizeof(__u8), FAKE_ENTRIES);
 	fake_array_add(&lock_sums, sizeof(struct tap_lock_sum), FAKE_LOCK_SUMS);
 	fake_map_add(&lock_key_to_sum, sizeof(struct tap_lock_sum_key), sizeof(__u32), FAKE_LOCK_SUMS);
