@@ -84,7 +84,6 @@ int tap_figure_by_name(const char *name);
 	X(NOT_LOCAL, "the client is not on this host") \
 	X(NOT_TRACED, "this version does not trace it") \
 	X(DEPTH_STATEMENT, "needs --depth statement") \
-	X(SHED, "the probe was taken off to stay inside the budget") \
 	X(UNPROBED, "the server could not be probed") \
 	X(NO_ERRORS, "what this server does when a statement fails cannot be probed") \
 	X(SAMPLED, "to stay inside the budget some sessions only were probed") \

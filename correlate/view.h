@@ -355,6 +355,9 @@ struct tap_view {
 	double fingerprint_cpu_percent; /* part of bpf_cpu_percent spent on own fingerprints */
 	double tool_cpu_percent;
 	int64_t tool_rss_bytes;
+	double budget_percent; /* of one core; 0: none */
+	const char *probed;    /* at statement depth, which sessions: "all", "some", "few", "none"; NULL: ambient */
+	bool over_budget;      /* what is left in the kernel and the servers takes more than that */
 
 	struct tap_figures totals; /* of all rows */
 	double attributed_percent; /* of the thread time of all rows, what is not unknown */

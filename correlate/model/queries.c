@@ -76,9 +76,7 @@ static void calls_fill(struct tap_build *build, const struct tap_unseen *unseen,
 		figures->value[TAP_FIGURE_UNSEEN] = 0;
 		return;
 	}
-	if (options->calls_off)
-		tap_build_absent(figures, TAP_FIGURE_CALLS, options->calls_off);
-	else if (row_is_several(build, &row->key) || tap_unseen_spoils(unseen, row))
+	if (row_is_several(build, &row->key) || tap_unseen_spoils(unseen, row))
 		tap_build_absent(figures, TAP_FIGURE_CALLS, TAP_REASON_PIPELINED);
 }
 

@@ -69,7 +69,7 @@ static enum tap_reason errors_absence(const struct tap_build *build, const struc
 	if (options->sampled_calls)
 		return TAP_REASON_SAMPLED;
 	if (!options->exact_calls)
-		return options->calls_off ? options->calls_off : TAP_REASON_DEPTH_STATEMENT;
+		return TAP_REASON_DEPTH_STATEMENT;
 	if (instance && instance->unprobed)
 		return TAP_REASON_UNPROBED;
 	return instance && instance->no_errors ? TAP_REASON_NO_ERRORS : TAP_REASON_NONE;

@@ -146,7 +146,7 @@ static int losses_build(struct tap_build *build)
 	const struct tap_snapshot *end = build->input->end, *begin = build->input->begin;
 	const struct tap_lock_log *log = build->input->locks.log;
 
-	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 3, sizeof(*view->losses));
+	view->losses = tap_arena_new(build->arena, TAP_LOSS_COUNT + 4, sizeof(*view->losses));
 	if (!view->losses)
 		return -ENOMEM;
 	for (int i = 0; i < TAP_LOSS_COUNT; i++)
@@ -162,6 +162,11 @@ static int losses_build(struct tap_build *build)
 						"more queries, locks or pairs than a window keeps: lock waits are in "
 						"some lists only",
 						log->losses_dropped + log->by_query.dropped + log->by_lock.dropped };
+	if (build->input->cost.probed)
+		view->losses[view->n_losses++] =
+			(struct tap_view_loss){ "probes_moved",
+						"to stay inside the budget probes were taken off sessions, or put back",
+						build->input->cost.shed_steps };
 	if (build->input->statements)
 		view->losses[view->n_losses++] =
 			(struct tap_view_loss){ "statements_unlisted",
@@ -230,7 +235,7 @@ static void why_not_fill(struct tap_build *build, const char *field, size_t offs
 static void statements_absent_fill(struct tap_build *build)
 {
 	const struct tap_window_options *options = &build->input->options;
-	enum tap_reason reason = options->calls_off ? options->calls_off : TAP_REASON_DEPTH_STATEMENT;
+	enum tap_reason reason = TAP_REASON_DEPTH_STATEMENT;
 	struct tap_view *view = build->view;
 
 	if (options->exact_calls || options->sampled_calls)
@@ -282,6 +287,11 @@ static void head_fill(struct tap_build *build)
 	view->trap_cpu_percent = input->cost.trap_cpu_percent;
 	view->tool_cpu_percent = input->cost.tool_cpu_percent;
 	view->tool_rss_bytes = input->cost.tool_rss_bytes;
+	view->budget_percent = input->cost.budget_percent;
+	view->probed = input->cost.probed;
+	view->over_budget = view->budget_percent > 0 && view->bpf_cpu_percent >= 0 &&
+			    view->bpf_cpu_percent + (view->trap_cpu_percent > 0 ? view->trap_cpu_percent : 0) >
+				    view->budget_percent;
 	view->fingerprint_cpu_percent =
 		nanoseconds > 0
 			? 100.0 * (double)(input->end->fingerprint_ns - input->begin->fingerprint_ns) / nanoseconds

@@ -58,6 +58,9 @@ struct tap_window_cost {
 	double trap_cpu_percent;
 	double tool_cpu_percent;
 	int64_t tool_rss_bytes;
+	double budget_percent; /* of one core; 0: none */
+	const char *probed;    /* which sessions, at the end; NULL: ambient depth */
+	uint64_t shed_steps;   /* taken in the window to stay inside the budget, or back */
 };
 
 struct tap_window_options {
@@ -67,15 +70,14 @@ struct tap_window_options {
 	const char *io_sort;  /* a figure of the io view's lists (correlate/io_order.h); NULL: their own order */
 	size_t limit;	      /* 0: none */
 	bool raw_text;
-	bool sessions;		   /* the view is one of sessions: they are read anew */
-	bool io;		   /* the view is one of block I/O: its lists are built */
-	bool disks;		   /* ... or shows the disks alone */
-	bool locks;		   /* the view is one of locks: who waits for whom is read anew */
-	bool exact_calls;	   /* statement depth was on for the whole window */
-	bool sampled_calls;	   /* ... for some sessions, or a part of it */
-	size_t slowest;		   /* of each row so many statements are shown, besides those that were slow */
-	bool as_they_came;	   /* statements in the order of their ends; otherwise the longest first */
-	enum tap_reason calls_off; /* ... was asked for, but is off: why */
+	bool sessions;	    /* the view is one of sessions: they are read anew */
+	bool io;	    /* the view is one of block I/O: its lists are built */
+	bool disks;	    /* ... or shows the disks alone */
+	bool locks;	    /* the view is one of locks: who waits for whom is read anew */
+	bool exact_calls;   /* statement depth was on for the whole window */
+	bool sampled_calls; /* ... for some sessions, or a part of it */
+	size_t slowest;	    /* of each row so many statements are shown, besides those that were slow */
+	bool as_they_came;  /* statements in the order of their ends; otherwise the longest first */
 };
 
 /* What was seen of locks; all NULL or 0: not wanted. */

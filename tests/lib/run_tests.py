@@ -36,11 +36,12 @@ MATRIX_SECONDS = 2400  # of one version
 # The truth tests of what depends on the server's version: what is read from its memory, and what is made of it.
 MATRIX_TESTS = ("test_smoke", "test_calls", "test_cpu", "test_conservation", "test_rows", "test_sessions", "test_waits",
                 "test_fingerprint_live", "test_locks_graph", "test_aio", "test_background", "test_restart", "test_identity",
-                "test_io_labels_pg")
+                "test_io_labels_pg", "test_statements")
 MY_MATRIX_TESTS = ("test_my_queries", "test_my_pool", "test_my_layout", "test_my_kinds", "test_my_locks", "test_my_locks_asked",
                    "test_my_locks_order", "test_my_io")
 # What takes more time, connections or servers than a run of everything should, with the installed server.
-SCALE_TESTS = ("test_scale", "test_distinct", "test_unknown_build", "test_background", "test_my_io")
+SCALE_TESTS = ("test_scale", "test_distinct", "test_unknown_build", "test_background", "test_my_io",
+               "test_statements")
 SCALE = "scale"
 # Whose servers, which variable names the one that tests are to use, and the tests.
 MATRIX = ((pg_versions, "TAP_PG_SERVER", MATRIX_TESTS), (my_versions, "TAP_MY_SERVER", MY_MATRIX_TESTS))

@@ -3,6 +3,7 @@
 told of once with where its time went."""
 import contextlib
 import json
+import os
 import re
 import threading
 import time
@@ -118,6 +119,7 @@ def trace_wait(statement, class_name, event):
     return sum(wait["ns"] for wait in statement["waits"] if (wait["class"], wait["event"]) == (class_name, event))
 
 
+@trace.in_matrix
 def test_the_slowest_of_each_query(dbtap, statements_server):
     with trace.window(dbtap, statements_server, "--slow", 86400000, "--slowest", 2, "--budget", 100,
                       command="statements") as traced, session(statements_server) as cursor:
@@ -153,7 +155,7 @@ def test_a_whole_text_and_a_lock(dbtap, statements_server):
     assert failed["failed"] and failed["sqlstate"] == "57014"
 
 
-@pytest.mark.parametrize("form", ("text", "json", "csv"))
+@pytest.mark.parametrize("form", ("text", pytest.param("json", marks=trace.in_matrix), pytest.param("csv", marks=trace.in_matrix)))
 def test_followed(dbtap, statements_server, tmp_path, form):
     """Each as it ends."""
     output = tmp_path / "output"
@@ -178,6 +180,7 @@ def test_followed(dbtap, statements_server, tmp_path, form):
         assert sum("Timeout:PgSleep" in line for line in lines) == 3
 
 
+@trace.in_matrix
 def test_a_session_that_is_killed(dbtap, statements_server):
     """A backend that ends in the middle of its statement leaves nothing behind that is counted."""
     with trace.window(dbtap, statements_server, *DEPTH) as traced:
@@ -198,3 +201,48 @@ def test_a_session_that_is_killed(dbtap, statements_server):
 def swallow(connection, text):
     with contextlib.suppress(psycopg2.Error), connection.cursor() as cursor:
         cursor.execute(text)
+
+
+def said(run, before=""):
+    """What a running dbtap has said so far."""
+    os.set_blocking(run.process.stderr.fileno(), False)
+    return before + (run.process.stderr.read() or b"").decode("utf-8", "replace")
+
+
+def test_the_budget_is_kept(dbtap, statements_server):
+    """A load that jumps is shed within two seconds; when it is over (in the matrix) statement depth comes back."""
+    run = trace.start(dbtap, statements_server, "--depth", "statement", "--budget", 0.02, "--interval", 0.2)
+    text = ""
+    with session(statements_server) as cursor:
+        cursor.execute("set log_min_duration_statement = -1")
+        began = time.monotonic()
+        while "no session is probed" not in text:
+            cursor.execute("select 1 as jumped")
+            text = said(run, text)
+            assert time.monotonic() - began < 2, f"not shed: {text}"
+        deadline = time.monotonic() + 90
+        while trace.FULL and "all sessions are probed again" not in text:
+            text = said(run, text)
+            assert time.monotonic() < deadline, f"never came back: {text}"
+            time.sleep(0.2)
+    document = trace.finish(run, status=3)
+    assert document["overhead"]["probed"] == ("all" if trace.FULL else "none") and document["loss"]["probes_moved"] >= 1
+    row = trace.one(document, "jumped", kind="client")
+    assert "errors" not in row and "some sessions only" in row["absent"]["errors"]
+
+
+def test_attach_and_detach(dbtap, statements_server, load):
+    """Under a load, ended in every way: the server goes on, and nothing stays attached (the fixture looks)."""
+    run = load.pgbench(statements_server, "-n", "-c", 2, "-T", 3600, script="select 1 as goes_on;\n")
+    for number in range(1000 if trace.FULL else 2):
+        tracing = trace.start(dbtap, statements_server, *DEPTH, "--no-connect")
+        if number % 2:
+            tracing.kill()
+        else:
+            assert trace.one(trace.finish(tracing), "goes_on", kind="client")["calls"] >= 0
+    with trace.window(dbtap, statements_server, *DEPTH) as traced:
+        time.sleep(0.2)
+    row = trace.one(traced.document, "goes_on", kind="client")
+    assert row["calls"] > 0 and row["errors"] == 0 and row["latency_ns"]["p50"] > 0
+    assert run.process.poll() is None, "the load ended"
+    run.process.terminate()

@@ -10,6 +10,10 @@
 #include "userspace/attach/maps.h"
 #include "userspace/base/clock.h"
 
+enum {
+	LEAST_RUNS = 20,
+};
+
 static uint64_t hits_of(const struct tap_tracer *tracer)
 {
 	struct tap_tracer_counters counters;
@@ -27,15 +31,26 @@ void tap_cost_begin(struct tap_cost *cost, const struct tap_tracer *tracer)
 	cost->sampled_ns = 0;
 }
 
+/* A sample of a few runs says little. */
+static void end_sample(struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t runs_before, uint64_t ns_before)
+{
+	uint64_t runs, ns;
+
+	if (!tap_tracer_stats_calls(tracer, &runs, &ns) && runs - runs_before >= LEAST_RUNS)
+		cost->end_ns = (double)(ns - ns_before) / (double)(runs - runs_before);
+}
+
 void tap_cost_sample(struct tap_cost *cost, struct tap_tracer *tracer, int milliseconds)
 {
 	struct timespec wait = { .tv_nsec = milliseconds * 1000000l };
-	uint64_t runs, before_ns, after_ns;
+	uint64_t runs, before_ns, after_ns, end_runs = 0, end_ns = 0;
 	int64_t began_ns;
+	bool ends;
 
 	if (tap_tracer_stats_on(tracer))
 		return;
 	began_ns = tap_clock_ns(CLOCK_MONOTONIC);
+	ends = !tap_tracer_stats_calls(tracer, &end_runs, &end_ns);
 	if (!tap_tracer_stats(tracer, &runs, &before_ns)) {
 		nanosleep(&wait, NULL);
 		if (!tap_tracer_stats(tracer, &runs, &after_ns)) {
@@ -43,6 +58,8 @@ void tap_cost_sample(struct tap_cost *cost, struct tap_tracer *tracer, int milli
 			cost->sampled_ns += tap_clock_ns(CLOCK_MONOTONIC) - began_ns;
 		}
 	}
+	if (ends)
+		end_sample(cost, tracer, end_runs, end_ns);
 	tap_tracer_stats_off(tracer);
 }
 
@@ -79,7 +96,7 @@ double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *
 	double rate = -1;
 
 	if (cost->trap_ns >= 0 && now > *wall_ns)
-		rate = 100.0 * (double)(hits_now - *hits) * cost->trap_ns / (double)(now - *wall_ns);
+		rate = 100.0 * (double)(hits_now - *hits) * (cost->trap_ns + cost->end_ns) / (double)(now - *wall_ns);
 	*hits = hits_now;
 	*wall_ns = now;
 	return rate;

@@ -18,7 +18,8 @@ struct tap_cost {
 	uint64_t hits_begin;
 	uint64_t program_ns; /* within the samples */
 	int64_t sampled_ns;
-	double trap_ns; /* calibrated; negative: not known */
+	double trap_ns; /* calibrated, with a program that returns at once; negative: not known */
+	double end_ns;	/* ... and what the program takes besides, as last sampled; 0: not yet */
 };
 
 /* Begins a window. */
@@ -31,7 +32,8 @@ void tap_cost_end(const struct tap_cost *cost, const struct tap_tracer *tracer, 
 /* Time of one trap, tried on a function of our own; negative when it cannot be had. Takes some milliseconds. */
 double tap_cost_calibrate_trap(struct tap_tracer *tracer);
 
-/* Percent of one core that traps took since `*hits` at `*wall_ns`; moves both to now. Negative: not known. */
+/* Percent of one core that traps and their program took since `*hits` at `*wall_ns`; moves both to now. Negative: not
+ * known. */
 double tap_cost_trap_rate(const struct tap_cost *cost, const struct tap_tracer *tracer, uint64_t *hits,
 			  int64_t *wall_ns);
 

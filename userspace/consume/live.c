@@ -17,6 +17,7 @@
 #include "userspace/consume/instances.h"
 #include "userspace/consume/lock_events.h"
 #include "userspace/consume/reader.h"
+#include "userspace/consume/shed.h"
 #include "userspace/load/features.h"
 #include "userspace/load/privilege.h"
 
@@ -57,14 +58,12 @@ struct tap_live {
 	bool tells; /* statements are told of one by one */
 	uint32_t round;
 	struct tap_cost cost;
-	uint64_t budget_hits; /* since the last look at the budget */
-	int64_t budget_wall_ns;
+	struct tap_shed shed;
 	int64_t searched_ms;
 	int64_t look_every_ms;
 	int64_t names_due_ms;
 	int64_t servers_due_ms;
-	uint64_t shown_serial;	   /* of the last wait for a lock of the window before */
-	enum tap_reason calls_off; /* why the probe of statement depth is off; NONE: it is not */
+	uint64_t shown_serial; /* of the last wait for a lock of the window before */
 };
 
 static void note(const struct tap_live *live, const char *text)
@@ -213,8 +212,8 @@ static int window_begin(struct tap_live *live, struct tap_error *err)
 	int status;
 
 	tap_cost_begin(&live->cost, live->tracer);
-	live->budget_hits = live->cost.hits_begin;
-	live->budget_wall_ns = live->cost.wall_begin_ns;
+	live->shed.hits = live->cost.hits_begin;
+	live->shed.wall_ns = live->cost.wall_begin_ns;
 	status = snapshot_take(live, false, &live->begin, err);
 	statements_begin(live);
 	live->is_first = true;
@@ -239,6 +238,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	live->note = note_fn;
 	live->note_context = note_context;
 	live->cost.trap_ns = -1;
+	tap_shed_init(&live->shed, options->budget_percent);
 	live->look_every_ms = options->interval > 0 ? (int64_t)(options->interval * 1000) : LOOK_EVERY_MS;
 	tap_instances_init(&live->instances, &live->options);
 	tap_texts_init(&live->texts);
@@ -258,7 +258,7 @@ int tap_live_open(const struct tap_live_options *options, tap_live_note note_fn,
 	if (!status)
 		status = window_begin(live, err);
 	if (!status)
-		status = tap_privilege_drop(err);
+		status = tap_privilege_drop(live->options.tracer.statements, err);
 	if (status) {
 		tap_live_free(live);
 		return status;
@@ -312,19 +312,14 @@ void tap_live_connect(struct tap_live *live)
 		learn_large_relations(live);
 }
 
-/* Takes the uprobe off when its traps cost more than the budget. */
+/* Moves the probes where their cost asks for it, and says so. */
 static void budget_check(struct tap_live *live)
 {
-	double percent;
+	struct tap_error said = { "" };
 
-	if (!tap_tracer_has_calls(live->tracer))
-		return;
-	percent = tap_cost_trap_rate(&live->cost, live->tracer, &live->budget_hits, &live->budget_wall_ns);
-	if (percent <= live->options.budget_percent)
-		return;
-	tap_tracer_detach_calls(live->tracer);
-	live->calls_off = TAP_REASON_SHED;
-	note(live, "statement depth costs more than its budget: its probe was taken off; raise --budget to keep it");
+	if (live->options.depth == TAP_DEPTH_STATEMENT &&
+	    tap_shed_look(&live->shed, live->tracer, &live->cost, &live->instances, &live->begin, &said))
+		note(live, said.text);
 }
 
 /* Relations are asked for while they are there: one that is dropped before the window ends keeps its name. */
@@ -398,7 +393,6 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 		status = keep_names(live, err);
 	begin_disks(live);
 	tap_cost_sample(&live->cost, live->tracer, COST_SAMPLE_MS);
-	budget_check(live);
 	return status;
 }
 
@@ -463,6 +457,7 @@ static int step(struct tap_live *live, int64_t left, struct tap_error *err)
 	tap_reader_sleep(live->reader, step_ms(live, left));
 	/* Only somebody who sets the clock changes it. */
 	tap_tracer_set_wall(live->tracer, tap_clock_ahead_ns());
+	budget_check(live);
 	status = drain(live, false);
 	if (!status && live->locks)
 		status = tap_lock_events_settle(live->locks, false);
@@ -555,9 +550,14 @@ static int view_make(struct tap_live *live, const struct tap_window_options *opt
 	input.locks.inversions = inversions;
 	input.instances = rows;
 	input.roots = roots;
-	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->calls_off;
-	input.options.calls_off = live->calls_off;
+	input.options.exact_calls = live->options.depth == TAP_DEPTH_STATEMENT && !live->shed.partial;
+	input.options.sampled_calls = live->options.depth == TAP_DEPTH_STATEMENT && live->shed.partial;
 	tap_cost_end(&live->cost, live->tracer, &input.cost);
+	input.cost.budget_percent = live->options.budget_percent;
+	if (live->options.depth == TAP_DEPTH_STATEMENT) {
+		input.cost.probed = tap_shed_level_name(live->shed.governor.level);
+		input.cost.shed_steps = live->shed.steps;
+	}
 	if (!status)
 		status = tap_window_view(&input, ret);
 	free(rows);
@@ -648,6 +648,7 @@ void tap_live_next(struct tap_live *live)
 		live->shown_serial = tap_lock_events_log(live->locks)->serial;
 	}
 	tap_cost_begin(&live->cost, live->tracer);
+	tap_shed_begin(&live->shed);
 }
 
 int tap_live_adopt(struct tap_live *live, struct tap_error *err)

@@ -48,8 +48,11 @@ bool tap_privilege_suffices(void)
 	return true;
 }
 
-static bool is_kept(int capability)
+/* For a uprobe the kernel asks for CAP_SYS_ADMIN, where CAP_PERFMON does for all other events. */
+static bool is_kept(int capability, bool probes)
 {
+	if (probes && capability == CAP_SYS_ADMIN)
+		return true;
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
 		if (kept[i] == capability)
 			return true;
@@ -57,13 +60,13 @@ static bool is_kept(int capability)
 	return false;
 }
 
-int tap_privilege_drop(struct tap_error *err)
+int tap_privilege_drop(bool probes, struct tap_error *err)
 {
 	struct sets sets;
 	int status;
 
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
-		if (!is_kept(capability))
+		if (!is_kept(capability, probes))
 			prctl(PR_CAPBSET_DROP,
 			      capability); /* without CAP_SETPCAP it fails, and there is less to drop */
 	}
@@ -71,9 +74,9 @@ int tap_privilege_drop(struct tap_error *err)
 	for (int word = 0; word < _LINUX_CAPABILITY_U32S_3; word++) {
 		uint32_t mask = 0;
 
-		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-			if (CAP_TO_INDEX(kept[i]) == word)
-				mask |= CAP_TO_MASK(kept[i]);
+		for (int capability = 0; capability <= CAP_LAST_CAP; capability++) {
+			if (CAP_TO_INDEX(capability) == word && is_kept(capability, probes))
+				mask |= CAP_TO_MASK(capability);
 		}
 		sets.data[word].effective &= mask;
 		sets.data[word].permitted &= mask;

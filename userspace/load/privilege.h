@@ -14,8 +14,9 @@ bool tap_privilege_suffices(void);
 
 /*
  * Drops every capability but those that reading goes on needing (maps, iterators, /proc, memory, logging in as the
- * server's own user), also from the bounding set. 0 or a negative errno.
+ * server's own user), also from the bounding set. With `probes` those that uprobes take, too: they are moved while
+ * dbtap runs. 0 or a negative errno.
  */
-int tap_privilege_drop(struct tap_error *err);
+int tap_privilege_drop(bool probes, struct tap_error *err);
 
 #endif

@@ -662,6 +662,11 @@ int tap_tracer_stats_switch(const struct tap_tracer *tracer, uint64_t *ret_runs,
 	return stats_of(tracer->skeleton->progs.on_sched_switch, ret_runs, ret_ns);
 }
 
+int tap_tracer_stats_calls(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
+{
+	return tracer->statements ? stats_of(tracer->skeleton->progs.on_end_command, ret_runs, ret_ns) : -ENOENT;
+}
+
 int tap_tracer_stats_empty(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns)
 {
 	return stats_of(tracer->skeleton->progs.empty_sched_switch, ret_runs, ret_ns);

@@ -175,5 +175,7 @@ void tap_tracer_detach_empty(struct tap_tracer *tracer);
 int tap_tracer_stats_empty(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
 /* ... and of the switch program alone. */
 int tap_tracer_stats_switch(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
+/* ... and of the probe that each statement which succeeds comes to. */
+int tap_tracer_stats_calls(const struct tap_tracer *tracer, uint64_t *ret_runs, uint64_t *ret_ns);
 
 #endif

@@ -282,6 +282,12 @@ static void put_overhead(struct tap_json *json, const struct tap_view *view)
 	put_percent(json, "tool_cpu_percent", view->tool_cpu_percent);
 	if (view->tool_rss_bytes > 0)
 		put_int(json, "tool_rss_bytes", view->tool_rss_bytes);
+	if (view->budget_percent > 0) {
+		put_double(json, "budget_percent", view->budget_percent);
+		tap_json_key(json, "over_budget");
+		tap_json_bool(json, view->over_budget);
+	}
+	put_string(json, "probed", view->probed);
 	tap_json_object_end(json);
 }
 

@@ -248,6 +248,28 @@ static void add_cost(struct tap_strbuf *line, const char *name, double percent)
 		tap_strbuf_printf(line, "%s -", name);
 }
 
+/* Only what is out of the ordinary. */
+static void add_budget(const struct tap_view *view, size_t width, struct tap_strbuf *out)
+{
+	bool all = !view->probed || strcmp(view->probed, "all") == 0;
+	char number[TAP_NUMBER_MAX];
+	struct tap_strbuf line;
+
+	if (!view->over_budget && all)
+		return;
+	tap_strbuf_init(&line);
+	tap_strbuf_printf(&line, "budget of %s %%", tap_number_percent(number, view->budget_percent, 2));
+	if (view->over_budget)
+		tap_strbuf_printf(&line, " passed%s",
+				  !view->probed || strcmp(view->probed, "none") == 0
+					  ? ": ambient depth alone, and nothing is left to take off"
+					  : "");
+	if (!all)
+		tap_strbuf_printf(&line, "%s probed: %s", view->over_budget ? "; sessions" : ": sessions",
+				  view->probed);
+	tap_text_flush_line(out, &line, width);
+}
+
 static void add_overhead(const struct tap_view *view, size_t width, struct tap_strbuf *out)
 {
 	char number[TAP_NUMBER_MAX];
@@ -261,6 +283,7 @@ static void add_overhead(const struct tap_view *view, size_t width, struct tap_s
 	if (view->tool_rss_bytes > 0)
 		tap_strbuf_printf(&line, " and %s", tap_number_bytes(number, view->tool_rss_bytes));
 	tap_text_flush_line(out, &line, width);
+	add_budget(view, width, out);
 }
 
 static void add_foot(const struct tap_view *view, size_t width, struct tap_strbuf *out)

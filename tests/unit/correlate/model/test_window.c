@@ -46,7 +46,7 @@ START_TEST(test_head)
 	two.end.torn = 3;
 	two.begin.fingerprint_ns = 1000;
 	two.end.fingerprint_ns = 20001000;
-	two.input.cost = (struct tap_window_cost){ 0.5, -1, 0.25, 4096 };
+	two.input.cost = (struct tap_window_cost){ 0.5, -1, 0.25, 4096, 5, "some", 2 };
 	view = two_view();
 	ck_assert_str_eq(view->tool_version, "1.2");
 	ck_assert_str_eq(view->depth, "ambient");
@@ -361,9 +361,11 @@ START_TEST(test_calls_exact_or_shed)
 	two.instances[0].unprobed = true;
 	ck_assert_int_eq(calls_absent(), TAP_REASON_UNPROBED);
 	two.instances[0].unprobed = false;
+	/* Where some sessions only were probed what pulling counts is shown, or absent as at ambient depth. */
 	two.input.options.exact_calls = false;
-	two.input.options.calls_off = TAP_REASON_SHED;
-	ck_assert_int_eq(calls_absent(), TAP_REASON_SHED);
+	two.input.options.sampled_calls = true;
+	ck_assert_int_eq(calls_absent(), TAP_REASON_PIPELINED);
+	ck_assert_uint_eq(query_at(0)->figures.absent[TAP_FIGURE_ERRORS], TAP_REASON_SAMPLED);
 	ck_assert_int_eq(query_at(0)->figures.value[TAP_FIGURE_RUNNING], 0);
 }
 END_TEST

@@ -95,7 +95,7 @@ START_TEST(test_drop)
 
 	if (!has_all())
 		return;
-	ck_assert_int_eq(tap_privilege_drop(&err), 0);
+	ck_assert_int_eq(tap_privilege_drop(false, &err), 0);
 	ck_assert_str_eq(err.text, "");
 	for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
 		ck_assert(!has(gone[i]));
@@ -110,7 +110,7 @@ START_TEST(test_drop)
 		ck_assert_uint_eq(sets_get().data[word].inheritable, 0);
 	ck_assert(tap_privilege_suffices());
 	/* Once more changes nothing. */
-	ck_assert_int_eq(tap_privilege_drop(&err), 0);
+	ck_assert_int_eq(tap_privilege_drop(false, &err), 0);
 	ck_assert(tap_privilege_suffices());
 }
 END_TEST
@@ -125,7 +125,7 @@ START_TEST(test_dropped_for_good)
 
 	if (!has_all())
 		return;
-	ck_assert_int_eq(tap_privilege_drop(NULL), 0);
+	ck_assert_int_eq(tap_privilege_drop(false, NULL), 0);
 	sets = sets_get();
 	sets.data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective |= CAP_TO_MASK(CAP_SYS_ADMIN);
 	sets.data[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted |= CAP_TO_MASK(CAP_SYS_ADMIN);
@@ -156,7 +156,7 @@ START_TEST(test_nothing_to_drop)
 
 	give_up_all();
 	ck_assert(!tap_privilege_suffices());
-	ck_assert_int_eq(tap_privilege_drop(&err), 0);
+	ck_assert_int_eq(tap_privilege_drop(false, &err), 0);
 	ck_assert(!has(CAP_KILL));
 }
 END_TEST
