@@ -20,7 +20,7 @@ enum tap_my_command {
 	TAP_MY_COM_BINLOG_DUMP = 18,
 	TAP_MY_COM_STMT_PREPARE = 22,
 	TAP_MY_COM_STMT_EXECUTE = 23,
-	TAP_MY_COM_DAEMON = 29, /* a thread of the server's own */
+	TAP_MY_COM_DAEMON = 29,	       /* a thread of the server's own */
 	TAP_MY_COM_SLAVE_WORKER = 251, /* this and the two that follow: MariaDB */
 	TAP_MY_COM_SLAVE_IO = 252,
 	TAP_MY_COM_SLAVE_SQL = 253,
