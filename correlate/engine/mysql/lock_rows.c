@@ -45,7 +45,7 @@ struct pair {
 struct rows {
 	struct tap_my_lock_ask *ask;
 	bool mariadb;
-	struct trx *trxs; /* by id; later waiting ones first, by lock */
+	struct trx *trxs; /* by id */
 	size_t n_trxs;
 	size_t trxs_capacity;
 	struct lock *locks; /* by name */
