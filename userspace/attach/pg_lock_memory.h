@@ -25,7 +25,7 @@ struct tap_pg_lock_memory {
 	uint32_t n_procs;
 	uint64_t prepared; /* that of prepared transactions */
 	uint32_t n_prepared;
-	uint64_t xacts; /* that of PGXACTs, before version 14; 0 */
+	uint64_t xacts;		/* that of PGXACTs, before version 14; 0 */
 	uint32_t n_fast_groups; /* of fast-path locks a process has, where they lie apart */
 	/* As tap_memory_read_many: `ok` of each read tells; a negative errno ends it all. */
 	int (*read)(void *context, struct tap_memory_read *reads, size_t count);
