@@ -54,6 +54,7 @@ static inline __u8 tap_my_begins(const __u64 name[2], const __u64 text[2], __u32
 }
 
 /* enum tap_kind; NONE: the name does not tell. */
+/* NOLINTNEXTLINE(readability-function-size): a line of the table each */
 static inline __u8 tap_my_kind_of_name(const __u64 name[TAP_MY_THREAD_NAME / 8])
 {
 #define X(text, id) \
