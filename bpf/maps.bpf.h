@@ -13,6 +13,7 @@
 #include "bpf/abi/checkpoint.h"
 #include "bpf/abi/kind.h"
 #include "bpf/abi/loss.h"
+#include "bpf/abi/my_template.h"
 #include "bpf/abi/statement.h"
 #include "bpf/abi/stall.h"
 #include "bpf/abi/task.h"
@@ -172,6 +173,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tap_scratch);
 } scratch __weak SEC(".maps");
+
+/* Statements of MariaDB and MySQL that were seen; users as of the scratch. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TAP_MY_TEMPLATES);
+	__type(key, __u32);
+	__type(value, struct tap_my_template);
+} my_templates __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

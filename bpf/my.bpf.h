@@ -10,6 +10,7 @@
 
 #include "bpf/abi/my_digest.h"
 #include "bpf/abi/my_layout.h"
+#include "bpf/abi/my_template.h"
 #include "bpf/account.bpf.h"
 #include "bpf/compat.bpf.h"
 #include "bpf/text.bpf.h"
@@ -52,6 +53,25 @@ static __always_inline long my_counters_read(struct my_counters *ret, __u64 thd,
 		       ?: my_read(&ret->received, sizeof(ret->received), thd, layout->received);
 }
 
+/* The connection's number and the session's status, which lie close together in all versions that are known. */
+struct my_about {
+	__s32 connection;
+	__u32 status;
+};
+
+static __always_inline void my_about_read(struct my_about *ret, __u64 thd, const struct tap_my_layout *layout)
+{
+	__u32 words[8] = {}, apart = layout->server_status - layout->connection;
+
+	if ((apart == 28 || apart == 8) && !my_read(words, sizeof(words), thd, layout->connection)) {
+		ret->connection = (__s32)words[0];
+		ret->status = apart == 28 ? words[7] : words[2];
+		return;
+	}
+	my_read(&ret->connection, sizeof(ret->connection), thd, layout->connection);
+	my_read(&ret->status, sizeof(ret->status), thd, layout->server_status);
+}
+
 static __always_inline __s32 my_connection(__u64 thd, const struct tap_my_layout *layout)
 {
 	__s32 number = 0;
@@ -81,48 +101,143 @@ static __always_inline __u32 my_name_number(__u64 address)
  * The state lies in the scratch's other half: on the stack the verifier would follow each of its values, and every text
  * would be a path of its own.
  */
-static __always_inline struct tap_my_digest *my_digest_of(struct tap_scratch *copy)
+struct my_work {
+	struct tap_my_digest digest;
+	struct tap_my_numbers numbers;
+	struct tap_my_match match;
+};
+_Static_assert(sizeof(struct my_work) <= sizeof(((struct tap_scratch *)NULL)->status), "they fit there");
+
+static __always_inline struct my_work *my_work_of(struct tap_scratch *copy)
 {
-	return (struct tap_my_digest *)copy->status;
+	return (struct my_work *)copy->status;
 }
 
-struct my_digest_loop {
+struct my_text_loop {
 	struct tap_scratch *copy;
+	struct tap_my_template *template;
 };
 
+/*
+ * The barrier makes the program read byte and state once more from memory: of what is in registers the verifier knows
+ * which way it took through the step, and would walk the rest once for each.
+ */
 static long my_digest_byte(__u32 index, void *context)
 {
-	struct my_digest_loop *loop = context;
+	struct my_text_loop *loop = context;
+	struct my_work *work = my_work_of(loop->copy);
+	const char *at = &loop->copy->text[index & (TAP_TEXT_MAX - 1)];
 
-	tap_my_digest_step(my_digest_of(loop->copy), (unsigned char)loop->copy->text[index & (TAP_TEXT_MAX - 1)]);
+	work->numbers.before = work->digest.state;
+	tap_my_digest_step(&work->digest, (unsigned char)*at);
+	barrier();
+	tap_my_numbers_note(&work->numbers, &work->digest, index, (unsigned char)*at);
 	return 0;
 }
 
-/*
- * The own id of the text at task->activity_address, which has to have at least `least` bytes and no more than `most`; 0
- * when it has not, or cannot be had.
- */
-TAP_GLOBAL __u64 my_text_id(struct tap_task *task, __u64 least, __u64 most)
+static long my_match_piece(__u32 index, void *context)
 {
-	struct my_digest_loop loop = {};
-	__u32 zero = 0;
-	__u64 began;
-	long size;
+	struct my_text_loop *loop = context;
 
-	if (!task || !has_bpf_loop || !task->activity_address)
+	(void)index;
+	return tap_my_match_step(&my_work_of(loop->copy)->match, loop->template, loop->copy->text);
+}
+
+static long my_template_byte(__u32 index, void *context)
+{
+	struct my_text_loop *loop = context;
+
+	tap_my_template_step(loop->template, &my_work_of(loop->copy)->numbers, loop->copy->text, index);
+	return 0;
+}
+
+static __always_inline struct tap_my_template *my_template_of(__u64 id)
+{
+	__u32 place = (__u32)(id >> 32) % TAP_MY_TEMPLATES;
+
+	return bpf_map_lookup_elem(&my_templates, &place);
+}
+
+/* The id of the row that is expected next, if the text in the scratch is of that; else 0. */
+static __always_inline __u64 my_expected_id(struct tap_task *task, struct tap_scratch *copy, long size)
+{
+	struct tap_my_match *match = &my_work_of(copy)->match;
+	struct my_text_loop loop = { .copy = copy };
+	struct tap_way *way = way_at(task, task->next_way);
+
+	if (!way || way->key.source != TAP_QUERY_ID_OWN)
 		return 0;
-	loop.copy = bpf_map_lookup_elem(&scratch, &zero);
-	if (!loop.copy)
+	loop.template = my_template_of(way->key.query_id);
+	if (!loop.template || loop.template->id != way->key.query_id)
 		return 0;
-	began = bpf_ktime_get_ns();
-	size = text_read(task, loop.copy);
-	if (size <= 0 || (__u64)size > most || ((__u64)size < least && size < TAP_TEXT_MAX - 1))
-		return 0;
-	tap_my_digest_init(my_digest_of(loop.copy));
+	*match = (struct tap_my_match){ .size = size };
+	bpf_loop(TAP_MY_MATCH_STEPS, my_match_piece, &loop, 0);
+	return match->matches ? way->key.query_id : 0;
+}
+
+/* Keeps the text in the scratch, whose id this is, for those that follow; when it comes a second time. */
+static __always_inline void my_template_keep(struct my_text_loop *loop, __u64 id, long size)
+{
+	struct tap_my_template *template = my_template_of(id);
+
+	if (!template || template->id == id || size > TAP_MY_TEMPLATE_TEXT || size < 8 ||
+	    my_work_of(loop->copy)->numbers.over || !tap_my_template_may(loop->copy->text))
+		return;
+	if (template->seen != id) {
+		template->seen = id;
+		return;
+	}
+	template->id = 0;
+	template->size = 0;
+	template->numbers = 0;
+	loop->template = template;
+	bpf_loop(size, my_template_byte, loop, 0);
+	tap_my_template_final(template, id);
+}
+
+/* The length that a text has to have; `known`: it is one more of a template, so that names are what they were. */
+struct my_wanted {
+	__u64 least;
+	__u64 most;
+	__u64 known;
+};
+
+static __always_inline __u64 my_digest_of(struct tap_scratch *copy, long size)
+{
+	struct my_text_loop loop = { .copy = copy };
+	struct my_work *work = my_work_of(copy);
+	__u64 began = bpf_ktime_get_ns(), id;
+
+	tap_my_digest_init(&work->digest);
+	tap_my_numbers_init(&work->numbers);
 	bpf_loop(size, my_digest_byte, &loop, 0);
+	tap_my_number_end(&work->numbers, size);
+	id = tap_my_digest_final(&work->digest);
+	my_template_keep(&loop, id, size);
 	__sync_fetch_and_add(&fingerprint_count, 1);
 	__sync_fetch_and_add(&fingerprint_ns, bpf_ktime_get_ns() - began);
-	return tap_my_digest_final(my_digest_of(loop.copy));
+	return id;
+}
+
+/* The own id of the text at task->activity_address; 0 when it is not as wanted, or cannot be had. */
+TAP_GLOBAL __u64 my_text_id(struct tap_task *task, struct my_wanted *wanted)
+{
+	struct tap_scratch *copy;
+	__u32 zero = 0;
+	__u64 id;
+	long size;
+
+	if (!task || !wanted || !has_bpf_loop || !task->activity_address)
+		return 0;
+	copy = bpf_map_lookup_elem(&scratch, &zero);
+	if (!copy)
+		return 0;
+	size = text_read(task, copy);
+	if (size <= 0 || (__u64)size > wanted->most || ((__u64)size < wanted->least && size < TAP_TEXT_MAX - 1))
+		return 0;
+	id = my_expected_id(task, copy, size);
+	wanted->known = id != 0;
+	return id ?: my_digest_of(copy, size);
 }
 
 /* Waits for conditions are told apart by the stage that the session says it is in. */

@@ -121,17 +121,19 @@ TAP_GLOBAL int my_session_begin(struct tap_task *task, struct tap_instance *inst
 }
 
 /* A thread keeps its THD from one connection to the next; not all counters begin anew then. */
-static __always_inline bool my_is_another(const struct tap_task *task, const struct tap_my_layout *layout,
-					  const struct my_counters *counters)
+static __always_inline bool my_is_another(const struct tap_task *task, const struct my_counters *counters,
+					  __s32 connection)
 {
 	return (__s32)((__u32)counters->questions - task->idle_change_count) < 0 ||
 	       task->identity.activity_start_us > (__s64)counters->received ||
-	       (task->identity.activity_start_us != (__s64)counters->received &&
-		task->group_pid != my_connection(task->status_address, layout));
+	       (task->identity.activity_start_us != (__s64)counters->received && task->group_pid != connection);
 }
 
-/* Names change with USE and a change of user, in place: they are looked at once a statement. */
-TAP_GLOBAL int my_names_read(struct tap_task *task, struct tap_instance *instance)
+/*
+ * Names change with USE and a change of user, in place: they are looked at once a statement. What is known to have run
+ * since then was no change of user; another database can have been chosen without a text.
+ */
+TAP_GLOBAL int my_names_read(struct tap_task *task, struct tap_instance *instance, __u32 same_user)
 {
 	__u32 database, user;
 	__u64 thd;
@@ -140,7 +142,9 @@ TAP_GLOBAL int my_names_read(struct tap_task *task, struct tap_instance *instanc
 		return 0;
 	thd = task->status_address;
 	database = my_name_number(my_pointer(thd, instance->my.layout.database));
-	user = my_name_number(my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
+	user = same_user ? task->identity.user
+			 : my_name_number(
+				   my_pointer(my_pointer(thd, instance->my.layout.security), instance->my.layout.user));
 	if (database == task->identity.database && user == task->identity.user)
 		return 0;
 	task->identity.database = database;
@@ -175,30 +179,34 @@ static __always_inline bool my_packet_text(struct tap_task *task, const struct t
 
 /* The id of the text that came last with a packet, if it has the packet's length; else 0. */
 static __always_inline __u64 my_packet_id(struct tap_task *task, const struct tap_my_layout *layout,
-					  const struct my_counters *counters)
+					  const struct my_counters *counters, struct my_wanted *wanted)
 {
 	__u64 received = counters->received - (__u64)task->identity.activity_start_us;
 	bool one = (__u32)counters->questions - task->idle_change_count == 1;
 
 	if (!my_packet_text(task, layout, counters))
 		return 0;
+	*wanted = (struct my_wanted){ .least = 1, .most = TAP_TEXT_MAX };
 	if (task->progress)
-		return my_text_id(task, 1, TAP_TEXT_MAX);
+		return my_text_id(task, wanted);
 	if (received <= MY_PACKET_HEAD)
 		return 0;
 	received -= MY_PACKET_HEAD;
-	return my_text_id(task, one && received > MY_TRIMMED_MAX ? received - MY_TRIMMED_MAX : 1, received);
+	wanted->most = received;
+	if (one && received > MY_TRIMMED_MAX)
+		wanted->least = received - MY_TRIMMED_MAX;
+	return my_text_id(task, wanted);
 }
 
 /* The id of the text of the prepared statement used last; 0 where there is none. */
-static __always_inline __u64 my_prepared_id(struct tap_task *task, const struct tap_my_layout *layout, __u64 least,
-					    __u64 most)
+static __always_inline __u64 my_prepared_id(struct tap_task *task, const struct tap_my_layout *layout,
+					    struct my_wanted *wanted)
 {
 	task->text_size = 0;
 	task->activity_address = layout->statement ? my_pointer(my_pointer(task->status_address, layout->statement),
 								layout->statement_query)
 						   : 0;
-	return my_text_id(task, least, most);
+	return my_text_id(task, wanted);
 }
 
 /* EXECUTE as a statement counts as an execution, but came as a text of its own. */
@@ -218,31 +226,43 @@ static __always_inline __u64 my_running_id(struct tap_task *task, const struct t
 					   const struct my_counters *counters, __u32 command)
 {
 	__u64 query = my_pointer(task->status_address, layout->query), id = 0;
+	struct my_wanted wanted;
 
 	if (query && command == TAP_MY_COM_QUERY)
-		id = my_packet_id(task, layout, counters);
+		id = my_packet_id(task, layout, counters, &wanted);
 	if (id || !query)
 		return id;
 	task->text_size = 0;
 	task->activity_address = query;
-	return my_text_id(task, 1, TAP_TEXT_MAX);
+	wanted = (struct my_wanted){ .least = 1, .most = TAP_TEXT_MAX };
+	return my_text_id(task, &wanted);
 }
 
-/* The id of what has ended since the last boundary and was seen by nobody; 0 where nothing tells. */
+/*
+ * The id of what has ended since the last boundary and was seen by nobody; 0 where nothing tells. `wanted->known`: that
+ * was one statement which leaves names as they are.
+ */
 static __always_inline __u64 my_ended_id(struct tap_task *task, const struct tap_my_layout *layout,
-					 const struct my_counters *counters, __u64 executes)
+					 const struct my_counters *counters, __u64 executes, struct my_wanted *wanted)
 {
-	__u64 received = counters->received - (__u64)task->identity.activity_start_us;
+	__u64 received = counters->received - (__u64)task->identity.activity_start_us, id;
+	__u32 ended = (__u32)counters->questions - task->idle_change_count;
 
-	/* No statement, but a packet with the text of one: it was prepared. */
-	if ((__u32)counters->questions == task->idle_change_count)
-		return received > MY_PACKET_HEAD + MY_TRIMMED_MAX
-			       ? my_prepared_id(task, layout, received - MY_PACKET_HEAD - MY_TRIMMED_MAX,
-						received - MY_PACKET_HEAD)
-			       : 0;
-	if (executes != task->wait_address && !my_packet_is_execute(task, layout))
-		return my_prepared_id(task, layout, 1, TAP_TEXT_MAX);
-	return my_packet_id(task, layout, counters);
+	*wanted = (struct my_wanted){ .least = 1, .most = TAP_TEXT_MAX };
+	if (!ended) {
+		/* No statement, but a packet with the text of one: it was prepared. */
+		if (received <= MY_PACKET_HEAD + MY_TRIMMED_MAX)
+			return 0;
+		wanted->most = received - MY_PACKET_HEAD;
+		wanted->least = wanted->most - MY_TRIMMED_MAX;
+		id = my_prepared_id(task, layout, wanted);
+	} else if (executes != task->wait_address && !my_packet_is_execute(task, layout)) {
+		id = my_prepared_id(task, layout, wanted);
+	} else {
+		id = my_packet_id(task, layout, counters, wanted);
+	}
+	wanted->known &= ended == 1 && !task->progress;
+	return id;
 }
 
 /* Way of the statement with this id; what it gathered without one goes with it. */
@@ -290,7 +310,7 @@ static __always_inline rows_t my_rows_running(struct tap_task *task, struct tap_
 			task->progress = 1;
 		}
 		task->in_statement = 0;
-		my_names_read(task, instance);
+		my_names_read(task, instance, false);
 		if (!task->identity.user)
 			return rows_of_kind(task, TAP_KIND_STARTING);
 		my_nameless_clear(task);
@@ -301,12 +321,26 @@ static __always_inline rows_t my_rows_running(struct tap_task *task, struct tap_
 	return rows_make(way, way, TAP_KIND_CLIENT);
 }
 
-static __always_inline __u8 my_idle_kind(const struct tap_task *task, const struct tap_my_layout *layout)
+static __always_inline __u8 my_idle_kind(__u32 status)
 {
-	__u32 status = 0;
-
-	my_read(&status, sizeof(status), task->status_address, layout->server_status);
 	return status & TAP_MY_STATUS_IN_TRANS ? TAP_KIND_IDLE_IN_TRANSACTION : TAP_KIND_IDLE;
+}
+
+/* Row of what ended unseen, and the names it ran under; TAP_NO_WAY: it was nothing. */
+static __always_inline __u32 my_ended_way(struct tap_task *task, struct tap_instance *instance,
+					  const struct my_counters *counters, __u64 executes, __u32 *ended)
+{
+	struct my_wanted wanted = {};
+	__u64 id;
+
+	id = my_ended_id(task, &instance->my.layout, counters, executes, &wanted);
+	my_names_read(task, instance, wanted.known);
+	/* The session is being taken down, its counters with it. */
+	if (!task->identity.user) {
+		*ended = 0;
+		return TAP_NO_WAY;
+	}
+	return id || *ended ? my_way(task, id) : TAP_NO_WAY;
 }
 
 /*
@@ -314,11 +348,11 @@ static __always_inline __u8 my_idle_kind(const struct tap_task *task, const stru
  * that does not sleep may have read a statement and not begun with it.
  */
 static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_instance *instance,
-					      const struct my_counters *counters, bool asleep)
+					      const struct my_counters *counters, __u32 status, bool asleep)
 {
-	__u8 kind = my_idle_kind(task, &instance->my.layout);
+	__u8 kind = my_idle_kind(status);
 	__u32 run, next, ended;
-	__u64 executes, id;
+	__u64 executes;
 	bool known;
 
 	ended = (__u32)counters->questions - task->idle_change_count;
@@ -337,21 +371,17 @@ static __always_inline rows_t my_rows_between(struct tap_task *task, struct tap_
 		ended--;
 		task->in_statement = 0;
 	}
-	if (!known) {
-		my_names_read(task, instance);
-		/* The session is being taken down, its counters with it. */
-		if (!task->identity.user)
-			ended = 0;
-		id = ended || task->identity.user ? my_ended_id(task, &instance->my.layout, counters, executes) : 0;
-		run = id || ended ? my_way(task, id) : TAP_NO_WAY;
-	}
+	if (!known)
+		run = my_ended_way(task, instance, counters, executes, &ended);
 	if (ended)
 		way_count(task, run, 1, ended - 1);
 	my_noted(task, counters, executes, asleep);
 	if (instance->my.pooled)
 		my_pooled_put(task, counters, executes);
 	task->in_statement = 0;
-	my_names_read(task, instance);
+	/* It may have changed its own names. */
+	if (known)
+		my_names_read(task, instance, false);
 	/* Its client has gone, and the thread waits for another one's. */
 	if (!task->identity.user)
 		kind = TAP_KIND_BACKGROUND;
@@ -368,13 +398,14 @@ static __always_inline __u32 my_pooled_end(struct tap_task *task, struct tap_ins
 	__u32 ended = (__u32)counters->questions - task->idle_change_count;
 	bool known = task->in_statement && task->identity.change_count == (__u32)counters->questions &&
 		     task->identity.source == TAP_QUERY_ID_OWN;
+	struct my_wanted wanted;
 
 	if ((__s32)ended <= 0)
 		return run;
 	if (!known) {
-		my_names_read(task, instance);
+		my_names_read(task, instance, false);
 		if (task->identity.user)
-			run = my_way(task, my_ended_id(task, layout, counters, executes));
+			run = my_way(task, my_ended_id(task, layout, counters, executes, &wanted));
 	}
 	if (task->identity.user)
 		way_count(task, run, 1, ended - 1);
@@ -412,7 +443,7 @@ static __always_inline __u32 my_pooled_leave(struct tap_task *task, struct tap_i
 	if (my_read(&command, sizeof(command), thd, instance->my.layout.command) ||
 	    my_counters_read(&counters, thd, &instance->my.layout) ||
 	    my_connection(thd, &instance->my.layout) != task->group_pid ||
-	    my_is_another(task, &instance->my.layout, &counters)) {
+	    my_is_another(task, &counters, task->group_pid)) {
 		if (run != TAP_NO_WAY && (__s32)(task->identity.change_count - task->idle_change_count) > 0)
 			way_count(task, run, 1, 0);
 	} else {
@@ -456,6 +487,7 @@ static __always_inline rows_t my_rows_none(struct tap_task *task, __u8 kind, __u
  */
 static __always_inline rows_t my_rows_own(struct tap_task *task, struct tap_instance *instance, __u8 kind)
 {
+	struct my_wanted wanted = { .least = 1, .most = TAP_TEXT_MAX };
 	__u64 id = 0;
 	__u32 way;
 
@@ -464,8 +496,8 @@ static __always_inline rows_t my_rows_own(struct tap_task *task, struct tap_inst
 	if (kind == TAP_KIND_EVENT_WORKER || kind == TAP_KIND_REPLICATION_APPLIER) {
 		task->text_size = 0;
 		task->activity_address = my_pointer(task->status_address, instance->my.layout.query);
-		id = my_text_id(task, 1, TAP_TEXT_MAX);
-		my_names_read(task, instance);
+		id = my_text_id(task, &wanted);
+		my_names_read(task, instance, false);
 	}
 	way = row_way(task, kind, id ? TAP_QUERY_ID_OWN : TAP_QUERY_ID_NONE, id);
 	return rows_make(way, way, kind);
@@ -477,6 +509,7 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 	struct my_counters counters = {};
 	struct tap_instance *instance;
 	__u32 index, command = 0, left = TAP_NO_WAY, own;
+	struct my_about about = {};
 	__u64 thd = 0;
 	rows_t rows;
 
@@ -502,7 +535,9 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 	/* A thread that runs an event ends with it. */
 	if (exiting && task->session_kind == TAP_KIND_EVENT_WORKER)
 		left = task->current_way;
-	if (thd != task->status_address || (thd && my_is_another(task, &instance->my.layout, &counters)))
+	if (thd && (command == TAP_MY_COM_SLEEP || task->identity.activity_start_us != (__s64)counters.received))
+		my_about_read(&about, thd, &instance->my.layout);
+	if (thd != task->status_address || (thd && my_is_another(task, &counters, about.connection)))
 		my_session_begin(task, instance, &counters, thd);
 	if (!thd)
 		return my_rows_none(task, exiting ? TAP_KIND_EXITING : my_kind_of_thread(task), left);
@@ -522,7 +557,7 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 		return rows_of_kind(task, TAP_KIND_STARTING);
 	}
 	if (!task->identity.user)
-		my_names_read(task, instance);
+		my_names_read(task, instance, false);
 	/* Nobody has logged in yet, or its client has gone and the thread waits for another one's. */
 	if (!task->identity.user) {
 		my_noted(task, &counters, my_pointer(thd, instance->my.layout.executes), true);
@@ -532,7 +567,7 @@ TAP_GLOBAL rows_t my_rows(struct tap_task *task, __u32 exiting, __u32 asleep)
 	task->identity.kind = TAP_KIND_CLIENT;
 	if (command != TAP_MY_COM_SLEEP)
 		return my_rows_running(task, instance, &counters, command);
-	rows = my_rows_between(task, instance, &counters, asleep);
+	rows = my_rows_between(task, instance, &counters, about.status, asleep);
 	/* It has only taken the session up: what it did before is the time's owner. */
 	return left != TAP_NO_WAY && rows_run(rows) == rows_next(rows)
 		       ? rows_make(left, rows_next(rows), rows_next_kind(rows))

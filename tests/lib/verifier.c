@@ -13,11 +13,12 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 enum {
 	LOG_BYTES = 1 << 20,
-	LOG_TAIL = 2000, /* the reason is at the end */
+	LOG_TAIL = 6000, /* the reason is at the end */
 };
 
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
@@ -55,6 +56,34 @@ static bool is_for_another_kernel(const struct bpf_program *program)
 	return strstr(section, "tp_btf") && slash && libbpf_find_vmlinux_btf_id(slash + 1, BPF_TRACE_RAW_TP) <= 0;
 }
 
+/* What is behind a constant that userspace sets is walked, too: with it false, the verifier takes the code out. */
+static void set_constant(struct bpf_object *object, const char *name)
+{
+	const struct btf *types = bpf_object__btf(object);
+	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
+	int id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+	const struct btf_type *section = id > 0 ? btf__type_by_id(types, (__u32)id) : NULL;
+	size_t size = 0;
+	const void *before = constants ? bpf_map__initial_value(constants, &size) : NULL;
+	char *values = before ? malloc(size) : NULL;
+
+	if (!values || !section) {
+		free(values);
+		return;
+	}
+	memcpy(values, before, size);
+
+	for (__u16 i = 0; i < btf_vlen(section); i++) {
+		const struct btf_var_secinfo *place = &btf_var_secinfos(section)[i];
+		const struct btf_type *variable = btf__type_by_id(types, place->type);
+
+		if (!strcmp(btf__name_by_offset(types, variable->name_off), name) && place->offset < size)
+			values[place->offset] = true;
+	}
+	bpf_map__set_initial_value(constants, values, size);
+	free(values);
+}
+
 /* Load the object with `index` as its only program; 1 when there is no such program. */
 static int check_program(const char *path, int index, char *log)
 {
@@ -64,6 +93,7 @@ static int check_program(const char *path, int index, char *log)
 
 	if (!object)
 		return -errno;
+	set_constant(object, "has_bpf_loop");
 	bpf_object__for_each_program(program, object)
 	{
 		bpf_program__set_autoload(program, at == index);

@@ -109,6 +109,7 @@ static inline void fake_programs_init(size_t rows_max, size_t waits_max)
 	fake_array_add(&lock_sums, sizeof(struct tap_lock_sum), FAKE_LOCK_SUMS);
 	fake_map_add(&lock_key_to_sum, sizeof(struct tap_lock_sum_key), sizeof(__u32), FAKE_LOCK_SUMS);
 	fake_map_add(&scratch, sizeof(__u32), sizeof(struct tap_scratch), 1);
+	fake_array_add(&my_templates, sizeof(struct tap_my_template), TAP_MY_TEMPLATES);
 	fake_map_add(&snapshot_copy, sizeof(__u32), sizeof(struct tap_task), 1);
 	bpf_map_update_elem(&scratch, &zero, &no_scratch, BPF_ANY);
 	bpf_map_update_elem(&snapshot_copy, &zero, &no_copy, BPF_ANY);
