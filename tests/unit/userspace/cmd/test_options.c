@@ -201,7 +201,7 @@ START_TEST(test_words)
 	assert_refused(PARSE("--instance", ""), "not an empty text");
 	assert_refused(PARSE("--database="), "not an empty text");
 	assert_refused(PARSE("--output", ""), "not an empty text");
-	assert_refused(PARSE("--sort", "speed"), "errors, not \"speed\"");
+	assert_refused(PARSE("--sort", "speed"), ", not \"speed\"");
 	for (int i = 0; i < TAP_FIGURE_COUNT; i++) {
 		ck_assert_int_eq(PARSE("--sort", tap_figure_infos[i].name), 0);
 		ck_assert_int_eq(options.sort, i);
