@@ -195,14 +195,14 @@ START_TEST(test_rendered)
 		check_harmless(&out, false);
 		check_holds(&out, "PROCESSES");
 		check_holds(&out, "KILLED FOR WANT OF MEMORY");
-		check_holds(&out, "3.91 MiB");
+		check_holds(&out, "3.91 MiB"); /* the peak */
 		tap_strbuf_done(&out);
 	}
 	tap_strbuf_init(&out);
 	tap_json_render(two.view, TAP_PART_MEMORY, &out);
 	check_harmless(&out, false);
 	check_holds(&out, "\"kills\"");
-	check_holds(&out, "\"anon_bytes\":5000");
+	check_holds(&out, "\"anon_bytes\": 5000");
 	check_lacks(&out, "\"swap_bytes\"");
 	tap_strbuf_done(&out);
 	tap_strbuf_init(&out);
