@@ -206,7 +206,7 @@ build/my_digest: build/obj/tests/lib/my_digest.o $(LIBTAP_obj)
 	$(Q)$(CC_obj) $(LDFLAGS_obj) -o $@ $< $(LIBTAP_obj) $(PKG_LIBS)
 
 # --- checks --------------------------------------------------------------------------------------------------------
-.PHONY: test test-unit test-live test-matrix pg-layout-row coverage bench bench-block bench-locks unit-programs coverage-programs fuzz-programs
+.PHONY: test test-unit test-live test-matrix test-vm vm-keep pg-layout-row coverage bench bench-block bench-locks unit-programs coverage-programs fuzz-programs
 .PHONY: check-includes check-headers check-format check-tidy check-abi verifier verifier-keep fuzz-short
 .PHONY: print-tidy-flags print-bpf-flags print-unit-programs
 unit-programs: $(UNIT_san)
@@ -223,6 +223,12 @@ test-live:
 # Servers of other versions, fetched once into build/servers; TAP_MATRIX="17 18" for some of them.
 test-matrix:
 	@$(PYTHON) tests/lib/run_tests.py matrix
+# Other kernels, in QEMU; TAP_VM="6.1 6.12" for some of them. vm-keep takes over what ran, and writes docs/support.md anew.
+test-vm:
+	@tests/lib/packages.sh build vm
+	@$(PYTHON) tests/lib/run_tests.py vm
+vm-keep:
+	@$(PYTHON) tests/vm/record.py
 # The numbers of a row of userspace/attach/pg_layout.c: make pg-layout-row HEADERS=$$(pg_config --includedir-server)
 pg-layout-row:
 	@$(PYTHON) tests/lib/pg_layout_row.py $(or $(HEADERS),$(shell pg_config --includedir-server))

@@ -54,8 +54,12 @@ class Apt:
         What the package needs to run. Not what apt would install: a suite in the middle of a transition of perl's has nothing for it
         that could be, and a server needs no perl.
         """
+        return self.needed(package, LIBRARIES)
+
+    def needed(self, package, wanted):
+        """Names that match, of it and of all packages that it depends on."""
         lines = self.ask("apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in UNWANTED), package).splitlines()
-        return sorted({line for line in lines if LIBRARIES.match(line)})
+        return sorted({line for line in lines if wanted.match(line)})
 
     def unpack(self, packages, root):
         """As an installation lays them out, without their scripts."""

@@ -258,11 +258,13 @@ def run_groups(found, groups, fuzz_seconds, path):
         run_unit(found)
     if "static" in groups:
         run_static(found)
-        run_pytest(found, "tools", ["tests/lib/test_tools.py"])
+        run_pytest(found, "tools", ["tests/lib/test_tools.py", "tests/vm/test_support.py"])
     if "fuzz" in groups:
         run_fuzz(found, fuzz_seconds)
     if "live" in groups:
         run_live(found)
+    if "vm" in groups:
+        run_pytest(found, "vm", ["tests/vm"], seconds=LIVE_SECONDS)
     if "matrix" in groups:
         run_matrix(found, path)
 
@@ -272,7 +274,7 @@ def main():
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--fuzz-seconds", type=int, default=10)
     arguments = parser.parse_args()
-    unknown = set(arguments.groups) - {*GROUPS, "matrix"}
+    unknown = set(arguments.groups) - {*GROUPS, "matrix", "vm"}
     if unknown:
         parser.error(f"no such group: {', '.join(sorted(unknown))}")
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
