@@ -8,8 +8,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "bpf/account.bpf.h"
 #include "bpf/compat.bpf.h"
-#include "bpf/owner.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -42,14 +42,6 @@ static __always_inline int stall_begin(enum stall what)
 	return 0;
 }
 
-static __always_inline void stall_add(struct tap_stall *to, const struct tap_stall *from)
-{
-	__sync_fetch_and_add(&to->reclaim_ns, from->reclaim_ns);
-	__sync_fetch_and_add(&to->reclaims, from->reclaims);
-	__sync_fetch_and_add(&to->compact_ns, from->compact_ns);
-	__sync_fetch_and_add(&to->compactions, from->compactions);
-}
-
 /* What the thread is in, taken off; false: nothing that was seen to begin. */
 static __always_inline bool stall_take(const struct task_struct *task, enum stall what, __u64 *ret_began_ns)
 {
@@ -75,37 +67,36 @@ int on_compaction_begin(void *ctx)
 	return stall_begin(STALL_COMPACT);
 }
 
-/* Charged when it is over, to what the thread works for then: it cannot have gone on to anything else meanwhile. */
+/* Charged at the thread's next boundary, with all else that the run has taken. */
 SEC("?raw_tp")
 int on_stall_end(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct tap_stall stall = {}, *total;
-	struct tap_row_key row;
-	__u64 began_ns;
+	struct tap_task *account;
+	__u64 began_ns, *ns, *count;
 
-	if (!gate_open || !account_of(task))
+	if (!gate_open)
+		return 0;
+	account = account_of(task);
+	if (!account || account->seq & 1)
 		return 0;
 	if (stall_take(task, STALL_COMPACT, &began_ns)) {
-		stall.compact_ns = bpf_ktime_get_ns() - began_ns;
-		stall.compactions = 1;
+		ns = &account->stall.compact_ns;
+		count = &account->stall.compactions;
 	} else if (stall_take(task, STALL_RECLAIM, &began_ns)) {
-		stall.reclaim_ns = bpf_ktime_get_ns() - began_ns;
-		stall.reclaims = 1;
+		ns = &account->stall.reclaim_ns;
+		count = &account->stall.reclaims;
 	} else {
 		return 0;
 	}
-	owner_of_current(&row);
-	total = bpf_map_lookup_elem(&row_to_stall, &row);
-	if (!total) {
-		if (!bpf_map_update_elem(&row_to_stall, &row, &stall, BPF_NOEXIST))
-			return 0;
-		total = bpf_map_lookup_elem(&row_to_stall, &row);
-	}
-	if (total)
-		stall_add(total, &stall);
-	else
-		count_loss(TAP_LOSS_STALLS_FULL);
+	/* Neither a tick nor a switch of the thread comes between. */
+	account->seq++;
+	barrier();
+	*ns += bpf_ktime_get_ns() - began_ns;
+	*count += 1;
+	account->marks |= TAP_MARK_STALLED;
+	barrier();
+	account->seq++;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "bpf/abi/lock.h"
 #include "bpf/abi/my_layout.h"
 #include "bpf/abi/pg_layout.h"
+#include "bpf/abi/stall.h"
 #include "bpf/abi/statement.h"
 
 enum {
@@ -36,6 +37,12 @@ enum tap_off {
 	TAP_OFF_NONE = 0, /* on the CPU since */
 	TAP_OFF_SLEEP = 1,
 	TAP_OFF_PREEMPTED = 2,
+};
+
+/* Bits of tap_task.marks; written by the owning thread alone, while seq is odd. */
+enum tap_mark {
+	TAP_MARK_MEMORY = 1,  /* private memory is looked at at each boundary, not only after page faults */
+	TAP_MARK_STALLED = 2, /* there are stalls to charge */
 };
 
 /* Kernel counters of a thread at a boundary; all only grow. */
@@ -87,7 +94,7 @@ struct tap_task {
 	__u8 current_kind; /* its kind */
 	__u8 sleep_way;	   /* row and wait the thread sleeps for; TAP_NO_WAY: none */
 	__u8 sleep_wait;
-	__u8 next_victim;
+	__u8 marks; /* enum tap_mark */
 	/* The ways of both idle kinds, and in each the wait for the client; TAP_NO_WAY: not there. */
 	__u8 idle_ways[TAP_IDLE_KINDS];
 	__u8 idle_waits[TAP_IDLE_KINDS];
@@ -123,13 +130,16 @@ struct tap_task {
 	__s64 gone_wait_ns;
 	__u64 gone_sleeps;
 
-	__u64 peak;		   /* tap_peak_make of the most seen of the current row; 0: memory is not looked at */
+	__u64 peak;		   /* tap_peak_make of what was last seen of the current row; 0: nothing yet */
 	struct tap_lock_open lock; /* a cache line of its own */
 	struct tap_statement_task statement; /* at statement depth */
+	struct tap_stall stall;		     /* since the last boundary */
+	__u8 next_victim;		     /* way to lose when a new row needs one */
+	__u8 pad4[7];
 };
 _Static_assert(__builtin_offsetof(struct tap_task, ways) % 64 == 56, "ways begin at a cache line");
 _Static_assert(__builtin_offsetof(struct tap_task, lock) % 64 == 56, "a wait is in one cache line");
-TAP_ABI_SIZE(tap_task, 3512 + 264);
+TAP_ABI_SIZE(tap_task, 3512 + 304);
 
 /* How userspace hands a thread that already runs to the kernel side: map `adopted`, by host tid. */
 struct tap_adoption {
