@@ -105,7 +105,7 @@ START_TEST(test_every_figure_adds_up)
 				       .calls = 4,
 				       .uncounted = 5,
 				       .preemptions = 7,
-				       .reserved = 6,
+				       .anon_bytes = 6,
 				       .minor_faults = 8,
 				       .major_faults = 9,
 				       .rchar_bytes = 10,

@@ -90,6 +90,7 @@ static inline void two_init(void)
 	tap_names_add(&two.names, TAP_NAME_DATABASE, OTHER, "other", 5);
 	tap_names_add(&two.names, TAP_NAME_USER, ME, "me", 2);
 	two.begin.io.traced = two.end.io.traced = true;
+	two.begin.stalls_traced = two.end.stalls_traced = true;
 	two.begin.monotonic_ns = 1000000000;
 	two.begin.realtime_ns = 1700000000000000000;
 	two.end.monotonic_ns = 3000000000;

@@ -75,6 +75,13 @@ struct bpf_link *bpf_program__attach(const struct bpf_program *program)
 	return link_make(&bpf.attach);
 }
 
+struct bpf_link *bpf_program__attach_raw_tracepoint(const struct bpf_program *program, const char *tp_name)
+{
+	(void)program;
+	(void)tp_name;
+	return link_make(&bpf.attach);
+}
+
 struct bpf_link *bpf_program__attach_iter(const struct bpf_program *program, const struct bpf_iter_attach_opts *opts)
 {
 	(void)program;
