@@ -168,9 +168,9 @@ def another_binary(folder):
     return os.path.dirname(shutil.copy2(os.path.join(folder.binaries, "postgres"), bindir))
 
 
-@pytest.mark.parametrize("depth, status", (("ambient", 0), ("statement", 3)))
-def test_restart_with_another_binary(dbtap, make_server, monkeypatch, depth, status):
-    """An upgrade while it is traced. Probing the new binary takes a right that was given away: said, with what to do."""
+@pytest.mark.parametrize("depth", ("ambient", "statement"))
+def test_restart_with_another_binary(dbtap, make_server, monkeypatch, depth):
+    """An upgrade while it is traced: what comes back is followed, and probed where the old one was."""
     server = make_server(settings={"autovacuum": "off"})
     run = trace.start(dbtap, server, "--depth", depth, "--budget", 100, *trace.OFTEN)
     burn(server, "before_it")
@@ -182,15 +182,8 @@ def test_restart_with_another_binary(dbtap, make_server, monkeypatch, depth, sta
     finally:
         shutil.rmtree(os.path.join(server.folder.path, "another"))
     run.signal(signal.SIGINT)
-    outcome = run.wait().ok(status)
-    document = outcome.json()
+    document = run.wait().ok().json()
     trace.check(document)
     before, after = trace.one(document, "before_it"), trace.one(document, "after_it")
     assert before["cpu_ns"] > 5e6 and after["cpu_ns"] > 5e6
-    if status:
-        assert len(outcome.stderr.splitlines()) == 1 and server.instance in outcome.stderr
-        assert "start dbtap again" in outcome.stderr and "--depth ambient" in outcome.stderr
-        for row in (before, after):
-            assert "calls" not in row and "could not be probed" in row["absent"]["calls"]
-    else:
-        assert before["calls"] == after["calls"] == 1
+    assert before["calls"] == after["calls"] == 1
