@@ -12,6 +12,8 @@ import time
 import psycopg2
 import trace
 
+# Two seconds: nearly all of it is the kernel's verifier, in two threads at once.
+OPENED_CPU_SECONDS = 4
 FULL = trace.FULL
 INSTANCES = 50 if FULL else 5
 IDLE = 5000 if FULL else 200
@@ -97,7 +99,7 @@ def test_many_instances(dbtap, make_server, record_property):
         assert (row["instance"], row["calls"]) == (server.instance, 1), row
     assert trace.one(document, "came_back")["instance"] == back.instance
     assert len([name for name in named if name.startswith(back.instance)]) == 1
-    assert start["opened_cpu_seconds"] < (5 if FULL else 2.5), start
+    assert start["opened_cpu_seconds"] < (6 if FULL else OPENED_CPU_SECONDS), start
 
 
 class Crowd:
@@ -151,7 +153,7 @@ def test_active_sessions(dbtap, make_server, load, record_property):
     # On a host that is busy some follow the one before without a sleep, and cannot all be counted.
     assert row.get("calls", ACTIVE) >= ACTIVE and row["cpu_ns"] > 0, row
     assert peak <= 50e6 and share <= 0.02, (peak, share)
-    assert start["opened_cpu_seconds"] < 2.5, start
+    assert start["opened_cpu_seconds"] < OPENED_CPU_SECONDS, start
 
 
 def test_sessions_that_come_and_go(dbtap, make_server, cgroup, record_property):
