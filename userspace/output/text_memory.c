@@ -126,9 +126,9 @@ _Static_assert(COUNT_OF(query_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of quer
 _Static_assert(COUNT_OF(process_columns) <= TAP_TEXT_COLUMNS_MAX, "columns of processes");
 
 static const struct tap_text_table tables[] = {
-	[TAP_PART_MEMORY - TAP_PART_MEMORY] = { query_columns, COUNT_OF(query_columns),
-						" database calls anon_peak_bytes anon_growth_bytes minor_faults "
-						"major_faults reclaim_ns temp_bytes query " },
+	[0] = { /* the queries, TAP_PART_MEMORY itself */ query_columns, COUNT_OF(query_columns),
+		" database calls anon_peak_bytes anon_growth_bytes minor_faults "
+		"major_faults reclaim_ns temp_bytes query " },
 	[TAP_PART_MEMORY_PROCESSES - TAP_PART_MEMORY] = { process_columns, COUNT_OF(process_columns), " processes " },
 	[TAP_PART_MEMORY_GROUPS - TAP_PART_MEMORY] = { group_columns, COUNT_OF(group_columns), " groups " },
 	[TAP_PART_MEMORY_KILLS - TAP_PART_MEMORY] = { kill_columns, COUNT_OF(kill_columns), " kills " },
