@@ -346,6 +346,43 @@ int tap_lock_table_tell(struct tap_lock_table *table, const struct tap_lock_told
 	return err;
 }
 
+int tap_lock_entry_compare(const void *a, const void *b)
+{
+	const struct tap_lock_entry *left = a, *right = b;
+	int by_tag = memcmp(&left->tag, &right->tag, sizeof(left->tag));
+
+	if (by_tag)
+		return by_tag;
+	if (left->pid != right->pid)
+		return left->pid < right->pid ? -1 : 1;
+	return (left->xid > right->xid) - (left->xid < right->xid);
+}
+
+void tap_lock_table_unite(struct tap_lock_table *table)
+{
+	size_t kept = 0;
+
+	if (table->count)
+		qsort(table->entries, table->count, sizeof(*table->entries), tap_lock_entry_compare);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct tap_lock_entry *entry = &table->entries[i];
+		struct tap_lock_entry *last = kept ? &table->entries[kept - 1] : NULL;
+
+		if (!last || tap_lock_entry_compare(last, entry)) {
+			table->entries[kept++] = *entry;
+			continue;
+		}
+		last->held |= entry->held;
+		if (!last->wanted && entry->wanted) {
+			last->wanted = entry->wanted;
+			last->queue = entry->queue;
+			last->wait_start_us = entry->wait_start_us;
+			last->start_is_second = entry->start_is_second;
+		}
+	}
+	table->count = kept;
+}
+
 struct tap_lock_prepared *tap_lock_prepared_add(struct tap_lock_prepared_list *list)
 {
 	size_t wanted = list->capacity ? list->capacity * 2 : 8;

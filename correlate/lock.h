@@ -244,6 +244,13 @@ void tap_lock_table_done(struct tap_lock_table *table);
 /* 0 or -ENOMEM. */
 int tap_lock_table_add(struct tap_lock_table *table, const struct tap_lock_entry *entry);
 int tap_lock_table_tell(struct tap_lock_table *table, const struct tap_lock_told *told);
+/* The order of entries by lock, session and prepared transaction; for qsort. */
+int tap_lock_entry_compare(const void *a, const void *b);
+/*
+ * Sorts the entries in that order, and makes one of all that a session, or prepared transaction, has of a lock and
+ * wants of it: some servers keep these apart.
+ */
+void tap_lock_table_unite(struct tap_lock_table *table);
 
 /* The wait-for graph: one node a process, one edge "waits for". */
 struct tap_lock_edge {

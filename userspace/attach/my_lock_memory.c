@@ -10,43 +10,6 @@ enum {
 	ROUNDS = 6, /* readings, at most */
 };
 
-static int compare_shares(const void *a, const void *b)
-{
-	const struct tap_lock_entry *left = a, *right = b;
-	int by_tag = memcmp(&left->tag, &right->tag, sizeof(left->tag));
-
-	if (by_tag)
-		return by_tag;
-	if (left->pid != right->pid)
-		return left->pid < right->pid ? -1 : 1;
-	return (left->xid > right->xid) - (left->xid < right->xid);
-}
-
-/* What one has of a lock and what he wants of it are one entry. */
-static void entries_unite(struct tap_lock_table *table)
-{
-	size_t kept = 0;
-
-	if (table->count)
-		qsort(table->entries, table->count, sizeof(*table->entries), compare_shares);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct tap_lock_entry *entry = &table->entries[i];
-		struct tap_lock_entry *last = kept ? &table->entries[kept - 1] : NULL;
-
-		if (!last || compare_shares(last, entry)) {
-			table->entries[kept++] = *entry;
-			continue;
-		}
-		last->held |= entry->held;
-		if (!last->wanted && entry->wanted) {
-			last->wanted = entry->wanted;
-			last->queue = entry->queue;
-			last->wait_start_us = entry->wait_start_us;
-		}
-	}
-	table->count = kept;
-}
-
 static int scan_once(const struct tap_my_lock_memory *memory, bool all, struct tap_relation_names *names,
 		     struct tap_lock_table *ret)
 {
@@ -61,7 +24,7 @@ static int scan_once(const struct tap_my_lock_memory *memory, bool all, struct t
 		err = tap_my_scan_metadata(&scan);
 	tap_my_scan_done(&scan);
 	if (!err)
-		entries_unite(ret);
+		tap_lock_table_unite(ret);
 	return err;
 }
 
@@ -81,9 +44,9 @@ static size_t differences(const struct tap_lock_table *before, struct tap_lock_t
 	for (size_t i = 0; i < after->count; i++) {
 		const struct tap_lock_entry entry = after->entries[i];
 
-		while (at < before->count && compare_shares(&before->entries[at], &entry) < 0)
+		while (at < before->count && tap_lock_entry_compare(&before->entries[at], &entry) < 0)
 			at++;
-		if (at == before->count || compare_shares(&before->entries[at], &entry) ||
+		if (at == before->count || tap_lock_entry_compare(&before->entries[at], &entry) ||
 		    !is_alike(&before->entries[at], &entry))
 			continue;
 		if (leave)

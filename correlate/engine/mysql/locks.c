@@ -47,45 +47,6 @@ int32_t tap_my_lock_ask_owner(const struct tap_my_value *value)
 	return tap_my_field_number(value, 1, INT32_MAX, &owner) ? (int32_t)owner : 0;
 }
 
-/* ---- one entry a share ---- */
-
-static int compare_shares(const void *a, const void *b)
-{
-	const struct tap_lock_entry *left = a, *right = b;
-	int by_tag = memcmp(&left->tag, &right->tag, sizeof(left->tag));
-
-	if (by_tag)
-		return by_tag;
-	if (left->pid != right->pid)
-		return left->pid < right->pid ? -1 : 1;
-	return (left->xid > right->xid) - (left->xid < right->xid);
-}
-
-/* What one has of a lock and what he wants of it come as rows of their own. */
-static void entries_unite(struct tap_lock_table *table)
-{
-	size_t kept = 0;
-
-	if (table->count)
-		qsort(table->entries, table->count, sizeof(*table->entries), compare_shares);
-	for (size_t i = 0; i < table->count; i++) {
-		const struct tap_lock_entry *entry = &table->entries[i];
-		struct tap_lock_entry *last = kept ? &table->entries[kept - 1] : NULL;
-
-		if (!last || compare_shares(last, entry)) {
-			table->entries[kept++] = *entry;
-			continue;
-		}
-		last->held |= entry->held;
-		if (!last->wanted && entry->wanted) {
-			last->wanted = entry->wanted;
-			last->wait_start_us = entry->wait_start_us;
-			last->start_is_second = entry->start_is_second;
-		}
-	}
-	table->count = kept;
-}
-
 /*
  * MariaDB answers who may not see transactions as if there were none. Whether he may is asked where none was seen, once
  * a connection.
@@ -125,6 +86,6 @@ int tap_my_query_locks(struct tap_my_conn *conn, struct tap_lock_table *table, s
 		r = tap_my_lock_ask_metadata(&ask, err);
 	free(ask.waiting);
 	if (!r)
-		entries_unite(table);
+		tap_lock_table_unite(table);
 	return r;
 }
