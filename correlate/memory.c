@@ -57,6 +57,15 @@ int tap_memory_set_add_group(struct tap_memory_set *set, const struct tap_memory
 	return 0;
 }
 
+const struct tap_process_memory *tap_memory_set_find_process(const struct tap_memory_set *set, int32_t pid)
+{
+	for (size_t i = 0; i < set->n_processes; i++) {
+		if (set->processes[i].pid == pid)
+			return &set->processes[i];
+	}
+	return NULL;
+}
+
 const struct tap_memory_group *tap_memory_set_find_group(const struct tap_memory_set *set, const char *path)
 {
 	for (size_t i = 0; i < set->n_groups; i++) {

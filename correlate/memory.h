@@ -77,6 +77,8 @@ void tap_memory_set_done(struct tap_memory_set *set);
 int tap_memory_set_add_process(struct tap_memory_set *set, const struct tap_process_memory *process);
 int tap_memory_set_add_group(struct tap_memory_set *set, const struct tap_memory_group *group);
 
+/* NULL: it is not there. */
+const struct tap_process_memory *tap_memory_set_find_process(const struct tap_memory_set *set, int32_t pid);
 const struct tap_memory_group *tap_memory_set_find_group(const struct tap_memory_set *set, const char *path);
 
 #endif

@@ -6,15 +6,6 @@
 
 #include "correlate/model/build.h"
 
-static const struct tap_process_memory *process_of(const struct tap_memory_set *set, int32_t pid)
-{
-	for (size_t i = 0; i < set->n_processes; i++) {
-		if (set->processes[i].pid == pid)
-			return &set->processes[i];
-	}
-	return NULL;
-}
-
 static int64_t growth(int64_t end, int64_t begin)
 {
 	return end == TAP_MEMORY_NONE || begin == TAP_MEMORY_NONE ? TAP_MEMORY_NONE : end - begin;
@@ -49,7 +40,8 @@ static const char *kind_of(const struct tap_build *build, const struct tap_windo
 static void process_fill(struct tap_build *build, struct tap_view_process *view,
 			 const struct tap_window_instance *instance, const struct tap_process_memory *process)
 {
-	const struct tap_process_memory *before = process_of(&build->input->begin->memory, process->pid);
+	const struct tap_process_memory *before =
+		tap_memory_set_find_process(&build->input->begin->memory, process->pid);
 	const struct tap_view_session *session;
 
 	view->instance = tap_arena_string(build->arena, instance->id);
@@ -144,7 +136,9 @@ static int kills_build(struct tap_build *build)
 		const struct tap_row_key *row = &kill->row;
 		struct tap_view_kill *to;
 
-		if (!is_wanted(build, tap_build_instance(build, row->instance)))
+		/* One that was killed before the window began is not of it, though nobody was told before. */
+		if (kill->realtime_ns < build->input->begin->realtime_ns ||
+		    !is_wanted(build, tap_build_instance(build, row->instance)))
 			continue;
 		to = &view->kills[view->n_kills++];
 		to->instance = tap_arena_string(build->arena, tap_build_instance(build, row->instance)->id);

@@ -198,7 +198,8 @@ int tap_memory_files_read(const struct tap_memory_roots *roots, struct tap_snaps
 	for (size_t i = 0; i < snapshot->n_threads && !status; i++) {
 		const struct tap_thread *thread = &snapshot->threads[i];
 
-		if (i && thread->tgid == thread[-1].tgid)
+		/* Threads come in the order of their numbers: those of other processes may stand between. */
+		if (tap_memory_set_find_process(set, thread->tgid))
 			continue;
 		status = process_read(roots->proc, thread, set);
 		if (!status)

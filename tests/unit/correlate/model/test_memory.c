@@ -104,7 +104,11 @@ START_TEST(test_kills)
 	kills.items[kills.count++] = (struct tap_memory_kill){
 		.row = two_key(0, TAP_KIND_CLIENT, APP, 7), .pid = 101, .realtime_ns = 1700000001000000000, .anon = 5000
 	};
-	kills.items[kills.count++] = (struct tap_memory_kill){ .row = two_key(127, TAP_KIND_CLIENT, APP, 7) };
+	kills.items[kills.count++] = (struct tap_memory_kill){ .row = two_key(127, TAP_KIND_CLIENT, APP, 7),
+							       .realtime_ns = 1700000001000000000 };
+	/* Before the window. */
+	kills.items[kills.count++] = (struct tap_memory_kill){ .row = two_key(0, TAP_KIND_CLIENT, APP, 7),
+							       .realtime_ns = 1699999999000000000 };
 	view = two_view();
 	ck_assert_uint_eq(view->n_kills, 1);
 	ck_assert_str_eq(view->kills[0].query, "select $1");
@@ -185,8 +189,9 @@ START_TEST(test_rendered)
 	add_group(&two.end, hostile_texts[0], 5);
 	two_text(7, hostile_texts[_i], hostile_texts[_i]);
 	two_add(two_key(0, TAP_KIND_CLIENT, APP, 7), 30, 1, 0, 0)->peak = tap_peak_make(5, 4000);
-	kills.items[kills.count++] =
-		(struct tap_memory_kill){ .row = two_key(0, TAP_KIND_CLIENT, APP, 7), .pid = 101, .anon = 5000 };
+	kills.items[kills.count++] = (struct tap_memory_kill){
+		.row = two_key(0, TAP_KIND_CLIENT, APP, 7), .pid = 101, .realtime_ns = 1700000001000000000, .anon = 5000
+	};
 	two.input.options.raw_text = true;
 	two_view();
 	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
