@@ -616,15 +616,29 @@ void tap_tracer_counters(const struct tap_tracer *tracer, struct tap_tracer_coun
 
 int tap_tracer_program_stats(const struct tap_tracer *tracer, size_t index, struct tap_tracer_program *ret)
 {
+	const struct tracer_bpf *skeleton = tracer->skeleton;
 	const struct bpf_program *programs[] = {
-		tracer->skeleton->progs.on_sched_switch,       tracer->skeleton->progs.on_sched_process_fork,
-		tracer->skeleton->progs.on_sched_process_exec, tracer->skeleton->progs.on_tick,
-		tracer->skeleton->progs.on_end_command,	       tracer->skeleton->progs.on_error_cleanup,
+		skeleton->progs.on_sched_switch,
+		skeleton->progs.on_sched_process_fork,
+		skeleton->progs.on_sched_process_exec,
+		skeleton->progs.on_tick,
+		/* Those from here on are not always loaded. */
+		skeleton->progs.on_end_command,
+		skeleton->progs.on_error_cleanup,
+		skeleton->progs.on_sock_send_length,
+		skeleton->progs.on_reclaim_begin,
+		skeleton->progs.on_compaction_begin,
+		skeleton->progs.on_stall_end,
+		skeleton->progs.on_mark_victim,
 	};
-	/* The last two are loaded for statement depth alone. */
-	size_t n = sizeof(programs) / sizeof(programs[0]) - (tracer->statements ? 0 : 2);
-	const struct bpf_program *program = index < n ? programs[index] : tap_block_program(&tracer->block, index - n);
+	const size_t always = 4, count = sizeof(programs) / sizeof(programs[0]);
+	const struct bpf_program *program;
 
+	for (size_t i = 0; i < count; i++) {
+		if ((i < always || bpf_program__fd(programs[i]) >= 0) && !index--)
+			return program_stats(programs[i], ret);
+	}
+	program = tap_block_program(&tracer->block, index);
 	return program ? program_stats(program, ret) : -ENOENT;
 }
 
