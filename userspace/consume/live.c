@@ -75,15 +75,28 @@ static void note(const struct tap_live *live, const char *text)
 static int on_kill(void *context, const struct tap_kill_event *record)
 {
 	struct tap_live *live = context;
-	int64_t ahead_ns = tap_clock_ns(CLOCK_REALTIME) - tap_clock_ns(CLOCK_MONOTONIC);
 
 	if (live->kills.count < TAP_KILLS_MAX)
 		live->kills.items[live->kills.count++] =
 			(struct tap_memory_kill){ .row = record->row,
 						  .pid = record->pid,
-						  .realtime_ns = ahead_ns + (int64_t)record->monotonic_ns,
+						  .realtime_ns = tap_clock_ahead_ns() + (int64_t)record->monotonic_ns,
 						  .anon = (int64_t)record->anon_bytes };
 	return 0;
+}
+
+static int on_lock(void *context, const struct tap_lock_event *record)
+{
+	return tap_lock_events_put(context, record);
+}
+
+static int on_statement(void *context, const void *record, size_t size)
+{
+	struct tap_live *live = context;
+	int status = tap_statement_log_put(&live->statements, record, size, tap_clock_ahead_ns());
+
+	/* One that contradicts itself is passed over. */
+	return status == -ENOMEM ? status : 0;
 }
 
 /* Everything attached first, then the gate. */
@@ -99,11 +112,15 @@ static int start(struct tap_live *live, struct tap_error *err)
 		status = tap_reader_new(live->tracer, &live->reader, err);
 	if (!status)
 		tap_reader_set_on_kill(live->reader, on_kill, live);
+	if (!status && live->tells)
+		tap_reader_set_on_statement(live->reader, on_statement, live);
 	if (!status && live->options.locks) {
 		status = tap_lock_events_new(&live->instances, &live->texts, &live->locks);
-		if (!status)
+		if (!status) {
 			tap_lock_events_set_tell(live->locks, tap_tracer_locks(live->tracer),
 						 tap_tracer_map_fd(live->tracer, TAP_MAP_LOCK_SUMS));
+			tap_reader_set_on_lock(live->reader, on_lock, live->locks);
+		}
 		tap_lock_tell_set(tap_tracer_locks(live->tracer), !status);
 	}
 	if (!status) {
@@ -396,20 +413,6 @@ static int keep_up(struct tap_live *live, struct tap_error *err)
 	return status;
 }
 
-static int on_lock(void *context, const struct tap_lock_event *record)
-{
-	return tap_lock_events_put(context, record);
-}
-
-static int on_statement(void *context, const void *record, size_t size)
-{
-	struct tap_live *live = context;
-	int status = tap_statement_log_put(&live->statements, record, size, tap_clock_ahead_ns());
-
-	/* One that contradicts itself is passed over. */
-	return status == -ENOMEM ? status : 0;
-}
-
 /*
  * Everything the ring holds. What the two clocks say belongs to the records that are there now. `all`: also of locks
  * that nobody was told of.
@@ -424,13 +427,9 @@ static int drain(struct tap_live *live, bool all)
 		if (status)
 			return status;
 		tap_tracer_clock(live->tracer, &pair);
-		tap_lock_events_set_clock(live->locks, (int64_t)(pair.monotonic_ns - pair.sched_ns) +
-							       tap_clock_ns(CLOCK_REALTIME) -
-							       tap_clock_ns(CLOCK_MONOTONIC));
-		tap_reader_set_on_lock(live->reader, on_lock, live->locks);
+		tap_lock_events_set_clock(live->locks,
+					  (int64_t)(pair.monotonic_ns - pair.sched_ns) + tap_clock_ahead_ns());
 	}
-	if (live->tells)
-		tap_reader_set_on_statement(live->reader, on_statement, live);
 	return tap_reader_drain(live->reader, &live->texts);
 }
 
