@@ -99,7 +99,7 @@ def test_many_instances(dbtap, make_server, record_property):
         assert (row["instance"], row["calls"]) == (server.instance, 1), row
     assert trace.one(document, "came_back")["instance"] == back.instance
     assert len([name for name in named if name.startswith(back.instance)]) == 1
-    assert start["opened_cpu_seconds"] < (6 if FULL else OPENED_CPU_SECONDS), start
+    assert start["opened_cpu_seconds"] < (5 if FULL else OPENED_CPU_SECONDS), start
 
 
 class Crowd:
